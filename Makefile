@@ -1,0 +1,83 @@
+# leadscore: build, install and test. On a bare Debian machine with a Rust toolchain, `make test` is enough.
+#
+#   make setup         packages, cargo-pgrx and its knowledge of the server (tests/tools/setup)
+#   make install       release build, installed into the server that PG_CONFIG names
+#   make demo          a small application, scored, in a cluster of its own (examples/agency)
+#   make demo-stop     removes the demo's cluster, which stays up to look around in
+#   make demo-real     a public data set of real customers (examples/cdnow)
+#   make test-crash    hundreds of crashes at random points, in a cluster of its own (tests/crash)
+#   make test          every test in a private cluster; the last line is "N passed, N failed"
+#   make installcheck  the SQL tests in the running server that PGHOST and PGPORT name, extension installed there
+#   make bench         the benchmark (tests/bench)
+#   make lint          formatting and clippy
+#   make clean         what was built
+#
+# PG=17 chooses Debian's PostgreSQL of another major version (15 otherwise), PG_CONFIG=/path/to/pg_config any server.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := install
+# Cargo and the cluster are one each; their steps are in an order.
+.NOTPARALLEL:
+.PHONY: setup install demo demo-stop demo-real test test-crash installcheck bench lint clean
+
+ifdef PG
+export PG
+endif
+ifdef PG_CONFIG
+export PG_CONFIG
+endif
+
+# Sets PG and PG_CONFIG, finds cargo, drops RUSTFLAGS. In the recipes, since setup may bring the server only now.
+ENVIRONMENT = . tests/tools/postgres && find_postgres
+FEATURES = --no-default-features --features "pg$$PG"
+
+setup:
+	@tests/tools/setup
+
+install:
+	@$(ENVIRONMENT)
+	sudo=
+	# A server from packages belongs to root.
+	test -w "$$("$$PG_CONFIG" --pkglibdir)" -a -w "$$("$$PG_CONFIG" --sharedir)/extension" || sudo=--sudo
+	echo "install: building for PostgreSQL $$PG"
+	cargo pgrx install --release $(FEATURES) --pg-config "$$PG_CONFIG" $$sudo
+
+demo: setup install
+	@examples/agency/run
+
+demo-stop:
+	@examples/agency/run stop
+
+demo-real: setup install
+	@examples/cdnow/run
+
+test: setup install
+	@tests/run
+
+test-crash: setup install
+	@tests/crash/campaign
+
+installcheck:
+	@tests/run --running regress isolation
+
+bench: setup install
+	@tests/bench/run
+	trap 'tests/tools/cluster stop .cluster/track' EXIT
+	tests/tools/cluster start .cluster/track
+	eval "$$(tests/tools/cluster env .cluster/track)"
+	tests/bench/track
+
+lint:
+	@$(ENVIRONMENT)
+	cargo fmt --check
+	cargo clippy --all-targets $(FEATURES) -- -D warnings
+
+clean:
+	@$(ENVIRONMENT)
+	for cluster in .cluster/*/; do
+	    if [ -d "$$cluster" ]; then tests/tools/cluster stop "$$cluster"; fi
+	done
+	rm -rf .cluster
+	cargo clean

@@ -1,0 +1,111 @@
+-- What an activity that is inserted, updated or deleted does to its person, in the same statement.
+
+-- Says which of its parts makes an activity unacceptable; returns when none does.
+CREATE FUNCTION leadscore._refuse_activity(person_id bigint, activity_type text, occurred_at timestamptz) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    IF NOT isfinite(occurred_at) OR occurred_at NOT BETWEEN '0001-01-01 UTC' AND '9999-12-31 UTC' THEN
+        RAISE datetime_field_overflow USING
+            MESSAGE = format('activity of person %s: occurred_at %L is out of range', person_id, occurred_at),
+            DETAIL = 'An activity takes place at one finite moment between the years 1 and 9999.',
+            HINT = 'Correct occurred_at, or leave it out for the present moment.';
+    END IF;
+    IF NOT EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = _refuse_activity.activity_type) THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('activity type %L does not exist', activity_type),
+            DETAIL = format('An activity of person %s names it, and leadscore.activity_type has no such row.', person_id),
+            HINT = format('INSERT INTO leadscore.activity_type (activity_type) VALUES (%L);', activity_type);
+    END IF;
+    IF NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = _refuse_activity.person_id) THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('person %s does not exist', person_id),
+            DETAIL = format('An activity of type %L names it, and leadscore.person has no such row.', activity_type),
+            HINT = 'Insert the person into leadscore.person first.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._refuse_activity(bigint, text, timestamptz) IS 'Raises the error of an unacceptable activity';
+REVOKE ALL ON FUNCTION leadscore._refuse_activity(bigint, text, timestamptz) FROM PUBLIC;
+
+-- Inserts: one row or a few take a path of their own, many are scored as a set.
+CREATE FUNCTION leadscore._activity_inserted() RETURNS trigger
+LANGUAGE c SECURITY DEFINER AS 'MODULE_PATHNAME', 'activity_inserted_wrapper';
+COMMENT ON FUNCTION leadscore._activity_inserted() IS 'Trigger: scores inserted activities';
+REVOKE ALL ON FUNCTION leadscore._activity_inserted() FROM PUBLIC;
+CREATE TRIGGER score_inserted AFTER INSERT ON leadscore.activity
+    REFERENCING NEW TABLE AS inserted
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._activity_inserted();
+
+-- Updates: only what a rule can see counts as a change.
+CREATE FUNCTION leadscore._activity_updated() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ids  bigint[];
+    days date[];
+BEGIN
+    WITH before AS (
+        SELECT activity_id, person_id, activity_type, occurred_at, attributes FROM old_row
+    ), after AS (
+        SELECT activity_id, person_id, activity_type, occurred_at, attributes FROM new_row
+    ), changed AS (
+        SELECT person_id, NULL::timestamptz AS occurred_at FROM (TABLE before EXCEPT ALL TABLE after) b
+        UNION ALL
+        SELECT person_id, occurred_at FROM (TABLE after EXCEPT ALL TABLE before) a
+    )
+    SELECT array_agg(person_id), array_agg(leadscore._day(c.occurred_at, s.time_zone)) INTO ids, days
+    FROM changed c CROSS JOIN leadscore.settings s;
+    IF ids IS NULL THEN
+        RETURN NULL;
+    END IF;
+    PERFORM leadscore._refuse_activity(n.person_id, n.activity_type, n.occurred_at)
+    FROM new_row n
+    WHERE n.person_id = ANY (ids)
+      AND (NOT isfinite(n.occurred_at) OR n.occurred_at NOT BETWEEN '0001-01-01 UTC' AND '9999-12-31 UTC'
+           OR NOT EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = n.activity_type)
+           OR NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = n.person_id));
+    PERFORM leadscore._go_live();
+    PERFORM leadscore._reach(ids, days);
+    -- One that was just going is gone by now.
+    PERFORM leadscore._refuse_activity(n.person_id, n.activity_type, n.occurred_at)
+    FROM new_row n
+    WHERE n.person_id = ANY (ids) AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = n.person_id);
+    PERFORM leadscore._rescore(ids);
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION leadscore._activity_updated() IS 'Trigger: scores updated activities';
+REVOKE ALL ON FUNCTION leadscore._activity_updated() FROM PUBLIC;
+CREATE TRIGGER score_updated AFTER UPDATE ON leadscore.activity
+    REFERENCING OLD TABLE AS old_row NEW TABLE AS new_row
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._activity_updated();
+
+CREATE FUNCTION leadscore._activity_deleted() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ids bigint[];
+BEGIN
+    SELECT array_agg(DISTINCT o.person_id) INTO ids
+    FROM old_row o
+    WHERE EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = o.person_id);
+    IF ids IS NOT NULL THEN
+        PERFORM leadscore._rescore(ids);
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION leadscore._activity_deleted() IS 'Trigger: takes back what deleted activities gave';
+REVOKE ALL ON FUNCTION leadscore._activity_deleted() FROM PUBLIC;
+CREATE TRIGGER score_deleted AFTER DELETE ON leadscore.activity
+    REFERENCING OLD TABLE AS old_row
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._activity_deleted();
+
+CREATE FUNCTION leadscore._activity_truncated() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM leadscore._begin();
+    PERFORM leadscore._lock_persons(ARRAY(SELECT p.person_id FROM leadscore.person p));
+    PERFORM leadscore._rescore_all(true);
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION leadscore._activity_truncated() IS 'Trigger: takes back what all activities gave';
+REVOKE ALL ON FUNCTION leadscore._activity_truncated() FROM PUBLIC;
+CREATE TRIGGER score_truncated AFTER TRUNCATE ON leadscore.activity
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._activity_truncated();

@@ -1,0 +1,165 @@
+-- Health: what keeps scores from being right or on time, each with what mends it.
+CREATE FUNCTION leadscore.doctor()
+RETURNS TABLE (severity text, finding text, detail text, remedy text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    today     date := leadscore.scoring_day();
+    last_day  date := (SELECT s.scored_on FROM leadscore.state s);
+    home      text := leadscore._cron_home();
+    recompute text := leadscore._cron_command();
+BEGIN
+    -- The night.
+    IF NOT EXISTS (SELECT FROM leadscore.run) THEN
+        RETURN QUERY SELECT 'warning', 'no run yet', 'Nothing expires and no penalty comes without leadscore_recompute().', recompute || ';';
+    ELSIF last_day < today THEN
+        RETURN QUERY SELECT CASE WHEN last_day < today - 1 THEN 'error' ELSE 'warning' END, 'the last run is of an earlier day',
+            format('Scores stand for %s, and today is %s.', last_day, today), recompute || ';';
+    ELSIF last_day > today THEN
+        RETURN QUERY SELECT 'warning', 'the last run is of a later day',
+            format('Scores stand for %s, and today is %s.', last_day, today), recompute || ';';
+    END IF;
+    IF (SELECT i.rebuild_due FROM leadscore.instance i) AND EXISTS (SELECT FROM leadscore.run) THEN
+        RETURN QUERY SELECT 'warning', 'rules, categories or settings changed since the last run',
+            'What was registered before is scored by the old ones until the next run.', recompute || ';';
+    END IF;
+
+    RETURN QUERY
+    SELECT 'warning', 'a run in batches is under way or was interrupted',
+           format('%s of %s persons are derived, since %s.', g.done, g.total, g.started_at), 'CALL leadscore.recompute_in_batches();'
+    FROM leadscore.progress g;
+
+    -- pg_cron.
+    IF home IS NULL THEN
+        RETURN QUERY SELECT 'warning', 'pg_cron is not loaded', 'Nothing starts the nightly run from within the server.',
+            'Install pg_cron, set shared_preload_libraries = ''pg_cron'' and restart; or run it from another scheduler: ' || recompute || ';';
+    ELSIF home <> current_database() THEN
+        RETURN QUERY SELECT 'note', 'pg_cron keeps its jobs in another database',
+            format('Whether the nightly job runs is seen in database %s.', home),
+            format('In database %I: SELECT * FROM cron.job WHERE jobname = %L;', home, leadscore._job_name(current_database()));
+    ELSIF NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
+        RETURN QUERY SELECT 'warning', 'pg_cron is not installed in this database', 'The server has it loaded for this database.',
+            'CREATE EXTENSION pg_cron; SELECT leadscore.schedule();';
+    ELSE
+        RETURN QUERY SELECT * FROM leadscore._doctor_cron();
+    END IF;
+
+    -- Triggers: leadscore's own and those on attached tables.
+    RETURN QUERY
+    SELECT 'error', format('trigger %I on %s is disabled', t.tgname, t.tgrelid::regclass),
+           'What changes in the table is not scored.',
+           format('ALTER TABLE %s ENABLE TRIGGER %I; SELECT leadscore.resync(%s);', t.tgrelid::regclass, t.tgname,
+                  CASE WHEN c.relnamespace = 'leadscore'::regnamespace THEN '' ELSE quote_literal(
+                      (SELECT s.source FROM leadscore.source s WHERE t.tgname LIKE 'leadscore\_' || s.source_id || '\_%')) END)
+    FROM pg_trigger t
+    JOIN pg_class c ON c.oid = t.tgrelid
+    JOIN pg_proc f ON f.oid = t.tgfoid
+    WHERE f.pronamespace = 'leadscore'::regnamespace AND t.tgenabled IN ('D', 'R')
+    ORDER BY t.tgrelid::regclass::text, t.tgname;
+    RETURN QUERY
+    SELECT 'error', format('attached table %s is gone', s.source), format('It fed %s.', s.role),
+           format('DELETE FROM leadscore.source WHERE source_id = %s;', s.source_id)
+    FROM leadscore.source s
+    WHERE s.attached AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
+    ORDER BY s.source_id;
+    RETURN QUERY
+    SELECT 'error', format('trigger leadscore_%s_%s on %s is missing', s.source_id, n.name, s.source),
+           'What changes in the table is not scored; a column that was attached may have been dropped.',
+           format('SELECT leadscore.reattach(%L);', s.source::text)
+    FROM leadscore.source s
+    CROSS JOIN (VALUES ('columns'), ('row'), ('row_update'), ('statement'), ('truncate'), ('begin')) n(name)
+    WHERE s.attached AND (n.name <> 'begin' OR s.parts ? 'score' OR s.parts ? 'category') AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
+      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.source AND t.tgname = format('leadscore_%s_%s', s.source_id, n.name))
+    ORDER BY s.source_id, n.name;
+
+    RETURN QUERY
+    SELECT 'error', format('trigger %I on %s is deferrable', t.tgname, t.tgrelid::regclass),
+           'Scores cannot be written back to a table whose triggers run only at commit; it can also be attached without score and category.',
+           format('DROP TRIGGER %I ON %s;', t.tgname, t.tgrelid::regclass)
+    FROM leadscore.source s
+    JOIN pg_trigger t ON t.tgrelid = s.source AND t.tgdeferrable AND NOT t.tgisinternal
+    WHERE s.attached AND (s.parts ? 'score' OR s.parts ? 'category')
+    ORDER BY t.tgrelid::regclass::text, t.tgname;
+
+    -- What waits.
+    RETURN QUERY
+    SELECT 'warning', format('activity type %L is not known', w.activity_type),
+           format('%s rows of %s wait for it.', count(*), (SELECT s.source FROM leadscore.source s WHERE s.source_id = w.source_id)),
+           format('INSERT INTO leadscore.activity_type (activity_type) VALUES (%L);', w.activity_type)
+    FROM leadscore.waiting w
+    WHERE NOT EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = w.activity_type)
+    GROUP BY w.activity_type, w.source_id
+    ORDER BY w.activity_type, w.source_id;
+    RETURN QUERY
+    SELECT 'note', format('%s activities of %s wait for their person', count(*),
+                          (SELECT s.source FROM leadscore.source s WHERE s.source_id = w.source_id)),
+           format('The first %s that is missing has key %s.', min(w.person_kind), min(w.external_id)),
+           format('SELECT * FROM leadscore.waiting WHERE source_id = %s;', w.source_id)
+    FROM leadscore.waiting w
+    WHERE NOT EXISTS (SELECT FROM leadscore._person_key k WHERE k.kind = w.person_kind AND k.external_id = w.external_id)
+    GROUP BY w.source_id
+    ORDER BY w.source_id;
+
+    -- The configuration.
+    RETURN QUERY
+    SELECT 'note', format('rule %L is for status %L, which no person has', r.name, v.status),
+           'It may be a misspelling.', 'SELECT DISTINCT kind, status FROM leadscore.person;'
+    FROM leadscore.rule r CROSS JOIN unnest(r.statuses) v(status)
+    WHERE r.enabled AND EXISTS (SELECT FROM leadscore.person)
+      AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.status = v.status)
+    ORDER BY r.name, v.status;
+    RETURN QUERY
+    SELECT 'note', format('rule %L is for kind %L, of which there is no person', r.name, v.kind),
+           'It may be a misspelling.', 'SELECT DISTINCT kind FROM leadscore.person;'
+    FROM leadscore.rule r CROSS JOIN unnest(r.person_kinds) v(kind)
+    WHERE r.enabled AND EXISTS (SELECT FROM leadscore.person)
+      AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.kind = v.kind)
+    ORDER BY r.name, v.kind;
+    RETURN QUERY
+    SELECT 'warning', format('%s have no lowest category', coalesce('persons of kind ' || quote_literal(c.person_kind), 'categories for all kinds')),
+           format('A score below %s has no category.', min(c.min_score)),
+           format('INSERT INTO leadscore.category (person_kind, name) VALUES (%L, ''cold'');', c.person_kind)
+    FROM leadscore.category c
+    GROUP BY c.person_kind
+    HAVING bool_and(c.min_score IS NOT NULL)
+    ORDER BY c.person_kind;
+    IF EXISTS (SELECT FROM leadscore.person) AND NOT EXISTS (SELECT FROM leadscore.category) THEN
+        RETURN QUERY SELECT 'note', 'there are no categories', 'Persons have a score but are neither hot nor cold.',
+            'SELECT leadscore.load_preset(''recruitment''); or INSERT INTO leadscore.category …';
+    END IF;
+    IF NOT EXISTS (SELECT FROM leadscore.rule r WHERE r.enabled) THEN
+        RETURN QUERY SELECT 'note', 'there are no rules', 'Every score is 0.',
+            'SELECT leadscore.load_preset(''recruitment''); or INSERT INTO leadscore.rule …';
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore.doctor() IS 'What keeps scores from being right or on time, each with what mends it; no row when all is well';
+
+-- Apart, since it can only be run where pg_cron is installed.
+CREATE FUNCTION leadscore._doctor_cron()
+RETURNS TABLE (severity text, finding text, detail text, remedy text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    zone text := (SELECT s.time_zone FROM leadscore.settings s);
+    clock text := coalesce(current_setting('cron.timezone', true), 'GMT');
+    outcome record;
+BEGIN
+    IF NOT EXISTS (SELECT FROM cron.job j WHERE j.jobname = leadscore._job_name(current_database()) AND j.active) THEN
+        RETURN QUERY SELECT 'warning', 'no nightly job', 'Nothing expires and no penalty comes by itself.', 'SELECT leadscore.schedule();';
+        RETURN;
+    END IF;
+    SELECT d.status, d.return_message, d.start_time INTO outcome
+    FROM cron.job j JOIN cron.job_run_details d ON d.jobid = j.jobid
+    WHERE j.jobname = leadscore._job_name(current_database()) AND d.status IN ('succeeded', 'failed')
+    ORDER BY d.runid DESC LIMIT 1;
+    IF outcome.status = 'failed' THEN
+        RETURN QUERY SELECT 'error', 'the nightly job failed', format('%s: %s', outcome.start_time, outcome.return_message),
+            'SELECT * FROM cron.job_run_details ORDER BY runid DESC LIMIT 10;';
+    END IF;
+    IF (now() AT TIME ZONE zone) <> (now() AT TIME ZONE clock) THEN
+        RETURN QUERY SELECT 'note', 'pg_cron has another time zone',
+            format('It reads schedules in %s, and days count in %s: choose a time that is after midnight there.', clock, zone),
+            'SELECT jobname, schedule FROM cron.job;';
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._doctor_cron() IS 'What doctor() finds about the nightly job';

@@ -1,0 +1,158 @@
+-- Rules, categories, activity types and settings as one document.
+
+CREATE FUNCTION leadscore._checked_config(config jsonb) RETURNS jsonb
+LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'checked_config_wrapper';
+COMMENT ON FUNCTION leadscore._checked_config(jsonb) IS 'The document with its types checked; an error names the path to the field that is wrong';
+
+CREATE FUNCTION leadscore._preset(name text) RETURNS jsonb
+LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'preset_wrapper';
+COMMENT ON FUNCTION leadscore._preset(text) IS 'The document of a preset';
+
+-- Not interval's own output, which depends on the session's intervalstyle.
+CREATE FUNCTION leadscore._length(length interval) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN nullif(concat_ws(' ',
+    CASE WHEN extract(year FROM length) <> 0 THEN extract(year FROM length)::int || CASE extract(year FROM length) WHEN 1 THEN ' year' ELSE ' years' END END,
+    CASE WHEN extract(month FROM length) <> 0 THEN extract(month FROM length)::int || CASE extract(month FROM length) WHEN 1 THEN ' month' ELSE ' months' END END,
+    CASE WHEN extract(day FROM length) <> 0 THEN extract(day FROM length)::int || CASE extract(day FROM length) WHEN 1 THEN ' day' ELSE ' days' END END), '');
+COMMENT ON FUNCTION leadscore._length(interval) IS 'A length of time in words, such as 60 days';
+
+CREATE FUNCTION leadscore.export_config() RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT jsonb_build_object(
+        'settings', (SELECT jsonb_build_object('time_zone', s.time_zone) FROM leadscore.settings s),
+        'activity_types', (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(to_jsonb(t)) ORDER BY t.activity_type), '[]')
+                           FROM leadscore.activity_type t),
+        'categories', (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(to_jsonb(c) - 'category_id')
+                                                 ORDER BY c.person_kind NULLS FIRST, c.min_score NULLS FIRST), '[]')
+                       FROM leadscore.category c),
+        'rules', (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(to_jsonb(r) - 'rule_id' - 'created_at'
+                                                              - 'relevant_for' - 'inactive_for' - 'repeat_every' - 'condition')
+                                            || CASE WHEN r.condition IS NULL THEN '{}' ELSE jsonb_build_object('condition', r.condition) END
+                                            || jsonb_strip_nulls(jsonb_build_object(
+                                                   'relevant_for', leadscore._length(r.relevant_for),
+                                                   'inactive_for', leadscore._length(r.inactive_for),
+                                                   'repeat_every', leadscore._length(r.repeat_every)))
+                                            ORDER BY r.name), '[]')
+                  FROM leadscore.rule r));
+END;
+COMMENT ON FUNCTION leadscore.export_config() IS 'Rules, categories, activity types and settings as one document';
+
+-- The rules of a checked document as rows, with the ids of those that are there by that name;
+-- others have negative ones, which no stored rule has.
+CREATE FUNCTION leadscore._document_rules(document jsonb) RETURNS SETOF leadscore.rule
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT coalesce(r.rule_id, -n.nth::int), n.name, coalesce(n.kind, 'activity'), n.activity_types, n.condition, n.person_kinds,
+           n.statuses, n.points, n.relevant_for, coalesce(n.decay, 'none'), n.max_per_day, n.max_counted, n.inactive_for,
+           n.repeat_every, n.max_repeats, n.effective_from, coalesce(n.enabled, true), coalesce(r.created_at, now())
+    FROM ROWS FROM (jsonb_to_recordset(document -> 'rules') AS (
+        name text, kind text, activity_types text[], condition jsonb, person_kinds text[], statuses text[], points int,
+        relevant_for interval, decay text, max_per_day int, max_counted int, inactive_for interval,
+        repeat_every interval, max_repeats int, effective_from date, enabled boolean)) WITH ORDINALITY
+        AS n(name, kind, activity_types, condition, person_kinds, statuses, points, relevant_for, decay, max_per_day,
+             max_counted, inactive_for, repeat_every, max_repeats, effective_from, enabled, nth)
+    LEFT JOIN leadscore.rule r ON r.name = n.name;
+END;
+COMMENT ON FUNCTION leadscore._document_rules(jsonb) IS 'The rules of a checked document as rows';
+
+-- With replace, a section that the document has is the whole of that section afterwards;
+-- without, the document only adds and changes, and its categories take the place of those for
+-- the same kinds. Activity types are never removed.
+CREATE FUNCTION leadscore._apply_config(config jsonb, replace boolean) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    document jsonb := leadscore._checked_config(config);
+    item     record;
+BEGIN
+    -- Lengths of time and days are text in JSON: what PostgreSQL cannot read is named by its path.
+    FOR item IN
+        SELECT format('rules[%s].%s', r.nth - 1, f.name) AS path, f.name, r.rule ->> f.name AS value
+        FROM jsonb_array_elements(document -> 'rules') WITH ORDINALITY r(rule, nth)
+        CROSS JOIN (VALUES ('relevant_for'), ('inactive_for'), ('repeat_every'), ('effective_from')) f(name)
+        WHERE r.rule ->> f.name IS NOT NULL
+    LOOP
+        BEGIN
+            IF item.name = 'effective_from' THEN
+                PERFORM item.value::date;
+            ELSE
+                PERFORM item.value::interval;
+            END IF;
+        EXCEPTION WHEN data_exception THEN
+            RAISE invalid_parameter_value USING
+                MESSAGE = format('configuration: %s is not as expected', item.path),
+                DETAIL = format('%L is no %s.', item.value, CASE item.name WHEN 'effective_from' THEN 'day' ELSE 'length of time' END),
+                HINT = CASE item.name WHEN 'effective_from' THEN 'Write a day as 2026-01-31.'
+                                      ELSE 'Write days, weeks, months or years, such as "60 days" or "3 months".' END;
+        END;
+    END LOOP;
+
+    UPDATE leadscore.settings s SET time_zone = document #>> '{settings,time_zone}'
+    WHERE s.time_zone <> document #>> '{settings,time_zone}';
+
+    INSERT INTO leadscore.activity_type AS t (activity_type, description)
+    SELECT n.activity_type, n.description
+    FROM jsonb_to_recordset(document -> 'activity_types') n(activity_type text, description text)
+    ON CONFLICT (activity_type) DO UPDATE SET description = EXCLUDED.description
+    WHERE t.description IS DISTINCT FROM EXCLUDED.description;
+
+    IF document ? 'categories' THEN
+        -- Bounds move past each other, so all make place first; a category keeps its id.
+        WITH old AS (
+            DELETE FROM leadscore.category RETURNING *
+        )
+        SELECT coalesce(jsonb_agg(to_jsonb(o)), '[]') INTO config FROM old o;
+        INSERT INTO leadscore.category (category_id, person_kind, name, min_score, color)
+        SELECT coalesce(o.category_id, nextval('leadscore.category_category_id_seq')::int), n.person_kind, n.name, n.min_score, n.color
+        FROM jsonb_to_recordset(document -> 'categories') n(person_kind text, name text, min_score bigint, color text)
+        LEFT JOIN jsonb_to_recordset(config) o(category_id int, person_kind text, name text)
+               ON o.name = n.name AND o.person_kind IS NOT DISTINCT FROM n.person_kind
+        UNION ALL
+        SELECT o.category_id, o.person_kind, o.name, o.min_score, o.color
+        FROM jsonb_to_recordset(config) o(category_id int, person_kind text, name text, min_score bigint, color text)
+        WHERE NOT replace AND NOT EXISTS (
+            SELECT FROM jsonb_to_recordset(document -> 'categories') n(person_kind text)
+            WHERE n.person_kind IS NOT DISTINCT FROM o.person_kind);
+    END IF;
+
+    IF document ? 'rules' THEN
+        IF replace THEN
+            DELETE FROM leadscore.rule r
+            WHERE r.name NOT IN (SELECT n.name FROM jsonb_to_recordset(document -> 'rules') n(name text));
+        END IF;
+        INSERT INTO leadscore.rule AS r
+            (name, kind, activity_types, condition, person_kinds, statuses, points, relevant_for, decay, max_per_day,
+             max_counted, inactive_for, repeat_every, max_repeats, effective_from, enabled)
+        SELECT n.name, n.kind, n.activity_types, n.condition, n.person_kinds, n.statuses, n.points, n.relevant_for, n.decay, n.max_per_day,
+               n.max_counted, n.inactive_for, n.repeat_every, n.max_repeats, n.effective_from, n.enabled
+        FROM leadscore._document_rules(document) n
+        ON CONFLICT (name) DO UPDATE SET
+            kind = EXCLUDED.kind, activity_types = EXCLUDED.activity_types, condition = EXCLUDED.condition,
+            person_kinds = EXCLUDED.person_kinds, statuses = EXCLUDED.statuses, points = EXCLUDED.points,
+            relevant_for = EXCLUDED.relevant_for, decay = EXCLUDED.decay, max_per_day = EXCLUDED.max_per_day,
+            max_counted = EXCLUDED.max_counted, inactive_for = EXCLUDED.inactive_for, repeat_every = EXCLUDED.repeat_every,
+            max_repeats = EXCLUDED.max_repeats, effective_from = EXCLUDED.effective_from, enabled = EXCLUDED.enabled
+        WHERE to_jsonb(r) - 'rule_id' - 'created_at' <> to_jsonb(EXCLUDED) - 'rule_id' - 'created_at';
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._apply_config(jsonb, boolean) IS 'Brings the configuration to a document, all of it or nothing';
+
+CREATE FUNCTION leadscore.import_config(config jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM leadscore._require_tests_pass(config);
+    PERFORM leadscore._apply_config(config, true);
+END $$;
+COMMENT ON FUNCTION leadscore.import_config(jsonb) IS 'Makes a document the configuration: a section that it has replaces that section, rules are matched by name; all or nothing, and nothing when a test that it carries fails';
+
+CREATE FUNCTION leadscore.load_preset(name text) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT leadscore._apply_config(leadscore._preset(name), false);
+END;
+COMMENT ON FUNCTION leadscore.load_preset(text) IS 'Adds the activity types, categories and rules of a preset: recruitment or recruitment_nl';
+
+CREATE FUNCTION leadscore.config_schema() RETURNS jsonb
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'config_schema_wrapper';
+COMMENT ON FUNCTION leadscore.config_schema() IS 'The JSON Schema of a configuration document';

@@ -1,0 +1,263 @@
+-- The night: bring everything to a day.
+
+-- What the passing of days alone changes: windows that end, records that decay. Persons for
+-- whom something else is due are left to _rescore.
+CREATE FUNCTION leadscore._expire(last_day date, today date) RETURNS leadscore._outcome
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    outcome leadscore._outcome;
+    moved   bigint[];
+BEGIN
+    WITH expired AS (
+        DELETE FROM leadscore.score_record s
+        WHERE s.counts_until <= today
+        RETURNING s.person_id,
+                  CASE WHEN s.counts_from <= last_day
+                       THEN -leadscore._worth(s.points, s.counts_from, s.decays_until, last_day) ELSE 0 END AS points
+    ), decayed AS (
+        SELECT s.person_id,
+               leadscore._worth(s.points, s.counts_from, s.decays_until, today)
+               - leadscore._worth(s.points, s.counts_from, s.decays_until, last_day) AS points
+        FROM leadscore.score_record s
+        WHERE s.decays_until IS NOT NULL AND s.counts_until > today AND s.counts_from <= last_day
+    ), lost AS (
+        SELECT o.person_id, sum(o.points) AS points
+        FROM (SELECT * FROM expired UNION ALL SELECT * FROM decayed) o
+        GROUP BY o.person_id
+        HAVING sum(o.points) <> 0
+    ), standing AS MATERIALIZED (
+        SELECT p.person_id, p.category AS old_category, x.score, b.name AS category
+        FROM lost o
+        JOIN leadscore.person p ON p.person_id = o.person_id
+        CROSS JOIN LATERAL (SELECT (p.score + o.points)::bigint AS score) x
+        LEFT JOIN LATERAL leadscore._band_at(p.kind, x.score) b ON true
+        WHERE NOT EXISTS (SELECT FROM leadscore.due u WHERE u.person_id = o.person_id AND u.due_on <= today)
+          AND NOT EXISTS (SELECT FROM leadscore.pending n WHERE n.person_id = o.person_id)
+    ), updated AS (
+        UPDATE leadscore.person p
+        SET score = t.score, category = t.category
+        FROM standing t
+        WHERE p.person_id = t.person_id
+    ), logged AS (
+        INSERT INTO leadscore.category_change (person_id, from_category, to_category, score, scored_on)
+        SELECT t.person_id, t.old_category, t.category, t.score, today
+        FROM standing t
+        WHERE t.old_category IS DISTINCT FROM t.category
+        ORDER BY t.person_id
+    )
+    SELECT 0, (SELECT count(*) FROM expired), count(*),
+           count(*) FILTER (WHERE t.old_category IS DISTINCT FROM t.category), array_agg(t.person_id ORDER BY t.person_id)
+    INTO outcome.records_added, outcome.records_removed, outcome.persons_changed, outcome.categories_changed, moved
+    FROM standing t;
+    PERFORM leadscore._write_back(moved);
+    RETURN outcome;
+END $$;
+COMMENT ON FUNCTION leadscore._expire(date, date) IS 'Takes the points that end or decay between two days';
+REVOKE ALL ON FUNCTION leadscore._expire(date, date) FROM PUBLIC;
+
+-- How every run begins: it waits for writers, keeps others waiting, and moves the day.
+CREATE FUNCTION leadscore._begin_run(as_of timestamptz, full_rebuild boolean, OUT run leadscore.run, OUT last_day date)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF as_of IS NULL OR NOT isfinite(as_of) OR as_of NOT BETWEEN '0001-01-01 UTC' AND '9999-12-31 UTC' THEN
+        RAISE datetime_field_overflow USING
+            MESSAGE = format('leadscore_recompute: as_of %s is no moment to score at', coalesce(quote_literal(as_of), 'NULL')),
+            DETAIL = 'A run brings everything to one local day between the years 1 and 9999.',
+            HINT = 'Leave as_of out for today, or give a timestamp with time zone.';
+    END IF;
+    IF full_rebuild IS NULL THEN
+        RAISE null_value_not_allowed USING
+            MESSAGE = 'leadscore_recompute: full_rebuild is NULL',
+            HINT = 'Say true to derive everything anew, or leave it out.';
+    END IF;
+    run.started_at := clock_timestamp();
+    -- Writers are waited for, and wait, so that none scores by the day before.
+    LOCK TABLE leadscore.state IN EXCLUSIVE MODE;
+    PERFORM leadscore._need_current_snapshot();
+    PERFORM leadscore._go_live();
+    SELECT s.scored_on INTO last_day FROM leadscore.state s;
+    run.scored_on := leadscore.scoring_day(as_of);
+    run.full_rebuild := full_rebuild OR run.scored_on < last_day
+        OR (SELECT i.rebuild_due FROM leadscore.instance i);
+    IF run.scored_on <> last_day THEN
+        UPDATE leadscore.state SET scored_on = run.scored_on;
+        PERFORM leadscore._forget_configuration();
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._begin_run(timestamptz, boolean) IS 'Waits for writers and moves the day';
+REVOKE ALL ON FUNCTION leadscore._begin_run(timestamptz, boolean) FROM PUBLIC;
+
+CREATE FUNCTION leadscore._recompute(as_of timestamptz, full_rebuild boolean) RETURNS leadscore.run
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    begun    record;
+    run      leadscore.run;
+    last_day date;
+    part     leadscore._outcome;
+    ids      bigint[];
+BEGIN
+    begun := leadscore._begin_run(as_of, full_rebuild);
+    run := begun.run;
+    last_day := begun.last_day;
+
+    IF run.full_rebuild THEN
+        part := leadscore._rescore_all(false);
+        UPDATE leadscore.instance SET rebuild_due = false WHERE rebuild_due;
+        run.records_added := part.records_added;
+        run.records_removed := part.records_removed;
+        run.persons_changed := part.persons_changed;
+        run.categories_changed := part.categories_changed;
+    ELSE
+        part := leadscore._expire(last_day, run.scored_on);
+        run.records_added := part.records_added;
+        run.records_removed := part.records_removed;
+        run.persons_changed := part.persons_changed;
+        run.categories_changed := part.categories_changed;
+        SELECT array_agg(d.person_id) INTO ids
+        FROM (SELECT u.person_id FROM leadscore.due u WHERE u.due_on <= run.scored_on
+              UNION SELECT n.person_id FROM leadscore.pending n) d;
+        IF ids IS NOT NULL THEN
+            UPDATE leadscore.person p SET scored_through = NULL
+            WHERE p.person_id = ANY (ids) AND p.scored_through IS NOT NULL;
+            part := leadscore._rescore(ids, touch => false);
+            run.records_added := run.records_added + part.records_added;
+            run.records_removed := run.records_removed + part.records_removed;
+            run.persons_changed := run.persons_changed + part.persons_changed;
+            run.categories_changed := run.categories_changed + part.categories_changed;
+        END IF;
+    END IF;
+
+    -- A run in batches that was interrupted has nothing left to do.
+    DELETE FROM leadscore.pending;
+    UPDATE leadscore.run r SET finished_at = clock_timestamp() WHERE r.finished_at IS NULL;
+    INSERT INTO leadscore.run
+        (scored_on, started_at, finished_at, full_rebuild, records_added, records_removed, persons_changed, categories_changed)
+    VALUES (run.scored_on, run.started_at, clock_timestamp(), run.full_rebuild,
+            run.records_added, run.records_removed, run.persons_changed, run.categories_changed)
+    RETURNING * INTO run;
+    RETURN run;
+END $$;
+COMMENT ON FUNCTION leadscore._recompute(timestamptz, boolean) IS 'leadscore_recompute(), in the schema that never moves';
+REVOKE ALL ON FUNCTION leadscore._recompute(timestamptz, boolean) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.leadscore_recompute(as_of timestamptz DEFAULT now(), full_rebuild boolean DEFAULT false)
+RETURNS TABLE (run_id bigint, scored_on date, records_added bigint, records_removed bigint,
+               persons_changed bigint, categories_changed bigint)
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT r.run_id, r.scored_on, r.records_added, r.records_removed, r.persons_changed, r.categories_changed
+    FROM leadscore._recompute(as_of, full_rebuild) r;
+END;
+COMMENT ON FUNCTION @extschema@.leadscore_recompute(timestamptz, boolean) IS 'Brings all scores and categories to the local day of as_of and returns what changed; with full_rebuild it derives everything anew';
+-- A run writes every person's score and keeps other writers waiting: the owner says who may.
+REVOKE ALL ON FUNCTION @extschema@.leadscore_recompute(timestamptz, boolean) FROM PUBLIC;
+
+-- The same in batches that commit, so that writers of a person wait for its batch alone. The
+-- day moves first; persons for whom it changes anything wait in leadscore.pending, and each is
+-- derived anew, whole, whatever happened to it since.
+CREATE FUNCTION leadscore._begin_batches(as_of timestamptz) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    begun    record;
+    run      leadscore.run;
+    last_day date;
+BEGIN
+    -- Under the lock that runs begin with, and before the day moves: another call may just have
+    -- begun, for another day.
+    LOCK TABLE leadscore.state IN EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM leadscore.run r WHERE r.finished_at IS NULL) THEN
+        RETURN;  -- one that is under way or was interrupted comes first
+    END IF;
+    begun := leadscore._begin_run(as_of, false);
+    run := begun.run;
+    last_day := begun.last_day;
+    IF run.full_rebuild THEN
+        UPDATE leadscore.person SET scored_through = NULL WHERE scored_through IS NOT NULL;
+        UPDATE leadscore.instance SET rebuild_due = false WHERE rebuild_due;
+        INSERT INTO leadscore.pending SELECT p.person_id FROM leadscore.person p;
+    ELSE
+        INSERT INTO leadscore.pending
+        SELECT s.person_id FROM leadscore.score_record s WHERE s.counts_until <= run.scored_on
+        UNION
+        SELECT s.person_id FROM leadscore.score_record s WHERE s.decays_until IS NOT NULL AND run.scored_on <> last_day
+        UNION
+        SELECT u.person_id FROM leadscore.due u WHERE u.due_on <= run.scored_on;
+    END IF;
+    INSERT INTO leadscore.run (scored_on, started_at, full_rebuild, persons_due)
+    SELECT run.scored_on, run.started_at, run.full_rebuild, count(*) FROM leadscore.pending;
+END $$;
+COMMENT ON FUNCTION leadscore._begin_batches(timestamptz) IS 'Begins a run in batches, or leaves it to one that was interrupted';
+REVOKE ALL ON FUNCTION leadscore._begin_batches(timestamptz) FROM PUBLIC;
+
+-- Returns whether there is more to do.
+CREATE FUNCTION leadscore._next_batch(batch_size int) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ids  bigint[];
+    part leadscore._outcome;
+BEGIN
+    PERFORM leadscore._begin();
+    -- Batches of two calls do not meet; who removes a person goes on.
+    LOCK TABLE leadscore.pending IN SHARE UPDATE EXCLUSIVE MODE;
+    PERFORM leadscore._need_current_snapshot();
+    SELECT array_agg(n.person_id) INTO ids
+    FROM (SELECT p.person_id FROM leadscore.pending p ORDER BY p.person_id LIMIT batch_size) n;
+    IF ids IS NULL THEN
+        UPDATE leadscore.run r SET finished_at = clock_timestamp() WHERE r.finished_at IS NULL;
+        RETURN false;
+    END IF;
+    PERFORM leadscore._lock_persons(ids);
+    UPDATE leadscore.person p SET scored_through = NULL
+    WHERE p.person_id = ANY (ids) AND p.scored_through <= (SELECT s.scored_on FROM leadscore.state s);
+    part := leadscore._rescore(ids, touch => false);
+    DELETE FROM leadscore.pending n WHERE n.person_id = ANY (ids);
+    UPDATE leadscore.run r
+    SET records_added = r.records_added + part.records_added, records_removed = r.records_removed + part.records_removed,
+        persons_changed = r.persons_changed + part.persons_changed, categories_changed = r.categories_changed + part.categories_changed
+    WHERE r.finished_at IS NULL;
+    RETURN true;
+END $$;
+COMMENT ON FUNCTION leadscore._next_batch(int) IS 'Derives the next persons of a run in batches anew and returns whether there may be more';
+REVOKE ALL ON FUNCTION leadscore._next_batch(int) FROM PUBLIC;
+
+-- A procedure that commits can neither pin search_path nor run with its owner's rights: it only
+-- calls what does, by qualified names.
+CREATE PROCEDURE leadscore.recompute_in_batches(as_of timestamptz DEFAULT now(), batch_size int DEFAULT 2000)
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM leadscore._check_batch_size(batch_size);
+    LOOP
+        PERFORM leadscore._begin_batches(as_of);
+        COMMIT;
+        WHILE leadscore._next_batch(batch_size) LOOP
+            COMMIT;
+        END LOOP;
+        COMMIT;
+        -- One that was interrupted may have been of an earlier day.
+        EXIT WHEN leadscore._is_scored_on(as_of);
+    END LOOP;
+END $$;
+COMMENT ON PROCEDURE leadscore.recompute_in_batches(timestamptz, int) IS 'leadscore_recompute() in batches of so many persons that commit; call it again after an interruption to go on; leadscore.progress shows how far it is';
+-- It writes every person's score: the owner says who may.
+REVOKE ALL ON PROCEDURE leadscore.recompute_in_batches(timestamptz, int) FROM PUBLIC;
+
+CREATE FUNCTION leadscore._check_batch_size(batch_size int) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF batch_size IS NULL OR batch_size NOT BETWEEN 1 AND 1000000 THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('recompute_in_batches: batch_size is %s', coalesce(batch_size::text, 'NULL')),
+            DETAIL = 'A batch is of 1 to 1,000,000 persons.',
+            HINT = 'Leave it out for 2,000.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._check_batch_size(int) IS 'Refuses a batch size that makes no sense';
+
+CREATE FUNCTION leadscore._is_scored_on(as_of timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT s.scored_on = leadscore.scoring_day(as_of) FROM leadscore.state s)
+       AND NOT (SELECT i.rebuild_due FROM leadscore.instance i);
+END $$;
+COMMENT ON FUNCTION leadscore._is_scored_on(timestamptz) IS 'Whether the scores stand for the day of a moment, by the rules as they are';
+REVOKE ALL ON FUNCTION leadscore._is_scored_on(timestamptz) FROM PUBLIC;

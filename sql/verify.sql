@@ -1,0 +1,126 @@
+-- Is all that is stored what the function gives? Reads only, so it works on a standby too.
+CREATE FUNCTION leadscore.verify()
+RETURNS TABLE (person_id bigint, item text, rule_id int, activity_id bigint, stored text, derived text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+#variable_conflict use_column
+DECLARE
+    today  date := (SELECT scored_on FROM leadscore.state);
+    source leadscore.source;
+BEGIN
+    RETURN QUERY
+    WITH derived AS MATERIALIZED (
+        SELECT d.* FROM leadscore._derived(today, true) d
+    ), record AS (
+        SELECT coalesce(s.person_id, d.person_id) AS person_id, coalesce(s.rule_id, d.rule_id) AS rule_id,
+               coalesce(s.activity_id, d.activity_id) AS activity_id,
+               CASE WHEN s.person_id IS NOT NULL
+                    THEN format('%s points from %s until %s', s.points, s.counts_from, coalesce(s.counts_until::text, 'ever')) END AS stored,
+               CASE WHEN d.person_id IS NOT NULL
+                    THEN format('%s points from %s until %s', d.points, d.counts_from, coalesce(d.counts_until::text, 'ever')) END AS derived
+        FROM derived d
+        FULL JOIN leadscore.score_record s
+          ON s.person_id = d.person_id AND s.counts_from = d.counts_from
+         AND coalesce(s.activity_id, 0) = coalesce(d.activity_id, 0)
+         AND coalesce(s.rule_id, 0) = coalesce(d.rule_id, 0)
+         AND coalesce(s.adjustment_id, 0) = coalesce(d.adjustment_id, 0)
+         AND s.points = d.points
+         AND coalesce(s.counts_until, 'infinity') = coalesce(d.counts_until, 'infinity')
+         AND coalesce(s.decays_until, 'infinity') = coalesce(d.decays_until, 'infinity')
+        WHERE s.person_id IS NULL OR d.person_id IS NULL
+    ), total AS (
+        SELECT d.person_id,
+               sum(leadscore._worth(d.points, d.counts_from, d.decays_until, greatest(today, d.counts_from)))
+                   FILTER (WHERE d.counts_from <= greatest(today, p.scored_through)) AS score,
+               min(d.counts_from) FILTER (WHERE d.counts_from > greatest(today, p.scored_through)) AS starts_on
+        FROM derived d
+        JOIN leadscore.person p ON p.person_id = d.person_id
+        GROUP BY d.person_id
+    ), latest AS (
+        SELECT a.person_id, max(a.occurred_at) AS last_activity_at FROM leadscore.activity a GROUP BY a.person_id
+    ), silence AS (
+        SELECT n.person_id, min(n.counts_from) AS next_on
+        FROM leadscore._penalty(today) n WHERE n.counts_from > today GROUP BY n.person_id
+    ), standing AS (
+        SELECT p.*, x.score AS right_score, b.name AS right_category, l.last_activity_at AS right_last_activity_at,
+               CASE WHEN p.scored_through > today THEN today ELSE least(n.next_on, t.starts_on) END AS right_due_on, u.due_on
+        FROM leadscore.person p
+        LEFT JOIN total t ON t.person_id = p.person_id
+        LEFT JOIN latest l ON l.person_id = p.person_id
+        LEFT JOIN silence n ON n.person_id = p.person_id
+        LEFT JOIN leadscore.due u ON u.person_id = p.person_id
+        CROSS JOIN LATERAL (SELECT coalesce(t.score, 0)::bigint AS score) x
+        LEFT JOIN LATERAL leadscore._band_at(p.kind, x.score) b ON true
+    )
+    SELECT r.person_id, 'score record', r.rule_id, r.activity_id, r.stored, r.derived FROM record r
+    UNION ALL
+    SELECT t.person_id, 'score', NULL, NULL, t.score::text, t.right_score::text
+    FROM standing t WHERE t.score <> t.right_score
+    UNION ALL
+    SELECT t.person_id, 'category', NULL, NULL, t.category, t.right_category
+    FROM standing t WHERE t.category IS DISTINCT FROM t.right_category
+    UNION ALL
+    SELECT t.person_id, 'last activity', NULL, NULL, t.last_activity_at::text, t.right_last_activity_at::text
+    FROM standing t WHERE t.last_activity_at IS DISTINCT FROM t.right_last_activity_at
+    UNION ALL
+    -- The due day is a lower bound: it may be early but never late.
+    SELECT t.person_id, 'due day', NULL, NULL, t.due_on::text, t.right_due_on::text
+    FROM standing t WHERE t.right_due_on < coalesce(t.due_on, 'infinity')
+    UNION ALL
+    SELECT a.person_id, 'activity without a person', NULL, a.activity_id, a.activity_type, NULL
+    FROM leadscore.activity a
+    WHERE NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = a.person_id)
+    ORDER BY 1, 2, 3, 4;
+
+    -- Attached tables: what is there, and what came from them.
+    FOR source IN SELECT * FROM leadscore.source x WHERE x.attached AND EXISTS (SELECT FROM pg_class c WHERE c.oid = x.source)
+                  ORDER BY x.source_id LOOP
+        BEGIN
+        IF source.role = 'person' THEN
+            RETURN QUERY
+            SELECT p.person_id, format('score or category in %s, row %s', source.source, n.key), NULL::int, NULL::bigint,
+                   concat_ws(' ', n.score, n.category),
+                   concat_ws(' ', CASE WHEN source.parts ? 'score' THEN p.score END, CASE WHEN source.parts ? 'category' THEN p.category END)
+            FROM leadscore._source_rows(source.source_id) n
+            JOIN leadscore._person_key k ON k.source_id = source.source_id AND k.external_id = n.key
+            JOIN leadscore.person p ON p.person_id = k.person_id
+            WHERE (source.parts ? 'score' AND n.score::numeric IS DISTINCT FROM p.score)
+               OR (source.parts ? 'category' AND n.category IS DISTINCT FROM p.category)
+            ORDER BY 2;
+            RETURN QUERY
+            SELECT p.person_id, format('person of %s, row %s', source.source, coalesce(r.key, p.external_id)), NULL::int, NULL::bigint,
+                   CASE WHEN p.person_id IS NOT NULL THEN format('status %s, owner %s, since %s', p.status, p.owner, p.since) END,
+                   CASE WHEN r.key IS NOT NULL THEN format('status %s, owner %s, since %s', r.status, r.owner, coalesce(r.moment, p.since)) END
+            FROM (SELECT n.* FROM leadscore._source_rows(source.source_id) n
+                  WHERE NOT EXISTS (SELECT FROM leadscore.person_alias l WHERE l.kind = source.person_kind AND l.external_id = n.key)) r
+            FULL JOIN (SELECT q.* FROM leadscore.person q WHERE q.source_id = source.source_id) p ON p.external_id = r.key
+            WHERE p.person_id IS NULL OR r.key IS NULL
+               OR (source.parts ? 'status' AND p.status IS DISTINCT FROM r.status)
+               OR (source.parts ? 'owner' AND p.owner IS DISTINCT FROM r.owner)
+               OR p.since IS DISTINCT FROM coalesce(r.moment, p.since)
+            ORDER BY 2;
+        ELSE
+            RETURN QUERY
+            SELECT coalesce(a.person_id, r.person_id), format('activity of %s, row %s', source.source, coalesce(r.key, a.source_key)), NULL::int, a.activity_id,
+                   CASE WHEN a.source_key IS NOT NULL THEN format('%s of person %s at %s %s', a.activity_type, coalesce(a.person_id::text, '?'), a.occurred_at, a.attributes) END,
+                   CASE WHEN r.key IS NOT NULL THEN format('%s of person %s at %s %s', r.activity_type, coalesce(r.person_id::text, '?'), coalesce(r.moment, a.occurred_at), r.attributes) END
+            FROM (SELECT n.key, n.activity_type, n.moment, n.attributes,
+                         CASE WHEN EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = n.activity_type) THEN k.person_id END AS person_id
+                  FROM leadscore._source_rows(source.source_id) n
+                  LEFT JOIN leadscore._person_key k ON k.kind = source.person_kind AND k.external_id = n.person) r
+            FULL JOIN (SELECT b.person_id, b.activity_id, b.source_key, b.activity_type, b.occurred_at, b.attributes
+                       FROM leadscore.activity b WHERE b.source_id = source.source_id
+                       UNION ALL
+                       SELECT NULL, NULL, w.source_key, w.activity_type, w.occurred_at, w.attributes
+                       FROM leadscore.waiting w WHERE w.source_id = source.source_id) a ON a.source_key = r.key
+            WHERE a.source_key IS NULL OR r.key IS NULL
+               OR (a.person_id, a.activity_type, a.occurred_at, a.attributes)
+                  IS DISTINCT FROM (r.person_id, r.activity_type, coalesce(r.moment, a.occurred_at), r.attributes)
+            ORDER BY 2;
+        END IF;
+        EXCEPTION WHEN OTHERS THEN
+            -- One table that cannot be read keeps nothing else from being verified.
+            RETURN QUERY SELECT NULL::bigint, format('%s cannot be read', source.source), NULL::int, NULL::bigint, NULL::text, SQLERRM;
+        END;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION leadscore.verify() IS 'Derives everything anew and returns one row for each difference to what is stored; none when all is exact';

@@ -1,0 +1,80 @@
+-- Whom to spend time on first.
+--
+-- What costs is in functions of one person in the SELECT list: PostgreSQL evaluates them after
+-- ORDER BY and LIMIT, so only for the rows that are returned.
+
+CREATE FUNCTION leadscore._change(person_id bigint, score bigint, days int) RETURNS bigint
+LANGUAGE plpgsql STABLE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN score - leadscore.score_at(person_id, (SELECT s.scored_on - days FROM leadscore.state s));
+END $$;
+COMMENT ON FUNCTION leadscore._change(bigint, bigint, int) IS 'By how many points a person''s score changed over so many days';
+
+CREATE FUNCTION leadscore._last_activity(person_id bigint, at timestamptz) RETURNS text
+LANGUAGE plpgsql STABLE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (SELECT a.activity_type FROM leadscore.activity a
+            WHERE a.person_id = _last_activity.person_id AND a.occurred_at = at
+            ORDER BY a.activity_id DESC LIMIT 1);
+END $$;
+COMMENT ON FUNCTION leadscore._last_activity(bigint, timestamptz) IS 'The type of a person''s latest activity, whose moment is given';
+
+-- A year ahead: what comes later is of no use to who works through a list today.
+CREATE FUNCTION leadscore._outlook(person_id bigint, category text) RETURNS text
+LANGUAGE plpgsql STABLE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    today date := (SELECT s.scored_on FROM leadscore.state s);
+    turn  record;
+BEGIN
+    SELECT c.category, c.day INTO turn
+    FROM leadscore._course(_outlook.person_id, today, today + 365) c
+    WHERE c.day > today AND c.category IS DISTINCT FROM _outlook.category
+    ORDER BY c.day LIMIT 1;
+    RETURN CASE WHEN FOUND THEN format('turns %s on %s', coalesce(turn.category, 'to no category'), to_char(turn.day, 'YYYY-MM-DD'))
+                WHEN _outlook.category IS NOT NULL THEN format('stays %s', _outlook.category) END;
+END $$;
+COMMENT ON FUNCTION leadscore._outlook(bigint, text) IS 'Which category a person turns to next, and when, if nothing more is registered within a year';
+
+CREATE FUNCTION leadscore._top_rules(person_id bigint) RETURNS text
+LANGUAGE plpgsql STABLE COST 1000 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (SELECT string_agg(format('%s %s', t.rule, t.points), ', ' ORDER BY t.points DESC, t.rule)
+            FROM (SELECT coalesce(r.name, 'Adjustment') AS rule,
+                         sum(leadscore._worth(s.points, s.counts_from, s.decays_until, greatest(w.scored_on, s.counts_from))) AS points
+                  FROM leadscore.score_record s
+                  CROSS JOIN leadscore.state w
+                  JOIN leadscore.person p ON p.person_id = s.person_id
+                  LEFT JOIN leadscore.rule r ON r.rule_id = s.rule_id
+                  WHERE s.person_id = _top_rules.person_id AND s.counts_from <= greatest(w.scored_on, p.scored_through)
+                  GROUP BY coalesce(r.name, 'Adjustment')
+                  HAVING sum(leadscore._worth(s.points, s.counts_from, s.decays_until, greatest(w.scored_on, s.counts_from))) > 0
+                  ORDER BY 2 DESC, 1 LIMIT 2) t);
+END $$;
+COMMENT ON FUNCTION leadscore._top_rules(bigint) IS 'The two rules that give a person most, with the points as they stand';
+
+CREATE VIEW leadscore.worklist AS
+SELECT p.person_id, p.kind, p.external_id, p.owner, p.status, p.score, p.category,
+       leadscore._change(p.person_id, p.score, 7) AS change_7,
+       leadscore._change(p.person_id, p.score, 30) AS change_30,
+       leadscore._last_activity(p.person_id, p.last_activity_at) AS last_activity,
+       p.last_activity_at,
+       leadscore._outlook(p.person_id, p.category) AS outlook,
+       leadscore._top_rules(p.person_id) AS why
+FROM leadscore.person p;
+COMMENT ON VIEW leadscore.worklist IS 'Persons to spend time on: add WHERE owner = … ORDER BY score DESC LIMIT …, and only the rows returned cost';
+COMMENT ON COLUMN leadscore.worklist.person_id IS 'The person';
+COMMENT ON COLUMN leadscore.worklist.kind IS 'What the person is';
+COMMENT ON COLUMN leadscore.worklist.external_id IS 'The application''s own key of the person';
+COMMENT ON COLUMN leadscore.worklist.owner IS 'Who looks after the person';
+COMMENT ON COLUMN leadscore.worklist.status IS 'The current status';
+COMMENT ON COLUMN leadscore.worklist.score IS 'Points as they stand';
+COMMENT ON COLUMN leadscore.worklist.category IS 'The band in which the score falls';
+COMMENT ON COLUMN leadscore.worklist.change_7 IS 'By how many points the score changed in 7 days';
+COMMENT ON COLUMN leadscore.worklist.change_30 IS 'By how many points the score changed in 30 days';
+COMMENT ON COLUMN leadscore.worklist.last_activity IS 'What the latest activity was';
+COMMENT ON COLUMN leadscore.worklist.last_activity_at IS 'When it took place';
+COMMENT ON COLUMN leadscore.worklist.outlook IS 'The next change of category within a year if nothing more is registered';
+COMMENT ON COLUMN leadscore.worklist.why IS 'The two rules that give most, with their points';

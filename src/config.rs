@@ -1,0 +1,207 @@
+//! What a backend keeps of rules, categories, settings and the day, so that a single activity
+//! costs no query for them. It is read again after any of them changed: every such change
+//! invalidates the relcache entry of `leadscore.state`, and writers lock that table first.
+
+use crate::calendar::{Day, Span};
+use crate::error::Refusal;
+use crate::pg::{self, Jsonb, TimeZone};
+use crate::scoring::{Band, Rule};
+use crate::source::Source;
+use pgrx::PgSqlErrorCode as Code;
+use pgrx::prelude::*;
+use serde::Deserialize;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+/// The configuration as of now, with what the hot path looks up prepared.
+pub struct Config {
+    pub person: pg_sys::Oid,
+    pub person_key: pg_sys::Oid,
+    pub score_record: pg_sys::Oid,
+    /// The day for which scores stand.
+    pub scored_on: Day,
+    /// Whether this copy of the database is in use, rather than being restored.
+    pub live: bool,
+    pub time_zone: TimeZone,
+    pub bands: Vec<Band>,
+    /// Whether keys of attached tables lead to persons that they were merged into.
+    pub has_aliases: bool,
+    /// Attached tables, by their numbers.
+    pub sources: Vec<Rc<Source>>,
+    activity_types: HashSet<String>,
+    rules: Vec<(Rule, Option<Jsonb>)>,
+    rules_by_type: HashMap<String, Vec<usize>>,
+}
+
+impl Config {
+    /// Whether scores go back into any attached table.
+    pub fn writes_back(&self) -> bool {
+        self.sources.iter().any(|source| source.writes_back())
+    }
+
+    /// Whether activities of this type may be registered.
+    pub fn knows_type(&self, activity_type: &str) -> bool {
+        self.activity_types.contains(activity_type)
+    }
+
+    /// The rules that match an activity by its type and attributes.
+    pub fn matching<'a>(&'a self, activity_type: &str, attributes: Option<&'a Jsonb>) -> impl Iterator<Item = &'a Rule> {
+        let indices = self.rules_by_type.get(activity_type).map_or(&[][..], Vec::as_slice);
+        indices.iter().filter_map(move |&i| {
+            let (rule, condition) = &self.rules[i];
+            let matches = match (condition, attributes) {
+                (None, _) => true,
+                (Some(condition), Some(attributes)) => attributes.contains(condition),
+                (Some(_), None) => false,
+            };
+            matches.then_some(rule)
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Document {
+    person: u32,
+    person_key: u32,
+    score_record: u32,
+    scored_on: i32,
+    live: bool,
+    time_zone: String,
+    activity_types: HashSet<String>,
+    rules: Vec<RuleDocument>,
+    bands: Vec<Band>,
+    has_aliases: bool,
+    sources: Vec<Source>,
+}
+
+#[derive(Deserialize)]
+struct RuleDocument {
+    rule_id: i32,
+    points: i32,
+    person_kinds: Option<Vec<String>>,
+    statuses: Option<Vec<String>>,
+    condition: Option<String>,
+    inactivity: bool,
+    decays: bool,
+    capped: bool,
+    relevant_for: Option<SpanDocument>,
+    inactive_for: Option<SpanDocument>,
+    effective_from: Option<i32>,
+    activity_types: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct SpanDocument {
+    months: u32,
+    days: u32,
+}
+
+impl From<SpanDocument> for Span {
+    fn from(span: SpanDocument) -> Self {
+        Span { months: span.months, days: span.days }
+    }
+}
+
+fn read(schema: pg_sys::Oid) -> Config {
+    // A statement's own snapshot may be older than the lock that it waited for.
+    let document =
+        pg::with_search_path_pinned(|| pg::latest(include_str!("../sql/configuration.sql"), pg_sys::OIDOID, schema.into_datum()));
+    let document = document.unwrap_or_else(|| error!("leadscore: the configuration cannot be read"));
+    let document: Document =
+        serde_json::from_str(&document).unwrap_or_else(|e| error!("leadscore: the configuration cannot be understood: {e}"));
+    let mut rules_by_type: HashMap<String, Vec<usize>> = HashMap::new();
+    let mut rules = Vec::with_capacity(document.rules.len());
+    for (i, rule) in document.rules.into_iter().enumerate() {
+        for activity_type in rule.activity_types {
+            rules_by_type.entry(activity_type).or_default().push(i);
+        }
+        rules.push((
+            Rule {
+                rule_id: rule.rule_id,
+                points: rule.points,
+                person_kinds: rule.person_kinds,
+                statuses: rule.statuses,
+                inactivity: rule.inactivity,
+                decays: rule.decays,
+                capped: rule.capped,
+                relevant_for: rule.relevant_for.map(Span::from),
+                inactive_for: rule.inactive_for.map(Span::from),
+                effective_from: rule.effective_from.map(Day),
+            },
+            rule.condition.as_deref().map(Jsonb::parse),
+        ));
+    }
+    Config {
+        person: document.person.into(),
+        person_key: document.person_key.into(),
+        score_record: document.score_record.into(),
+        scored_on: Day(document.scored_on),
+        live: document.live,
+        time_zone: TimeZone::named(&document.time_zone),
+        bands: document.bands,
+        has_aliases: document.has_aliases,
+        sources: document.sources.into_iter().map(Rc::new).collect(),
+        activity_types: document.activity_types,
+        rules,
+        rules_by_type,
+    }
+}
+
+/// What is kept, the schema it was read from, and the tables whose invalidation ends it.
+struct Kept {
+    schema: pg_sys::Oid,
+    state: pg_sys::Oid,
+    config: Option<Rc<Config>>,
+}
+
+thread_local! {
+    static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
+}
+
+/// Called for every relcache invalidation; `relation` is invalid when all are meant.
+pub fn forget(relation: pg_sys::Oid) {
+    KEPT.with_borrow_mut(|kept| {
+        let Some(k) = kept else { return };
+        if relation == pg_sys::InvalidOid {
+            *kept = None;
+        } else if relation == k.state
+            || k.config.as_ref().is_some_and(|c| c.sources.iter().any(|s| s.relation == relation.to_u32()))
+        {
+            k.config = None;
+        }
+    });
+}
+
+/// Waits for a running recompute, keeps the next one waiting until this transaction ends, and
+/// returns the configuration that is in force from here on. `schema` is where leadscore's
+/// tables are.
+pub fn current(schema: pg_sys::Oid) -> Rc<Config> {
+    refuse_standby();
+    let known = KEPT.with_borrow(|kept| kept.as_ref().filter(|k| k.schema == schema).map(|k| k.state));
+    let state = known.unwrap_or_else(|| pg::table(schema, "state"));
+    pg::lock_as_writer(state);
+    // Taking the lock has made this backend process pending invalidations.
+    let kept = KEPT.with_borrow(|kept| kept.as_ref().filter(|k| k.schema == schema).and_then(|k| k.config.clone()));
+    if let Some(config) = kept {
+        return config;
+    }
+    let config = Rc::new(read(schema));
+    KEPT.set(Some(Kept { schema, state, config: Some(config.clone()) }));
+    config
+}
+
+/// The configuration for reading only: no lock is taken, so it serves on a standby too.
+pub fn read_only() -> Config {
+    read(pg::own_schema())
+}
+
+/// Refuses to write on a standby.
+pub fn refuse_standby() {
+    if pg::is_standby() {
+        Refusal::new(Code::ERRCODE_READ_ONLY_SQL_TRANSACTION, "leadscore cannot change scores on a standby")
+            .detail("The server is in recovery: it can be read only.")
+            .hint("Connect to the primary server.")
+            .raise();
+    }
+}

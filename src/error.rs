@@ -1,0 +1,55 @@
+//! Errors as a user meets them: SQLSTATE, message, detail, hint.
+
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+
+/// A refusal of bad input. Raising it aborts the statement, so nothing is changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    pub code: PgSqlErrorCode,
+    pub message: String,
+    pub detail: String,
+    pub hint: String,
+}
+
+impl Refusal {
+    pub fn new(code: PgSqlErrorCode, message: impl Into<String>) -> Self {
+        Refusal { code, message: message.into(), detail: String::new(), hint: String::new() }
+    }
+
+    /// Why it is refused.
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
+    /// What to do instead.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
+    /// Raises it as a PostgreSQL error.
+    pub fn raise(self) -> ! {
+        let mut report = ErrorReport::new(self.code, self.message, "leadscore");
+        if !self.detail.is_empty() {
+            report = report.set_detail(self.detail);
+        }
+        if !self.hint.is_empty() {
+            report = report.set_hint(self.hint);
+        }
+        report.report(PgLogLevel::ERROR);
+        unreachable!("an error report does not return")
+    }
+}
+
+/// Raises what a fallible step refused, and otherwise goes on with its result.
+pub trait OrRaise<T> {
+    fn or_raise(self) -> T;
+}
+
+impl<T> OrRaise<T> for Result<T, Refusal> {
+    fn or_raise(self) -> T {
+        self.unwrap_or_else(|refusal| refusal.raise())
+    }
+}

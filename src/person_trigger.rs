@@ -1,0 +1,97 @@
+//! Triggers on persons: what the application may write, and whom a change concerns.
+
+use crate::config;
+use crate::error::{OrRaise, Refusal};
+use crate::pg;
+use crate::scoring;
+use pgrx::PgSqlErrorCode as Code;
+use pgrx::datum::{Date, DatumWithOid, TimestampWithTimeZone};
+use pgrx::prelude::*;
+use std::cell::RefCell;
+
+fn check(person: &PgHeapTuple<impl WhoAllocated>) -> Result<(), Refusal> {
+    let since = person.get_by_name::<TimestampWithTimeZone>("since").ok().flatten();
+    match since {
+        Some(since) if !pg::is_within_calendar(since.into()) => {
+            let id = person.get_by_name::<i64>("person_id").ok().flatten().unwrap_or_default();
+            Err(Refusal::new(Code::ERRCODE_DATETIME_FIELD_OVERFLOW, format!("person {id}: since is infinite or out of range"))
+                .detail("A person is known since one finite moment between the years 1 and 9999.")
+                .hint("Correct since, or leave it out for the present moment."))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `BEFORE INSERT OR UPDATE OF person_id, since … FOR EACH ROW` on `leadscore.person`.
+#[pg_trigger(sql = false)]
+fn person_arrives<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+    let new = trigger.new().ok_or(PgTriggerError::NotTrigger)?;
+    check(&new).or_raise();
+    if let Some(old) = trigger.old() {
+        let id = |person: &PgHeapTuple<_>| person.get_by_name::<i64>("person_id").ok().flatten();
+        if id(&old) != id(&new) {
+            Refusal::new(
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+                format!("person {}: person_id cannot change", id(&old).unwrap_or_default()),
+            )
+            .detail("It leads every key of what is registered on the person.")
+            .hint("To join two persons use leadscore.merge_person(); for the application's own key use external_id.")
+            .raise();
+        }
+        return Ok(Some(new.into_owned()));
+    }
+    let config = config::current(pg::schema_of(trigger.relid()?));
+    let recorded = new.get_by_name::<TimestampWithTimeZone>("recorded_at").ok().flatten();
+    if !config.live && recorded.is_none_or(|at| i64::from(at) != pg::now()) {
+        // A restore brings the row with its score.
+        return Ok(Some(new.into_owned()));
+    }
+    let kind = new.get_by_name::<String>("kind").ok().flatten().unwrap_or_default();
+    let mut new = new.into_owned();
+    let written = new
+        .set_by_name("score", 0i64)
+        .and_then(|()| new.set_by_name("category", scoring::category(&config.bands, &kind, 0).map(str::to_owned)))
+        .and_then(|()| new.set_by_name("last_activity_at", None::<TimestampWithTimeZone>))
+        .and_then(|()| new.set_by_name("scored_through", None::<Date>))
+        .and_then(|()| new.set_by_name("penalised", false));
+    if let Err(e) = written {
+        error!("leadscore: a person's row cannot be completed: {e}");
+    }
+    Ok(Some(new))
+}
+
+/// `BEFORE … FOR EACH STATEMENT` on `leadscore.person` and on attached tables that are written back.
+#[pg_trigger(sql = false)]
+fn write_begins<'a>(_trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+    pg::lock_as_writer(pg::table(pg::own_schema(), "state"));
+    Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
+}
+
+thread_local! {
+    /// Persons whose row trigger fired and whose statement trigger has not yet, each with the
+    /// savepoint in which that happened.
+    static CHANGED: RefCell<Vec<(u32, i64)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Forgets persons that were noted in a savepoint, or in one within it: it was rolled back.
+pub fn forget_noted(savepoint: u32) {
+    CHANGED.with_borrow_mut(|noted| noted.retain(|(noted_in, _)| *noted_in < savepoint));
+}
+
+/// `AFTER UPDATE OF kind, status, since` on `leadscore.person`: for each row it notes whom, for
+/// the statement it derives them anew as one set.
+#[pg_trigger(sql = false)]
+fn person_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+    if let (PgTriggerLevel::Row, Some(new)) = (trigger.level(), trigger.new()) {
+        if let Ok(Some(id)) = new.get_by_name::<i64>("person_id") {
+            CHANGED.with_borrow_mut(|noted| noted.push((pg::current_savepoint(), id)));
+        }
+    } else {
+        let ids: Vec<i64> = CHANGED.take().into_iter().map(|(_, id)| id).collect();
+        if !ids.is_empty() {
+            pg::with_search_path_pinned(|| Spi::run_with_args("SELECT leadscore._rescore($1)", &[DatumWithOid::from(ids)]))
+                .unwrap_or_else(|e| error!("leadscore: {e}"));
+        }
+    }
+    Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
+}

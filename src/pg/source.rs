@@ -1,0 +1,313 @@
+//! Rows of attached tables, as triggers and queries bring them.
+
+use super::TimeZone;
+use crate::source::Cell;
+use pgrx::prelude::*;
+use pgrx::{direct_function_call, pg_sys};
+use std::ffi::{CStr, CString};
+use std::ptr;
+
+/// Where a version of a row is stored: its table and its TID.
+pub type Place = (u32, u64);
+
+/// A row trigger's firing: which columns are bound, and the row before and after.
+pub struct RowChange<'a> {
+    trigger: &'a PgTrigger<'a>,
+}
+
+impl<'a> RowChange<'a> {
+    pub fn of(trigger: &'a PgTrigger<'a>) -> Self {
+        RowChange { trigger }
+    }
+
+    /// Whether the row is in a partition, where no statement trigger of ours follows.
+    pub fn in_partition(&self) -> bool {
+        // SAFETY: the trigger's relation is open while it runs.
+        unsafe { (*(*self.trigger.trigger_data().tg_relation).rd_rel).relispartition }
+    }
+
+    /// Where the row before and after the change is stored.
+    pub fn places(&self) -> (Option<Place>, Option<Place>) {
+        let data = self.trigger.trigger_data();
+        // SAFETY: the executor hands the tuples that the event has.
+        unsafe {
+            let relation = (*data.tg_relation).rd_id.to_u32();
+            let place = |tuple: pg_sys::HeapTuple| {
+                (!tuple.is_null()).then(|| (relation, pgrx::itemptr::item_pointer_to_u64((*tuple).t_self)))
+            };
+            match self.trigger.op() {
+                Ok(PgTriggerOperation::Insert) => (None, place(data.tg_trigtuple)),
+                Ok(PgTriggerOperation::Update) => (place(data.tg_trigtuple), place(data.tg_newtuple)),
+                _ => (place(data.tg_trigtuple), None),
+            }
+        }
+    }
+
+    /// The columns of these names, of the row before and after the change. A row that the same
+    /// transaction has changed again has nothing after this change: the later one tells.
+    pub fn cells(&self, columns: &[String], zone: TimeZone) -> (Option<Vec<Option<Cell>>>, After) {
+        let data = self.trigger.trigger_data();
+        // SAFETY: the executor hands the tuples that the event has, of the relation's row type.
+        unsafe {
+            let description = (*data.tg_relation).rd_att;
+            let numbers: Vec<i16> = columns
+                .iter()
+                .map(|name| {
+                    let name = CString::new(name.as_str()).unwrap_or_default();
+                    pg_sys::SPI_fnumber(description, name.as_ptr()) as i16
+                })
+                .collect();
+            let read = |tuple: pg_sys::HeapTuple| cells(tuple, description, &numbers, zone);
+            let after = |tuple| if is_superseded(tuple) { After::Superseded(read(tuple)) } else { After::Row(read(tuple)) };
+            match self.trigger.op() {
+                Ok(PgTriggerOperation::Insert) => (None, after(data.tg_trigtuple)),
+                Ok(PgTriggerOperation::Update) => (Some(read(data.tg_trigtuple)), after(data.tg_newtuple)),
+                _ => (Some(read(data.tg_trigtuple)), After::Gone),
+            }
+        }
+    }
+}
+
+/// A row after a change.
+pub enum After {
+    Row(Vec<Option<Cell>>),
+    /// There is a later version of the row, by the same transaction.
+    Superseded(Vec<Option<Cell>>),
+    Gone,
+}
+
+/// # Safety
+/// The tuple is a heap tuple as it is stored now.
+unsafe fn is_superseded(tuple: pg_sys::HeapTuple) -> bool {
+    // SAFETY: reads the header of the tuple.
+    unsafe {
+        let header = (*tuple).t_data;
+        let mask = u32::from((*header).t_infomask);
+        if mask & pg_sys::HEAP_XMAX_INVALID != 0 || mask & pg_sys::HEAP_XMAX_LOCK_ONLY != 0 {
+            return false;
+        }
+        let xmax = if mask & pg_sys::HEAP_XMAX_IS_MULTI != 0 {
+            pg_sys::HeapTupleGetUpdateXid(header)
+        } else {
+            (*header).t_choice.t_heap.t_xmax
+        };
+        pg_sys::TransactionIdIsCurrentTransactionId(xmax)
+    }
+}
+
+/// # Safety
+/// The tuple is of that row type, and the numbers are of its attributes.
+unsafe fn cells(tuple: pg_sys::HeapTuple, description: pg_sys::TupleDesc, numbers: &[i16], zone: TimeZone) -> Vec<Option<Cell>> {
+    // SAFETY: the arrays have room for all attributes.
+    unsafe {
+        let natts = (*description).natts as usize;
+        let mut values = vec![pg_sys::Datum::from(0); natts];
+        let mut nulls = vec![true; natts];
+        pg_sys::heap_deform_tuple(tuple, description, values.as_mut_ptr(), nulls.as_mut_ptr());
+        numbers
+            .iter()
+            .map(|&number| {
+                let i = usize::try_from(number - 1).unwrap_or_else(|_| error!("leadscore: an attached column is missing"));
+                (!nulls[i]).then(|| cell(values[i], pg_sys::SPI_gettypeid(description, i32::from(number)), zone))
+            })
+            .collect()
+    }
+}
+
+/// # Safety
+/// The datum is a value of that type.
+unsafe fn cell(datum: pg_sys::Datum, type_id: pg_sys::Oid, zone: TimeZone) -> Cell {
+    // SAFETY: output functions take a value of their type and return a C string; those of types
+    // are written in C, so no code of the table's owner runs here.
+    unsafe {
+        let base = pg_sys::getBaseType(type_id);
+        match base {
+            pg_sys::TIMESTAMPTZOID | pg_sys::TIMESTAMPOID | pg_sys::DATEOID => {
+                let mut buffer = [0 as std::ffi::c_char; 256];
+                let utc = 0;
+                pg_sys::JsonEncodeDateTime(buffer.as_mut_ptr(), datum, base, &utc);
+                Cell {
+                    text: CStr::from_ptr(buffer.as_ptr()).to_string_lossy().into_owned(),
+                    is_json: false,
+                    moment: Some(match base {
+                        pg_sys::TIMESTAMPTZOID => datum.value() as i64,
+                        pg_sys::TIMESTAMPOID => zone.instant(datum.value() as i64),
+                        _ => zone.instant(midnight(datum.value() as i32)),
+                    }),
+                }
+            }
+            pg_sys::BOOLOID => Cell { text: (datum.value() & 1 == 1).to_string(), is_json: true, moment: None },
+            _ => {
+                let (mut output, mut varlena) = (pg_sys::InvalidOid, false);
+                pg_sys::getTypeOutputInfo(type_id, &mut output, &mut varlena);
+                let text = pg_sys::OidOutputFunctionCall(output, datum);
+                let owned = CStr::from_ptr(text).to_string_lossy().into_owned();
+                pg_sys::pfree(text.cast());
+                let is_json = matches!(
+                    base,
+                    pg_sys::INT2OID
+                        | pg_sys::INT4OID
+                        | pg_sys::INT8OID
+                        | pg_sys::FLOAT4OID
+                        | pg_sys::FLOAT8OID
+                        | pg_sys::NUMERICOID
+                        | pg_sys::JSONOID
+                        | pg_sys::JSONBOID
+                );
+                let text = match base {
+                    pg_sys::BPCHAROID => owned.trim_end_matches(' ').to_owned(),
+                    // 7.00 is the same key as 7.
+                    pg_sys::NUMERICOID if owned.contains('.') => owned.trim_end_matches('0').trim_end_matches('.').to_owned(),
+                    _ => owned,
+                };
+                Cell { text, is_json, moment: None }
+            }
+        }
+    }
+}
+
+/// The start of a day without a zone; infinity stays infinity.
+fn midnight(day: i32) -> i64 {
+    match day {
+        i32::MAX => i64::MAX,
+        i32::MIN => i64::MIN,
+        day => i64::from(day) * 86_400_000_000,
+    }
+}
+
+impl TimeZone {
+    /// The instant of a local time.
+    fn instant(self, local: i64) -> i64 {
+        if local == i64::MAX || local == i64::MIN {
+            return local;
+        }
+        // SAFETY: the zone's name is a C string that lives as long as the backend; the function
+        // takes a text and a timestamp.
+        unsafe {
+            let name = CStr::from_ptr(pg_sys::pg_get_timezone_name(self.0)).to_string_lossy().into_owned();
+            direct_function_call::<i64>(pg_sys::timestamp_zone, &[name.into_datum(), Some(pg_sys::Datum::from(local))])
+                .unwrap_or(local)
+        }
+    }
+}
+
+/// Reads all rows of a table, so many at a time, and hands over their columns.
+pub fn read_table(query: &str, zone: TimeZone, mut take: impl FnMut(Vec<Option<Cell>>)) {
+    const AT_A_TIME: i64 = 5_000;
+    let query = CString::new(query).unwrap_or_default();
+    // SAFETY: runs within its own SPI connection; each batch is freed before the next.
+    unsafe {
+        if pg_sys::SPI_connect() < 0 {
+            error!("leadscore: SPI does not connect");
+        }
+        let portal = pg_sys::SPI_cursor_open_with_args(
+            ptr::null(),
+            query.as_ptr(),
+            0,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            ptr::null(),
+            true,
+            0,
+        );
+        loop {
+            pg_sys::SPI_cursor_fetch(portal, true, AT_A_TIME as _);
+            let table = pg_sys::SPI_tuptable;
+            let count = pg_sys::SPI_processed as usize;
+            if count == 0 {
+                break;
+            }
+            let numbers: Vec<i16> = (1..=(*(*table).tupdesc).natts as i16).collect();
+            for i in 0..count {
+                take(cells(*(*table).vals.add(i), (*table).tupdesc, &numbers, zone));
+            }
+            pg_sys::SPI_freetuptable(table);
+            pgrx::check_for_interrupts!();
+        }
+        pg_sys::SPI_cursor_close(portal);
+        pg_sys::SPI_finish();
+    }
+}
+
+/// The rows that a set-returning function gives, kept by the executor within work_mem.
+pub struct Rows {
+    info: *mut pg_sys::ReturnSetInfo,
+}
+
+impl Rows {
+    /// # Safety
+    /// `call` is the call of a set-returning function that runs.
+    pub unsafe fn of(call: pg_sys::FunctionCallInfo) -> Rows {
+        // SAFETY: as the caller promises.
+        unsafe {
+            pg_sys::InitMaterializedSRF(call, 0);
+            Rows { info: (*call).resultinfo.cast() }
+        }
+    }
+
+    /// Adds a row of as many values as the function's result has columns.
+    pub fn add(&self, mut values: Vec<Option<pg_sys::Datum>>) {
+        let mut nulls: Vec<bool> = values.iter().map(Option::is_none).collect();
+        let mut datums: Vec<pg_sys::Datum> = values.drain(..).map(|v| v.unwrap_or(pg_sys::Datum::from(0))).collect();
+        // SAFETY: the tuplestore was made by InitMaterializedSRF and copies the values.
+        unsafe {
+            pg_sys::tuplestore_putvalues((*self.info).setResult, (*self.info).setDesc, datums.as_mut_ptr(), nulls.as_mut_ptr());
+        }
+    }
+}
+
+/// The first argument, an integer.
+///
+/// # Safety
+/// `call` is the call of a function whose first argument is an int.
+pub unsafe fn first_argument(call: pg_sys::FunctionCallInfo) -> Option<i32> {
+    // SAFETY: as the caller promises.
+    unsafe { pgrx::pg_getarg::<i32>(call, 0) }
+}
+
+/// A jsonb value from its text.
+pub fn jsonb(text: &str) -> Option<pg_sys::Datum> {
+    let text = CString::new(text).unwrap_or_default();
+    // SAFETY: jsonb_in takes a C string.
+    unsafe { pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(pg_sys::Datum::from(text.as_ptr()))]) }
+}
+
+/// Runs `work` in a memory context of its own that is emptied afterwards.
+pub fn in_scratch_memory<T>(scratch: &mut Scratch, work: impl FnOnce() -> T) -> T {
+    // SAFETY: the context lives as long as Scratch; what `work` returns is Rust's own.
+    unsafe {
+        let before = pg_sys::CurrentMemoryContext;
+        pg_sys::CurrentMemoryContext = scratch.0;
+        let result = work();
+        pg_sys::CurrentMemoryContext = before;
+        pg_sys::MemoryContextReset(scratch.0);
+        result
+    }
+}
+
+/// A memory context for values of one row.
+pub struct Scratch(pg_sys::MemoryContext);
+
+impl Scratch {
+    pub fn new() -> Scratch {
+        // SAFETY: created under the current context, which frees it if an error leaves it behind.
+        unsafe {
+            Scratch(pg_sys::AllocSetContextCreateInternal(
+                pg_sys::CurrentMemoryContext,
+                c"leadscore row".as_ptr(),
+                0,
+                8 * 1024,
+                8 * 1024 * 1024,
+            ))
+        }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: created by new and deleted once.
+            unsafe { pg_sys::MemoryContextDelete(self.0) }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The report and the card of a person: typed data in, one self-contained page out.
+
+use crate::chart;
+use crate::error::Refusal;
+use askama::Template;
+use chrono::{Days, NaiveDate};
+use pgrx::JsonB;
+use pgrx::PgSqlErrorCode as Code;
+use pgrx::prelude::*;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+#[derive(Debug, Deserialize)]
+pub struct Band {
+    pub kind: Option<String>,
+    pub name: String,
+    pub low: Option<i64>,
+    pub color: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Count {
+    day: NaiveDate,
+    category: Option<String>,
+    persons: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Bar {
+    low: i64,
+    high: i64,
+    persons: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct RuleTotal {
+    rule: String,
+    points: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Lead {
+    person_id: i64,
+    kind: String,
+    external_id: Option<String>,
+    owner: Option<String>,
+    score: i64,
+    category: Option<String>,
+    change_7: i64,
+    last_activity: Option<String>,
+    last_on: Option<NaiveDate>,
+    why: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Cooling {
+    person_id: i64,
+    kind: String,
+    external_id: Option<String>,
+    owner: Option<String>,
+    score: i64,
+    category: Option<String>,
+    falls_on: NaiveDate,
+    falls_to_score: i64,
+    falls_to_category: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Run {
+    scored_on: NaiveDate,
+    seconds: Option<String>,
+    persons_changed: i64,
+    categories_changed: i64,
+}
+
+#[derive(Debug, Deserialize, Template)]
+#[template(path = "report.html")]
+struct Report {
+    language: String,
+    scored_on: NaiveDate,
+    persons: i64,
+    bands: Vec<Band>,
+    course: Vec<Count>,
+    scores: Vec<Bar>,
+    rules: Vec<RuleTotal>,
+    first: Vec<Lead>,
+    cooling: Vec<Cooling>,
+    runs: Vec<Run>,
+}
+
+/// A category with how many persons are in it, and by how many that changed.
+struct Tile {
+    name: String,
+    color: String,
+    persons: i64,
+    change: String,
+}
+
+fn signed(n: &i64) -> String {
+    if *n > 0 { format!("+{n}") } else { n.to_string().replace('-', "−") }
+}
+
+fn hex(color: plotters::style::RGBColor) -> String {
+    format!("#{:02x}{:02x}{:02x}", color.0, color.1, color.2)
+}
+
+impl Report {
+    fn t<'t>(&self, english: &'t str, dutch: &'t str) -> &'t str {
+        if self.language == "nl" { dutch } else { english }
+    }
+
+    /// The names of categories, highest first; the same name for two kinds is one.
+    fn categories(&self) -> Vec<Option<&str>> {
+        let mut names: Vec<Option<&str>> = vec![];
+        for name in self.bands.iter().map(|b| Some(b.name.as_str())).chain(self.course.iter().map(|c| c.category.as_deref())) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    fn color(&self, category: Option<&str>) -> plotters::style::RGBColor {
+        chart::color(self.bands.iter().find(|b| Some(b.name.as_str()) == category).and_then(|b| b.color.as_deref()))
+    }
+
+    fn tiles(&self) -> Vec<Tile> {
+        let tile = |name: Option<&str>| {
+            let mut course = self.course.iter().filter(|c| c.category.as_deref() == name).map(|c| c.persons);
+            let before = course.next().unwrap_or(0);
+            let persons = course.next_back().unwrap_or(before);
+            Tile {
+                name: name.unwrap_or(self.t("no category", "geen categorie")).to_owned(),
+                color: hex(self.color(name)),
+                persons,
+                change: signed(&(persons - before)),
+            }
+        };
+        self.categories().into_iter().map(tile).collect()
+    }
+
+    fn course_chart(&self) -> String {
+        let line = |name: Option<&str>| {
+            let points = self.course.iter().filter(|c| c.category.as_deref() == name).map(|c| (c.day, c.persons));
+            (points.collect(), self.color(name))
+        };
+        chart::days(&self.categories().into_iter().map(line).collect::<Vec<_>>())
+    }
+
+    /// Bars have the colours of the bands that hold for most kinds: the first kind's.
+    fn score_chart(&self) -> String {
+        let kind = self.bands.first().map(|b| &b.kind);
+        let color = |low: i64| {
+            let band = self.bands.iter().filter(|b| Some(&b.kind) == kind).find(|b| b.low.is_none_or(|bound| low >= bound));
+            chart::color(band.and_then(|b| b.color.as_deref()))
+        };
+        chart::histogram(&self.scores.iter().map(|b| (b.low, b.high, b.persons, color(b.low))).collect::<Vec<_>>())
+    }
+
+    /// Rules with the width of their bars, in percent of the widest.
+    fn rule_bars(&self) -> Vec<(&RuleTotal, u64)> {
+        let most = self.rules.iter().map(|r| r.points.unsigned_abs()).max().unwrap_or(0).max(1);
+        self.rules.iter().map(|r| (r, (r.points.unsigned_abs() as u128 * 100 / most as u128) as u64)).collect()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Point {
+    day: NaiveDate,
+    score: i64,
+    category: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Line {
+    rule: Option<String>,
+    activity_type: Option<String>,
+    day: Option<NaiveDate>,
+    points: i64,
+    counts_until: Option<NaiveDate>,
+}
+
+#[derive(Debug, Deserialize, Template)]
+#[template(path = "card.html")]
+struct Card {
+    language: String,
+    scored_on: NaiveDate,
+    person_id: i64,
+    kind: String,
+    external_id: Option<String>,
+    owner: Option<String>,
+    status: Option<String>,
+    score: i64,
+    category: Option<String>,
+    bands: Vec<Band>,
+    history: Vec<Point>,
+    forecast: Vec<Point>,
+    lines: Vec<Line>,
+}
+
+impl Card {
+    fn t<'t>(&self, english: &'t str, dutch: &'t str) -> &'t str {
+        if self.language == "nl" { dutch } else { english }
+    }
+
+    fn color(&self) -> String {
+        let band = self.bands.iter().find(|b| Some(&b.name) == self.category.as_ref());
+        hex(chart::color(band.and_then(|b| b.color.as_deref())))
+    }
+
+    /// The days on which the category changes, from the forecast.
+    fn turns(&self) -> Vec<&Point> {
+        let mut last = &self.category;
+        self.forecast.iter().filter(|p| std::mem::replace(&mut last, &p.category) != &p.category).collect()
+    }
+
+    fn score_chart(&self) -> String {
+        let points = |points: &[Point]| points.iter().map(|p| (p.day, p.score)).collect::<Vec<_>>();
+        let bounds: Vec<_> = self.bands.iter().filter_map(|b| Some((b.low?, chart::color(b.color.as_deref())))).collect();
+        let until = self.scored_on.checked_add_days(Days::new(90)).unwrap_or(self.scored_on);
+        chart::score(&points(&self.history), self.scored_on, &points(&self.forecast), until, &bounds)
+    }
+}
+
+fn page<T: Template + DeserializeOwned>(data: JsonB) -> String {
+    let data: T = serde_json::from_value(data.0).unwrap_or_else(|e| {
+        Refusal::new(Code::ERRCODE_INVALID_PARAMETER_VALUE, "the data of a page are not as expected")
+            .detail(format!("{e}."))
+            .raise()
+    });
+    data.render().unwrap_or_else(|e| error!("leadscore: the report cannot be written: {e}"))
+}
+
+#[pg_extern(sql = false)]
+fn report_page(data: JsonB) -> String {
+    page::<Report>(data)
+}
+
+#[pg_extern(sql = false)]
+fn card_page(data: JsonB) -> String {
+    page::<Card>(data)
+}

@@ -1,0 +1,477 @@
+//! The arrow from the application's own tables: their changed rows become persons and
+//! activities, and scores go back.
+
+use crate::config::{self, Config};
+use crate::error::Refusal;
+use crate::pg;
+use crate::pg::source::{self as rows, After, Place, RowChange, Rows, Scratch};
+use crate::source::{Cell as Value, Image, Role, Source, image};
+use pgrx::PgSqlErrorCode as Code;
+use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
+use pgrx::prelude::*;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::rc::Rc;
+
+/// Changed rows are brought over at the latest when so many are noted, to bound memory.
+const BATCH: usize = 10_000;
+
+/// A changed row.
+struct Change {
+    savepoint: u32,
+    source: Rc<Source>,
+    /// Where the row was stored before and after the change: a later change of the same row
+    /// begins where this one ends.
+    places: (Option<Place>, Option<Place>),
+    /// The key that the row had, if it was there.
+    before_key: Option<String>,
+    /// What it is, if it is anything.
+    after: Option<Image>,
+}
+
+thread_local! {
+    /// Rows whose row trigger fired and whose statement trigger has not yet.
+    static NOTED: RefCell<Vec<Change>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Forgets who may attach a table: no answer outlives the transaction or savepoint.
+pub fn forget_admitted() {
+    ADMITTED.set(None);
+}
+
+/// Forgets rows that were noted in a savepoint, or in one within it: it was rolled back.
+pub fn forget_noted(savepoint: u32) {
+    NOTED.with_borrow_mut(|noted| noted.retain(|change| change.savepoint < savepoint));
+}
+
+/// The source whose trigger fired. Anybody may put the trigger function on a table of their own,
+/// as partitions of an attached table need; there it does nothing.
+fn source_of(config: &Config, trigger: &PgTrigger) -> Option<Rc<Source>> {
+    let number: i32 = trigger.extra_args().ok()?.first()?.parse().ok()?;
+    let source = config.sources.iter().find(|source| source.source_id == number)?;
+    is_within(trigger.relid().ok()?, source.relation.into()).then(|| source.clone())
+}
+
+/// Whether a relation is the other one or a partition of it, at any depth.
+fn is_within(relation: pg_sys::Oid, whole: pg_sys::Oid) -> bool {
+    relation == whole
+        || pg::with_search_path_pinned(|| {
+            Spi::get_one_with_args::<bool>(
+                "SELECT $2 IN (SELECT relid FROM pg_partition_ancestors($1))",
+                &[DatumWithOid::from(relation), DatumWithOid::from(whole)],
+            )
+        }) == Ok(Some(true))
+}
+
+fn table_name(source: &Source) -> String {
+    pg::qualified_name(source.relation.into()).unwrap_or_else(|| "a table that is gone".into())
+}
+
+fn check_moment(source: &Source, image: &Image) {
+    if let Some(moment) = image.moment
+        && !pg::is_within_calendar(moment)
+    {
+        let column = source.parts.moment.and_then(|at| source.columns.as_ref()?.get(at).cloned()).unwrap_or_default();
+        Refusal::new(
+            Code::ERRCODE_DATETIME_FIELD_OVERFLOW,
+            format!("column {column} of {}, row {}: the moment is infinite or out of range", table_name(source), image.key),
+        )
+        .detail("leadscore takes it as the moment of the activity or since when a person is known: between the years 1 and 9999.")
+        .hint("Correct the value, or leave it NULL until it is known.")
+        .raise();
+    }
+}
+
+/// `AFTER INSERT OR DELETE`, and `AFTER UPDATE … WHEN` a bound column changed, `FOR EACH ROW` on an attached table.
+#[pg_trigger(sql = false)]
+fn source_row_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+    let config = config::current(pg::own_schema());
+    // Without its row in leadscore.source the table is being restored before it.
+    if let Some(source) = source_of(&config, trigger)
+        && let Some(columns) = &source.columns
+    {
+        let change = RowChange::of(trigger);
+        let (before, after) = change.cells(&columns[..source.bound()], config.time_zone);
+        let key = |cells: &[Option<Value>]| cells.get(source.parts.key)?.as_ref().map(|cell| cell.text.clone());
+        let before_key = before.as_deref().and_then(key);
+        let before = before.and_then(|cells| image(&source, &cells));
+        let after = match after {
+            After::Row(cells) => image(&source, &cells),
+            // The later change starts from the key that this one gave.
+            After::Superseded(cells) if before_key.is_some() && key(&cells) != before_key => None,
+            After::Superseded(_) => return Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>),
+            After::Gone => None,
+        };
+        if let Some(image) = &after {
+            check_moment(&source, image);
+        }
+        if before != after {
+            // Neither in a partition nor while changes are replayed does a statement trigger follow.
+            let flush = change.in_partition() || pg::is_replaying();
+            let full = NOTED.with_borrow_mut(|noted| {
+                noted.push(Change {
+                    savepoint: pg::current_savepoint(),
+                    source: source.clone(),
+                    places: change.places(),
+                    before_key,
+                    after,
+                });
+                noted.len() >= BATCH
+            });
+            if flush || full {
+                bring_over(&source);
+            }
+        }
+    }
+    Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
+}
+
+/// `AFTER INSERT OR DELETE OR UPDATE … FOR EACH STATEMENT` on an attached table.
+#[pg_trigger(sql = false)]
+fn source_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+    if NOTED.with_borrow(|noted| !noted.is_empty()) {
+        let config = config::current(pg::own_schema());
+        if let Some(source) = source_of(&config, trigger) {
+            bring_over(&source);
+        }
+    }
+    Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
+}
+
+const TAKE_PERSONS: &str = "SELECT leadscore._take_persons($1, $2, $3, $4, $5, $6)";
+const TAKE_ACTIVITIES: &str = "SELECT leadscore._take_activities($1, $2, $3, $4, $5, $6, $7::text[]::jsonb[])";
+
+fn moment(image: Option<&Image>) -> Option<TimestampWithTimeZone> {
+    image.and_then(|image| image.moment).map(pg::timestamptz)
+}
+
+/// Makes one change of several to the same row, such as an application's own trigger brings.
+fn fold(changes: Vec<Change>) -> Vec<Change> {
+    let mut folded: Vec<Change> = Vec::with_capacity(changes.len());
+    let mut by_place: HashMap<Place, usize> = HashMap::new();
+    for change in changes {
+        let earlier = change.places.0.and_then(|place| by_place.remove(&place));
+        let ends = change.places.1;
+        let at = match earlier {
+            Some(at) => {
+                folded[at].after = change.after;
+                at
+            }
+            None => {
+                folded.push(change);
+                folded.len() - 1
+            }
+        };
+        if let Some(place) = ends {
+            by_place.insert(place, at);
+        }
+    }
+    folded.retain(|change| change.before_key.is_some() || change.after.is_some());
+    folded
+}
+
+/// Brings the noted changes of a source to persons or activities.
+fn bring_over(source: &Source) {
+    let changes: Vec<Change> = NOTED.with_borrow_mut(|noted| {
+        let (own, others) = noted.drain(..).partition(|change| change.source.source_id == source.source_id);
+        *noted = others;
+        own
+    });
+    let changes = fold(changes);
+    if changes.is_empty() {
+        return;
+    }
+    let text = |of: &dyn Fn(&Change) -> Option<String>| -> Vec<Option<String>> { changes.iter().map(of).collect() };
+    let after = |of: &dyn Fn(&Image) -> Option<String>| text(&|change| change.after.as_ref().and_then(of));
+    let old_keys = text(&|change| change.before_key.clone());
+    let new_keys = after(&|image| Some(image.key.clone()));
+    let moments: Vec<Option<TimestampWithTimeZone>> = changes.iter().map(|change| moment(change.after.as_ref())).collect();
+    let number = DatumWithOid::from(source.source_id);
+    let done = pg::with_search_path_pinned(|| match source.role {
+        Role::Person => Spi::run_with_args(
+            TAKE_PERSONS,
+            &[
+                number,
+                DatumWithOid::from(old_keys),
+                DatumWithOid::from(new_keys),
+                DatumWithOid::from(after(&|image| image.status.clone())),
+                DatumWithOid::from(after(&|image| image.owner.clone())),
+                DatumWithOid::from(moments),
+            ],
+        ),
+        Role::Activity => Spi::run_with_args(
+            TAKE_ACTIVITIES,
+            &[
+                number,
+                DatumWithOid::from(old_keys),
+                DatumWithOid::from(new_keys),
+                DatumWithOid::from(after(&|image| image.person.clone())),
+                DatumWithOid::from(after(&|image| image.activity_type.clone())),
+                DatumWithOid::from(moments),
+                DatumWithOid::from(after(&|image| image.attributes.clone())),
+            ],
+        ),
+    });
+    done.unwrap_or_else(|e| error!("leadscore: {e}"));
+}
+
+/// `_source_rows(int)`: every row of an attached table that is a person or an activity.
+///
+/// # Safety
+/// Called by PostgreSQL as a set-returning function.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn source_rows_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: as the function's declaration in SQL says.
+    let (result, number) = unsafe { (Rows::of(call), rows::first_argument(call)) };
+    let config = config::read_only();
+    let Some(source) = config.sources.iter().find(|source| Some(source.source_id) == number).cloned() else {
+        return pg_sys::Datum::from(0);
+    };
+    let Some(columns) = &source.columns else {
+        Refusal::new(
+            Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            format!("leadscore's triggers on {} are gone", table_name(&source)),
+        )
+        .detail("They say which of its columns play which part.")
+        .hint(format!("SELECT leadscore.reattach('{}');", table_name(&source)))
+        .raise();
+    };
+    let list = columns.iter().map(pgrx::spi::quote_identifier).collect::<Vec<_>>().join(", ");
+    // Rows of a table that came to inherit from it are none of ours: their changes fire nothing.
+    let only = if source.partitioned { "" } else { "ONLY " };
+    let query = format!("SELECT {list} FROM {only}{}", table_name(&source));
+    let mut scratch = Scratch::new();
+    let mut count = 0u64;
+    pg::as_role(source.owner.into(), || {
+        rows::read_table(&query, config.time_zone, |cells| {
+            let written = |at: Option<usize>| cells.get(at?)?.as_ref()?.text.as_str().into_datum();
+            if let Some(image) = image(&source, &cells) {
+                check_moment(&source, &image);
+                rows::in_scratch_memory(&mut scratch, || {
+                    result.add(vec![
+                        image.key.as_str().into_datum(),
+                        image.person.as_deref().and_then(|v| v.into_datum()),
+                        image.activity_type.as_deref().and_then(|v| v.into_datum()),
+                        image.moment.map(pg_sys::Datum::from),
+                        image.attributes.as_deref().and_then(rows::jsonb),
+                        image.status.as_deref().and_then(|v| v.into_datum()),
+                        image.owner.as_deref().and_then(|v| v.into_datum()),
+                        written(source.parts.score),
+                        written(source.parts.category),
+                    ]);
+                });
+            }
+            count += 1;
+            if count.is_multiple_of(100_000) {
+                notice!("{}: {count} rows read", table_name(&source));
+            }
+        });
+    });
+    pg_sys::Datum::from(0)
+}
+
+/// Declares the calling convention of [`source_rows_wrapper`].
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn pg_finfo_source_rows_wrapper() -> &'static pg_sys::Pg_finfo_record {
+    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &V1
+}
+
+const STANDING: &str = "SELECT array_agg(k.external_id), array_agg(p.score), array_agg(p.category)
+    FROM leadscore._person_key k JOIN leadscore.person p ON p.person_id = k.person_id
+    WHERE k.person_id = ANY ($1) AND k.source_id = $2";
+
+/// Keys, scores and categories, side by side.
+type Standing = (Vec<String>, Vec<i64>, Vec<Option<String>>);
+
+/// Those of the persons that came from the source.
+fn standing(source: &Source, ids: &[i64]) -> Option<Standing> {
+    let (keys, scores, categories) = pg::with_search_path_pinned(|| {
+        Spi::connect_mut(|client| {
+            client
+                .update(STANDING, Some(1), &[DatumWithOid::from(ids.to_vec()), DatumWithOid::from(source.source_id)])?
+                .first()
+                .get_three::<Vec<String>, Vec<i64>, Vec<Option<String>>>()
+        })
+    })
+    .unwrap_or_else(|e| error!("leadscore: {e}"));
+    Some((keys?, scores?, categories?))
+}
+
+/// A column of the source, quoted.
+fn column(source: &Source, at: usize) -> Option<String> {
+    Some(pgrx::spi::quote_identifier(source.columns.as_ref()?.get(at)?))
+}
+
+/// Updates the score and category columns of one attached table where they differ, as its owner.
+pub fn write_back_to(source: &Source, keys: Vec<String>, scores: Vec<i64>, categories: Vec<Option<String>>) {
+    let (Some(key), Some(key_type)) = (column(source, source.parts.key), &source.key_type) else { return };
+    // All is qualified: it runs under a search_path for the owner's triggers.
+    let (mut set, mut differs) = (Vec::new(), Vec::new());
+    if let Some(column) = source.parts.score.and_then(|at| column(source, at)) {
+        set.push(format!("{column} = n.score"));
+        differs.push(format!("(t.{column} OPERATOR(pg_catalog.=) n.score) IS NOT TRUE"));
+    }
+    if let Some(column) = source.parts.category.and_then(|at| column(source, at)) {
+        set.push(format!("{column} = n.category"));
+        differs.push(format!(
+            "CASE WHEN n.category IS NULL THEN t.{column} IS NOT NULL
+                  ELSE (t.{column} OPERATOR(pg_catalog.=) n.category) IS NOT TRUE END"
+        ));
+    }
+    if set.is_empty() {
+        return;
+    }
+    let statement = format!(
+        "UPDATE {} t SET {} FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) n(key, score, category)
+         WHERE t.{key} OPERATOR(pg_catalog.=) n.key::{key_type} AND ({})",
+        table_name(source),
+        set.join(", "),
+        differs.join(" OR ")
+    );
+    let beyond_type = |code: Code, written: &str| {
+        Refusal::new(
+            code,
+            format!("{written} cannot be written back to {}", table_name(source)),
+        )
+        .detail("The column is too small for it.")
+        .hint(format!(
+            "SELECT leadscore.detach('{}'); then give a score column type bigint and a category column type text, and attach the table again.",
+            table_name(source)
+        ))
+    };
+    // What the owner's triggers name without a schema is looked for beside the table.
+    let schema = pgrx::spi::quote_identifier(pg::schema_name(source.relation.into()));
+    let path = CString::new(format!("pg_catalog, {schema}, public, pg_temp")).unwrap_or_default();
+    pgrx::PgTryBuilder::new(|| {
+        pg::with_search_path(&path, || {
+            pg::as_role(source.owner.into(), || {
+                Spi::run_with_args(
+                    &statement,
+                    &[DatumWithOid::from(keys), DatumWithOid::from(scores.clone()), DatumWithOid::from(categories.clone())],
+                )
+            })
+        })
+        .unwrap_or_else(|e| error!("leadscore: {e}"));
+    })
+    .catch_when(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, |caught| {
+        let why = match &caught {
+            pgrx::pg_sys::panic::CaughtError::PostgresError(report) | pgrx::pg_sys::panic::CaughtError::ErrorReport(report) => {
+                report.message().to_owned()
+            }
+            pgrx::pg_sys::panic::CaughtError::RustPanic { ereport, .. } => ereport.message().to_owned(),
+        };
+        Refusal::new(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, format!("scores cannot be written back to {}", table_name(source)))
+            .detail(format!("As the table's owner: {why}."))
+            .hint(if why.contains("deferred trigger") {
+                "A deferrable trigger on the table must become an ordinary one; SELECT * FROM leadscore.doctor() names it."
+            } else {
+                "Give the table's owner the privileges that its triggers need."
+            })
+            .raise()
+    })
+    .catch_when(Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE, |_| {
+        beyond_type(
+            Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+            &format!("score {}", scores.iter().max_by_key(|score| score.unsigned_abs()).copied().unwrap_or_default()),
+        )
+        .raise()
+    })
+    .catch_when(Code::ERRCODE_STRING_DATA_RIGHT_TRUNCATION, |_| {
+        let longest = categories.iter().flatten().max_by_key(|name| name.chars().count()).cloned().unwrap_or_default();
+        beyond_type(Code::ERRCODE_STRING_DATA_RIGHT_TRUNCATION, &format!("category \"{longest}\"")).raise()
+    })
+    .execute();
+}
+
+/// Locks the rows to which scores of these persons are written back, in the order of their keys.
+pub fn lock_sources_of(config: &Config, ids: Vec<i64>) {
+    for source in config.sources.iter().filter(|source| source.writes_back()) {
+        let (Some(key), Some(key_type)) = (column(source, source.parts.key), &source.key_type) else { continue };
+        let Some((keys, ..)) = standing(source, &ids) else { continue };
+        let statement = format!(
+            "SELECT FROM {} t WHERE t.{key} OPERATOR(pg_catalog.=) ANY ($1::{key_type}[]) ORDER BY t.{key} FOR NO KEY UPDATE",
+            table_name(source)
+        );
+        pg::as_role(source.owner.into(), || {
+            Spi::connect_mut(|client| client.update(&statement, None, &[DatumWithOid::from(keys)]).map(|_| ()))
+        })
+        .unwrap_or_else(|e| error!("leadscore: {e}"));
+    }
+}
+
+/// `_lock_sources(bigint[])`.
+#[pg_extern(sql = false)]
+fn lock_sources(ids: Option<Vec<Option<i64>>>) {
+    let config = config::current(pg::own_schema());
+    if config.writes_back() {
+        lock_sources_of(&config, ids.into_iter().flatten().flatten().collect());
+    }
+}
+
+/// `_write_back(bigint[])`.
+#[pg_extern(sql = false)]
+fn write_back(ids: Option<Vec<Option<i64>>>) {
+    let Some(ids) = ids else { return };
+    let ids: Vec<i64> = ids.into_iter().flatten().collect();
+    let config = config::current(pg::own_schema());
+    for source in config.sources.iter().filter(|source| source.writes_back()) {
+        if let Some((keys, scores, categories)) = standing(source, &ids) {
+            write_back_to(source, keys, scores, categories);
+        }
+    }
+}
+
+thread_local! {
+    /// The table that its owner, as the direct caller, has just asked to attach or detach.
+    static ADMITTED: Cell<Option<pg_sys::Oid>> = const { Cell::new(None) };
+}
+
+const OWNS: &str = "SELECT r.rolsuper OR pg_has_role(r.oid, c.relowner, 'USAGE')
+    FROM pg_class c, pg_roles r WHERE c.oid = $1 AND r.oid = $2";
+
+/// `_admit(regclass)`: notes that the role whose rights are in force may attach the table. A
+/// security-definer function cannot tell who called it, so this is asked before it.
+#[pg_extern(sql = false)]
+fn admit(source: Option<pg_sys::Oid>) {
+    ADMITTED.set(None);
+    let Some(source) = source else { return };
+    config::refuse_standby();
+    let owns = pg::with_search_path_pinned(|| {
+        Spi::get_one_with_args::<bool>(OWNS, &[DatumWithOid::from(source), DatumWithOid::from(pg::current_role())])
+    });
+    ADMITTED.set(matches!(owns, Ok(Some(true))).then_some(source));
+}
+
+/// `_admitted(regclass)`: whether that was so for this table, once.
+#[pg_extern(sql = false)]
+fn admitted(source: Option<pg_sys::Oid>) -> bool {
+    source.is_some() && ADMITTED.take() == source
+}
+
+/// `_nobody_waits_unseen(bigint[])`: whether as many rows wait for these persons by the
+/// transaction's snapshot as by all that is committed.
+#[pg_extern(sql = false)]
+fn nobody_waits_unseen(ids: Option<Vec<Option<i64>>>) -> bool {
+    const WAITING: &str = "SELECT count(*)::text FROM leadscore.waiting w
+        JOIN leadscore._person_key k ON k.kind = w.person_kind AND k.external_id = w.external_id
+        WHERE $1 IS NULL OR k.person_id = ANY ($1)";
+    if !pg::transaction_has_one_snapshot() {
+        return true;
+    }
+    let ids: Option<Vec<i64>> = ids.map(|ids| ids.into_iter().flatten().collect());
+    pg::with_search_path_pinned(|| {
+        let all = pg::latest(WAITING, pg_sys::INT8ARRAYOID, ids.clone().and_then(IntoDatum::into_datum));
+        let seen =
+            Spi::connect_mut(|client| client.update(WAITING, Some(1), &[DatumWithOid::from(ids)])?.first().get_one::<String>());
+        seen.unwrap_or_else(|e| error!("leadscore: {e}")) == all
+    })
+}
+
+/// `_snapshot_is_current()`.
+#[pg_extern(sql = false)]
+fn snapshot_is_current() -> bool {
+    pg::snapshot_is_current()
+}

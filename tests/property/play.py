@@ -1,0 +1,1332 @@
+"""Plays one seed: random statements against a database, compared with the model.
+
+The model's data is changed along with each statement; everything derived is
+then asked of both.  All SQL is written out with its values, so that the log of
+a seed can be given to psql and does the same again.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, timedelta, timezone
+from io import StringIO
+from typing import Any, Callable, Iterable, Optional
+
+import psycopg2
+
+from generate import KINDS, STATUSES, TIME_ZONES, TYPES, Generator
+from model import Activity, Adjustment, Category, Interval, Model, Person, Record, Rule
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+DAY_ZERO = date(2000, 1, 1)
+MICROSECOND = timedelta(microseconds=1)
+SHOWN = 12  # lines of one sort in a failure's story
+
+
+def literal(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, datetime):
+        return f"timestamptz '{value.astimezone(timezone.utc).strftime('%Y-%m-%d %H:%M:%S.%f')}+00'"
+    if isinstance(value, date):
+        return f"date '{value.isoformat()}'"
+    if isinstance(value, Interval):
+        parts = []
+        if value.months:
+            years = value.months % 12 == 0
+            parts.append(f"{value.months // 12} years" if years else f"{value.months} months")
+        if value.days:
+            weeks = value.days % 7 == 0
+            parts.append(f"{value.days // 7} weeks" if weeks else f"{value.days} days")
+        return f"interval '{' '.join(parts)}'"
+    if isinstance(value, dict):
+        return literal(json.dumps(value, ensure_ascii=False)) + "::jsonb"
+    if isinstance(value, list):
+        return "ARRAY[" + ", ".join(literal(v) for v in value) + "]::text[]"
+    raise TypeError(type(value))
+
+
+def tuples(rows: Iterable[Iterable[Any]]) -> str:
+    return ", ".join("(" + ", ".join(literal(v) for v in row) + ")" for row in rows)
+
+
+def microseconds(instant: Optional[datetime]) -> Optional[int]:
+    return None if instant is None else (instant - EPOCH) // MICROSECOND
+
+
+def instant_of(count: int) -> datetime:
+    return EPOCH + count * MICROSECOND
+
+
+# Instants and days are read as numbers, whatever DateStyle the session has.
+def as_number(expression: str) -> str:
+    return f"(extract(epoch FROM {expression}) * 1000000)::bigint"
+
+
+def as_days(expression: str) -> str:
+    return f"({expression} - date '2000-01-01')"
+
+
+def day_number(day: Optional[date]) -> Optional[int]:
+    return None if day is None else (day - DAY_ZERO).days
+
+
+def day_text(number: Optional[int]) -> str:
+    return "for ever" if number is None else (DAY_ZERO + timedelta(days=number)).isoformat()
+
+
+class Mismatch(Exception):
+    def __init__(self, what: str, lines: list[str], persons: Iterable[int] = (), rules: Iterable[int] = ()):
+        super().__init__(what)
+        self.what, self.lines = what, lines
+        self.persons, self.rules = list(dict.fromkeys(persons)), list(dict.fromkeys(rules))
+
+
+@dataclass
+class State:
+    """All that a rollback takes back."""
+
+    model: Model = field(default_factory=Model)
+    last_run: Optional[date] = None
+    # Rules, categories or the time zone have changed since the last run.
+    edited: bool = False
+
+
+@dataclass
+class Outcome:
+    seed: int
+    passed: bool = True
+    story: str = ""
+    persons: int = 0
+    person_days: int = 0
+    statements: int = 0
+    cut_short: bool = False
+
+
+class Play:
+    def __init__(self, connection, seed: int, log: StringIO, deadline: float):
+        self.connection = connection
+        self.cursor = connection.cursor()
+        self.seed = seed
+        self.log = log
+        self.deadline = deadline
+        self.rng = random.Random(seed)
+        self.state = State()
+        self.outcome = Outcome(seed)
+        self.statements: list[str] = []
+        self.tag = 0
+        self.known_persons: set[int] = set()
+        self.born_as: dict[int, Optional[str]] = {}
+
+        # Half of the seeds live around today, so that the day of the last run
+        # is today and each statement must be exact at once.
+        self.today = seed % 2 == 0
+        zone = self.rng.choice(TIME_ZONES)
+        if self.today:
+            anchor = datetime.now(timezone.utc).date()
+        else:
+            anchor = date(2023, 6, 1) + timedelta(days=self.rng.randint(0, 700))
+        self.make = Generator(self.rng, anchor, zone)
+
+    @property
+    def model(self) -> Model:
+        return self.state.model
+
+    # --- statements ---
+
+    def execute(self, sql: str) -> list[tuple]:
+        self.statements.append(sql)
+        self.log.write(sql + ";\n")
+        self.outcome.statements += 1
+        try:
+            self.cursor.execute(sql)
+            return self.cursor.fetchall() if self.cursor.description else []
+        except psycopg2.Error as error:
+            text = str(error).strip()
+            raise Mismatch(f"a statement failed with {error.pgcode}", [sql, *text.splitlines()]) from error
+
+    def query(self, sql: str) -> list[tuple]:
+        """Reads for a comparison; no part of the story."""
+        try:
+            self.cursor.execute(sql)
+            return self.cursor.fetchall()
+        except psycopg2.Error as error:
+            text = str(error).strip()
+            raise Mismatch(f"a query failed with {error.pgcode}", [sql, *text.splitlines()]) from error
+
+    def exists(self, function: str) -> bool:
+        return self.query(f"SELECT to_regprocedure({literal(function)}) IS NOT NULL")[0][0]
+
+    def next_tag(self) -> int:
+        self.tag += 1
+        return self.tag
+
+    def some(self, values: Iterable[Any], most: int = 6) -> list[Any]:
+        values = list(values)
+        return self.rng.sample(values, min(len(values), self.rng.randint(1, most)))
+
+    # --- setting up ---
+
+    def start(self) -> None:
+        rng = self.rng
+        # Nothing derived may depend on what a session has set.
+        self.execute(f"SET TimeZone = {literal(rng.choice(TIME_ZONES))}")
+        self.execute(f"SET DateStyle = {literal(rng.choice(['ISO, MDY', 'SQL, DMY', 'German', 'Postgres, YMD']))}")
+        self.execute(f"SET IntervalStyle = {literal(rng.choice(['postgres', 'iso_8601', 'sql_standard']))}")
+        self.execute(f"SET search_path = {rng.choice(['public', 'pg_catalog', 'leadscore, public'])}")
+        self.has = {
+            name: self.exists(signature)
+            for name, signature in {
+                "adjust": "leadscore.adjust(bigint,integer,text,date,date)",
+                "merge": "leadscore.merge_person(bigint,bigint)",
+                "forget": "leadscore.forget_person(bigint)",
+                "explain": "leadscore.explain(bigint,date)",
+                "forecast": "leadscore.forecast(bigint,date)",
+                "cooling": "leadscore.cooling(integer)",
+                "history": "leadscore.history(bigint,date,date)",
+            }.items()
+        }
+        self.attributes_nullable = self.query(
+            "SELECT NOT attnotnull FROM pg_catalog.pg_attribute"
+            " WHERE attrelid = 'leadscore.activity'::regclass AND attname = 'attributes'"
+        )[0][0]
+        known = [(name, "a type of the property test") for name in TYPES]
+        self.execute(
+            f"INSERT INTO leadscore.activity_type (activity_type, description) VALUES {tuples(known)}"
+            " ON CONFLICT DO NOTHING"
+        )
+        self.set_time_zone(self.make.time_zone)
+
+        first = [self.insert_rules, self.insert_categories]
+        rng.shuffle(first)
+        if not self.today and self.make.chance(0.5):
+            first.append(lambda: self.insert_persons(rng.randint(2, 8)))
+            first.append(lambda: self.insert_activities(rng.randint(20, 80)))
+        for action in first:
+            action()
+            self.check_changes()
+        if self.today:
+            self.recompute_today()
+        self.insert_persons(rng.randint(3, 10))
+        self.check_exact()
+        self.insert_activities(rng.randint(10, 60))
+        self.check_exact()
+
+    # --- settings, rules and categories ---
+
+    def set_time_zone(self, zone: str) -> None:
+        self.execute(f"UPDATE leadscore.settings SET time_zone = {literal(zone)}")
+        self.model.time_zone = zone
+        self.make.move_to(zone)
+        self.state.edited = True
+
+    def change_time_zone(self) -> None:
+        self.set_time_zone(self.rng.choice(TIME_ZONES))
+
+    def insert_rules(self, count: Optional[int] = None) -> None:
+        for _ in range(count or self.rng.randint(3, 9)):
+            self.insert_rule({"name": f"rule {self.next_tag()}", **self.make.rule()})
+
+    def insert_rule(self, columns: dict) -> None:
+        # What is NULL is sometimes left out and sometimes said.
+        given = {n: v for n, v in columns.items() if v is not None or self.make.chance(0.3)}
+        values = ", ".join(literal(v) for v in given.values())
+        found = self.execute(f"INSERT INTO leadscore.rule ({', '.join(given)}) VALUES ({values}) RETURNING rule_id")
+        rule_id = found[0][0]
+        self.model.rules[rule_id] = Rule(rule_id=rule_id, **columns)
+        self.state.edited = True
+
+    def add_rule(self) -> None:
+        if len(self.model.rules) < 12:
+            self.insert_rules(1)
+
+    def update_rule(self, rule: Rule, columns: dict) -> None:
+        changes = ", ".join(f"{name} = {literal(value)}" for name, value in columns.items())
+        self.execute(f"UPDATE leadscore.rule SET {changes} WHERE rule_id = {rule.rule_id}")
+        for name, value in columns.items():
+            setattr(rule, name, value)
+        self.state.edited = True
+
+    def edit_rule(self) -> None:
+        if not self.model.rules:
+            return
+        rule = self.rng.choice(list(self.model.rules.values()))
+        fresh = self.make.rule()
+        kind = self.rng.random()
+        if kind < 0.3:
+            self.update_rule(rule, {"enabled": not rule.enabled})
+        elif kind < 0.5:
+            self.update_rule(rule, {"points": fresh["points"]})
+        elif kind < 0.75:
+            name = self.rng.choice(["activity_types", "condition", "person_kinds", "statuses", "effective_from"])
+            self.update_rule(rule, {name: fresh[name]})
+        else:
+            self.update_rule(rule, fresh)
+
+    def toggle_rules(self) -> None:
+        self.execute("UPDATE leadscore.rule SET enabled = NOT enabled WHERE points > 5")
+        for rule in self.model.rules.values():
+            if rule.points > 5:
+                rule.enabled = not rule.enabled
+        self.state.edited = True
+
+    def delete_rule(self) -> None:
+        if len(self.model.rules) > 2:
+            rule_id = self.rng.choice(list(self.model.rules))
+            self.execute(f"DELETE FROM leadscore.rule WHERE rule_id = {rule_id}")
+            del self.model.rules[rule_id]
+            self.state.edited = True
+
+    def insert_categories(self) -> None:
+        for kind in [None, *KINDS]:
+            if self.make.chance(0.75 if kind is None else 0.35):
+                self.insert_bands(kind)
+
+    def insert_bands(self, kind: Optional[str]) -> None:
+        rows = [(kind, f"{name} {kind or ''}".strip(), low) for name, low in self.make.bands()]
+        found = self.execute(
+            f"INSERT INTO leadscore.category (person_kind, name, min_score) VALUES {tuples(rows)} RETURNING category_id"
+        )
+        for (category_id,), (person_kind, name, low) in zip(found, rows):
+            self.model.categories[category_id] = Category(category_id, person_kind, name, low)
+        self.state.edited = True
+
+    def edit_categories(self) -> None:
+        kind = self.rng.choice([None, *KINDS])
+        bands = [c for c in self.model.categories.values() if c.person_kind == kind]
+        upper = [c for c in bands if c.min_score is not None]
+        choice = self.rng.random()
+        self.state.edited = True
+        if not bands:
+            self.insert_bands(kind)
+        elif choice < 0.2:
+            self.execute(
+                "DELETE FROM leadscore.category WHERE person_kind IS NOT DISTINCT FROM " + literal(kind)
+            )
+            for category in bands:
+                del self.model.categories[category.category_id]
+        elif choice < 0.5 and upper:
+            category = self.rng.choice(upper)
+            taken = {c.min_score for c in upper}
+            low = self.rng.choice([n for n in range(-30, 90) if n not in taken])
+            self.execute(
+                f"UPDATE leadscore.category SET min_score = {low} WHERE category_id = {category.category_id}"
+            )
+            category.min_score = low
+        elif choice < 0.7 and upper:
+            category = self.rng.choice(upper)
+            self.execute(f"DELETE FROM leadscore.category WHERE category_id = {category.category_id}")
+            del self.model.categories[category.category_id]
+        elif choice < 0.8:
+            category = self.rng.choice(bands)
+            name = f"band {self.next_tag()}"
+            self.execute(
+                f"UPDATE leadscore.category SET name = {literal(name)} WHERE category_id = {category.category_id}"
+            )
+            category.name = name
+        else:
+            taken = {c.min_score for c in upper}
+            low = self.rng.choice([n for n in range(-60, 200) if n not in taken])
+            name = f"band {self.next_tag()}"
+            found = self.execute(
+                "INSERT INTO leadscore.category (person_kind, name, min_score)"
+                f" VALUES {tuples([(kind, name, low)])} RETURNING category_id"
+            )
+            self.model.categories[found[0][0]] = Category(found[0][0], kind, name, low)
+
+    # --- persons ---
+
+    def insert_persons(self, count: Optional[int] = None) -> None:
+        count = count or self.rng.choice([1, 1, 1, 2, 4])
+        if len(self.model.persons) + count > 25:
+            return
+        rows = [
+            (self.rng.choice(KINDS), f"x{self.next_tag()}", self.make.status(), self.make.instant())
+            for _ in range(count)
+        ]
+        columns = "kind, external_id, status, since"
+        values = tuples(rows)
+        if self.make.chance(0.15):  # registered just now
+            columns, values = "kind, external_id, status", tuples(row[:3] for row in rows)
+        found = self.execute(
+            f"INSERT INTO leadscore.person ({columns}) VALUES {values} RETURNING person_id, {as_number('since')}"
+        )
+        for (person_id, since), (kind, external_id, status, _) in zip(found, rows):
+            self.model.persons[person_id] = Person(person_id, kind, status, instant_of(since), external_id)
+            self.known_persons.add(person_id)
+
+    def upsert_persons(self) -> None:
+        if not self.model.persons or len(self.model.persons) > 24:
+            return
+        there = [(p.kind, p.external_id, self.make.status()) for p in self.some(self.model.persons.values(), 3)]
+        rows = there + [(self.rng.choice(KINDS), f"x{self.next_tag()}", self.make.status())]
+        self.rng.shuffle(rows)
+        found = self.execute(
+            f"INSERT INTO leadscore.person (kind, external_id, status) VALUES {tuples(rows)}"
+            " ON CONFLICT (kind, external_id) DO UPDATE SET status = excluded.status"
+            f" RETURNING person_id, {as_number('since')}"
+        )
+        for (person_id, since), (kind, external_id, status) in zip(found, rows):
+            self.model.persons[person_id] = Person(person_id, kind, status, instant_of(since), external_id)
+            self.known_persons.add(person_id)
+
+    def update_person(self) -> None:
+        if not self.model.persons:
+            return
+        person = self.rng.choice(list(self.model.persons.values()))
+        column = self.rng.choice(["status", "status", "status", "kind", "since"])
+        value = {
+            "status": self.make.status(),
+            "kind": self.rng.choice(KINDS),
+            "since": self.make.instant(),
+        }[column]
+        self.execute(
+            f"UPDATE leadscore.person SET {column} = {literal(value)} WHERE person_id = {person.person_id}"
+        )
+        setattr(person, column, value)
+
+    def update_persons(self) -> None:
+        """Several persons in one statement, in one column or in all three."""
+        if not self.model.persons:
+            return
+        chosen = self.some(self.model.persons.values(), 10)
+        columns = self.rng.choice([["status"], ["kind"], ["since"], ["status", "kind", "since"]])
+        rows = [
+            (p.person_id, self.make.status(), self.rng.choice(KINDS), self.make.instant()) for p in chosen
+        ]
+        changes = ", ".join(f"{name} = v.{name}{'::text' if name != 'since' else ''}" for name in columns)
+        self.execute(
+            f"UPDATE leadscore.person AS p SET {changes} FROM (VALUES {tuples(rows)}) AS v"
+            " (person_id, status, kind, since) WHERE p.person_id = v.person_id"
+        )
+        for person, (_, status, kind, since) in zip(chosen, rows):
+            values = {"status": status, "kind": kind, "since": since}
+            for name in columns:
+                setattr(person, name, values[name])
+
+    def same_status_for_all(self) -> None:
+        status = self.make.status()
+        self.execute(f"UPDATE leadscore.person SET status = {literal(status)}")
+        for person in self.model.persons.values():
+            person.status = status
+
+    def update_owner(self) -> None:
+        self.execute("UPDATE leadscore.person SET owner = 'someone else'")
+
+    def forget(self, person_ids: list[int]) -> None:
+        for person_id in person_ids:
+            del self.model.persons[person_id]
+        for table in (self.model.activities, self.model.adjustments):
+            for number in [n for n, row in table.items() if row.person_id in person_ids]:
+                del table[number]
+
+    def delete_persons(self) -> None:
+        if len(self.model.persons) < 4:
+            return
+        gone = [p.person_id for p in self.some(self.model.persons.values(), 2)]
+        if self.has["forget"] and self.make.chance(0.4):
+            gone = gone[:1]
+            self.execute(f"SELECT leadscore.forget_person({gone[0]})")
+        else:
+            self.execute(f"DELETE FROM leadscore.person WHERE person_id IN ({', '.join(map(str, gone))})")
+        self.forget(gone)
+
+    def merge_persons(self) -> None:
+        pairs = [
+            (a.person_id, b.person_id)
+            for a in self.model.persons.values()
+            for b in self.model.persons.values()
+            if a is not b and a.kind == b.kind
+        ]
+        adjusted = {a.person_id for a in self.model.adjustments.values()}
+        pairs = [(a, b) for a, b in pairs if a not in adjusted and b not in adjusted]
+        if not self.has["merge"] or not pairs or len(self.model.persons) < 4:
+            return
+        loser, winner = self.rng.choice(pairs)
+        self.execute(f"SELECT leadscore.merge_person({loser}, {winner})")
+        for activity in self.model.activities.values():
+            if activity.person_id == loser:
+                activity.person_id = winner
+        # What a merge makes of the two rows is a choice of its own; what they
+        # are worth then is not.
+        rows = self.query(
+            f"SELECT person_id, kind, status, {as_number('since')}, external_id FROM leadscore.person"
+            f" WHERE person_id IN ({loser}, {winner})"
+        )
+        del self.model.persons[loser]
+        for person_id, kind, status, since, external_id in rows:
+            self.model.persons[person_id] = Person(person_id, kind, status, instant_of(since), external_id)
+
+    # --- activities ---
+
+    def new_activity(self) -> tuple:
+        person_id = self.rng.choice(list(self.model.persons))
+        occurred_at = self.make.instant()
+        if self.model.activities and self.make.chance(0.15):
+            # The very instant of another one.
+            occurred_at = self.rng.choice(list(self.model.activities.values())).occurred_at
+        attributes = {"n": self.next_tag(), **self.make.attributes()}
+        return person_id, self.rng.choice(TYPES), occurred_at, attributes
+
+    def adopt(self, activity_id: int, row: tuple) -> None:
+        self.model.activities[activity_id] = Activity(activity_id, *row)
+
+    def insert_activities(self, count: Optional[int] = None) -> None:
+        if not self.model.persons or len(self.model.activities) > 300:
+            return
+        count = count or self.rng.choice([1, 1, 1, 1, 2, 3, 8, 25])
+        rows = [self.new_activity() for _ in range(count)]
+        if self.make.chance(0.3):  # many on one person
+            rows = [(rows[0][0], *row[1:]) for row in rows]
+        if self.attributes_nullable and self.make.chance(0.1):
+            rows = [(*row[:3], None) for row in rows]
+            columns = "person_id, activity_type, occurred_at"
+            values = tuples(row[:3] for row in rows)
+        else:
+            columns, values = "person_id, activity_type, occurred_at, attributes", tuples(rows)
+        found = self.execute(
+            f"INSERT INTO leadscore.activity ({columns}) VALUES {values} RETURNING activity_id, attributes IS NULL"
+        )
+        for (activity_id, none), row in zip(found, rows):
+            self.adopt(activity_id, row if none or row[3] is not None else (*row[:3], {}))
+
+    def insert_now(self) -> None:
+        """An activity whose moment is left to the default."""
+        if not self.model.persons:
+            return
+        person_id, activity_type, _, attributes = self.new_activity()
+        found = self.execute(
+            "INSERT INTO leadscore.activity (person_id, activity_type, attributes)"
+            f" VALUES {tuples([(person_id, activity_type, attributes)])}"
+            f" RETURNING activity_id, {as_number('occurred_at')}"
+        )
+        self.adopt(found[0][0], (person_id, activity_type, instant_of(found[0][1]), attributes))
+
+    def copy_activities(self) -> None:
+        if not self.model.persons or len(self.model.activities) > 300:
+            return
+        rows = [self.new_activity() for _ in range(self.rng.randint(1, 30))]
+        data = "".join(
+            "\t".join(
+                [
+                    str(person_id),
+                    activity_type,
+                    occurred_at.strftime("%Y-%m-%d %H:%M:%S.%f") + "+00",
+                    json.dumps(attributes, ensure_ascii=False).replace("\\", "\\\\"),
+                ]
+            )
+            + "\n"
+            for person_id, activity_type, occurred_at, attributes in rows
+        )
+        sql = "COPY leadscore.activity (person_id, activity_type, occurred_at, attributes) FROM STDIN"
+        self.statements.append(f"{sql} -- {len(rows)} rows")
+        self.log.write(f"{sql};\n{data}\\.\n")
+        self.outcome.statements += 1
+        try:
+            self.cursor.copy_expert(sql, StringIO(data))
+        except psycopg2.Error as error:
+            raise Mismatch(f"COPY failed with {error.pgcode}", str(error).strip().splitlines()) from error
+        self.adopt_tagged(rows)
+
+    def adopt_tagged(self, rows: list[tuple]) -> None:
+        """Finds the ids of new activities by the number each one carries."""
+        wanted = {row[3]["n"]: row for row in rows}
+        found = self.query(
+            "SELECT activity_id, (attributes ->> 'n')::int FROM leadscore.activity"
+            f" WHERE (attributes ->> 'n')::int IN ({', '.join(map(str, wanted))})"
+        )
+        for activity_id, tag in found:
+            self.adopt(activity_id, wanted[tag])
+
+    def copies(self) -> None:
+        """A second activity at the same instants, by INSERT … SELECT."""
+        if not self.model.activities or len(self.model.activities) > 300:
+            return
+        chosen = {a.activity_id: a for a in self.some(self.model.activities.values(), 5)}
+        # In order of id, so that the new ids follow in the same order.
+        found = self.execute(
+            "INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes)"
+            " SELECT person_id, activity_type, occurred_at, attributes FROM leadscore.activity"
+            f" WHERE activity_id IN ({', '.join(map(str, chosen))}) ORDER BY activity_id RETURNING activity_id"
+        )
+        for (activity_id,), source in zip(found, sorted(chosen)):
+            a = chosen[source]
+            # The copy carries another one's number, and is never looked for by it.
+            self.adopt(activity_id, (a.person_id, a.activity_type, a.occurred_at, copy.deepcopy(a.attributes)))
+
+    def update_activity(self) -> None:
+        if not self.model.activities:
+            return
+        activity = self.rng.choice(list(self.model.activities.values()))
+        column = self.rng.choice(["occurred_at", "occurred_at", "activity_type", "attributes", "person_id"])
+        _, activity_type, occurred_at, attributes = self.new_activity()
+        value = {
+            "occurred_at": occurred_at,
+            "activity_type": activity_type,
+            "attributes": attributes,
+            "person_id": self.rng.choice(list(self.model.persons)),
+        }[column]
+        self.execute(
+            f"UPDATE leadscore.activity SET {column} = {literal(value)} WHERE activity_id = {activity.activity_id}"
+        )
+        setattr(activity, column, value)
+
+    def update_activities(self) -> None:
+        if not self.model.activities:
+            return
+        chosen = self.some(self.model.activities.values(), 20)
+        rows = [(a.activity_id, *self.new_activity()) for a in chosen]
+        columns = self.rng.choice(
+            [
+                ["occurred_at"],
+                ["person_id"],
+                ["activity_type", "attributes"],
+                ["person_id", "activity_type", "occurred_at", "attributes"],
+            ]
+        )
+        changes = ", ".join(f"{name} = v.{name}" for name in columns)
+        self.execute(
+            f"UPDATE leadscore.activity AS a SET {changes} FROM (VALUES {tuples(rows)}) AS v"
+            " (activity_id, person_id, activity_type, occurred_at, attributes) WHERE a.activity_id = v.activity_id"
+        )
+        for activity, (_, person_id, activity_type, occurred_at, attributes) in zip(chosen, rows):
+            values = {
+                "person_id": person_id,
+                "activity_type": activity_type,
+                "occurred_at": occurred_at,
+                "attributes": attributes,
+            }
+            for name in columns:
+                setattr(activity, name, values[name])
+
+    def shift_activities(self) -> None:
+        """All of one person some hours on or back, across midnights."""
+        if not self.model.persons:
+            return
+        person_id = self.rng.choice(list(self.model.persons))
+        hours = self.rng.choice([-24, -1, 1, 24, 24 * 31])
+        self.execute(
+            f"UPDATE leadscore.activity SET occurred_at = occurred_at + interval '{hours} hours'"
+            f" WHERE person_id = {person_id}"
+        )
+        for activity in self.model.activities.values():
+            if activity.person_id == person_id:
+                activity.occurred_at += timedelta(hours=hours)
+
+    def move_activities(self) -> None:
+        """All of one person to another one."""
+        if len(self.model.persons) < 2:
+            return
+        source, target = self.rng.sample(list(self.model.persons), 2)
+        self.execute(f"UPDATE leadscore.activity SET person_id = {target} WHERE person_id = {source}")
+        for activity in self.model.activities.values():
+            if activity.person_id == source:
+                activity.person_id = target
+
+    def touch_activities(self) -> None:
+        """An UPDATE that changes nothing, and statements that meet no row."""
+        self.execute(
+            self.rng.choice(
+                [
+                    "UPDATE leadscore.activity SET occurred_at = occurred_at",
+                    "UPDATE leadscore.activity SET attributes = attributes, recorded_at = now()",
+                    "UPDATE leadscore.activity SET activity_type = 'call' WHERE false",
+                    "DELETE FROM leadscore.activity WHERE activity_id < 0",
+                    "UPDATE leadscore.person SET status = status, kind = kind, since = since",
+                ]
+            )
+        )
+
+    def delete_activities(self) -> None:
+        if not self.model.activities:
+            return
+        gone = [a.activity_id for a in self.some(self.model.activities.values(), self.rng.choice([1, 1, 12]))]
+        self.execute(f"DELETE FROM leadscore.activity WHERE activity_id IN ({', '.join(map(str, gone))})")
+        for activity_id in gone:
+            del self.model.activities[activity_id]
+
+    def delete_newest(self) -> None:
+        """The newest of a person, which lets displaced ones count again."""
+        if not self.model.activities:
+            return
+        person_id = self.rng.choice(list(self.model.activities.values())).person_id
+        mine = [a for a in self.model.activities.values() if a.person_id == person_id]
+        newest = max(mine, key=lambda a: (a.occurred_at, a.activity_id))
+        self.execute(f"DELETE FROM leadscore.activity WHERE activity_id = {newest.activity_id}")
+        del self.model.activities[newest.activity_id]
+
+    def replace_activities(self) -> None:
+        """Deletes and inserts in one statement."""
+        if not self.model.activities:
+            return
+        if self.make.chance(0.5):
+            return self.reinsert_activities()
+        gone = [a.activity_id for a in self.some(self.model.activities.values(), 5)]
+        rows = [self.new_activity() for _ in range(self.rng.randint(1, 5))]
+        found = self.execute(
+            f"WITH gone AS (DELETE FROM leadscore.activity WHERE activity_id IN ({', '.join(map(str, gone))}))"
+            " INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes)"
+            f" VALUES {tuples(rows)} RETURNING activity_id"
+        )
+        for activity_id in gone:
+            del self.model.activities[activity_id]
+        for (activity_id,), row in zip(found, rows):
+            self.adopt(activity_id, row)
+
+    def reinsert_activities(self) -> None:
+        """The same, where the INSERT reads what the DELETE returns: then the
+        triggers fire in the other order, and for the same persons."""
+        gone = self.some(self.model.activities.values(), self.rng.choice([1, 1, 5]))
+        gone = sorted(a.activity_id for a in gone)
+        occurred_at, tag = self.make.instant(), self.next_tag()
+        found = self.execute(
+            "WITH gone AS (DELETE FROM leadscore.activity"
+            f" WHERE activity_id IN ({', '.join(map(str, gone))}) RETURNING *)"
+            " INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes)"
+            f" SELECT person_id, activity_type, {literal(occurred_at)}, {literal({'n': tag})} FROM gone"
+            " ORDER BY gone.activity_id RETURNING activity_id"
+        )
+        for (activity_id,), source in zip(found, gone):
+            old = self.model.activities.pop(source)
+            self.adopt(activity_id, (old.person_id, old.activity_type, occurred_at, {"n": tag}))
+
+    def status_and_activity(self) -> None:
+        """A status and an activity of the same person in one statement."""
+        if not self.model.persons:
+            return
+        if self.make.chance(0.5):
+            return self.status_then_activity()
+        row = self.new_activity()
+        person, status = self.model.persons[row[0]], self.make.status()
+        found = self.execute(
+            f"WITH changed AS (UPDATE leadscore.person SET status = {literal(status)} WHERE person_id = {row[0]})"
+            " INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes)"
+            f" VALUES {tuples([row])} RETURNING activity_id"
+        )
+        person.status = status
+        self.adopt(found[0][0], row)
+
+    def status_then_activity(self) -> None:
+        """The same for several persons, where the INSERT reads what the UPDATE returns."""
+        chosen = sorted(self.some(self.model.persons, self.rng.choice([1, 1, 4])))
+        status, activity_type, occurred_at = self.make.status(), self.rng.choice(TYPES), self.make.instant()
+        attributes = {"n": self.next_tag(), **self.make.attributes()}
+        found = self.execute(
+            f"WITH changed AS (UPDATE leadscore.person SET status = {literal(status)}"
+            f" WHERE person_id IN ({', '.join(map(str, chosen))}) RETURNING person_id)"
+            " INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes)"
+            f" SELECT person_id, {literal(activity_type)}, {literal(occurred_at)}, {literal(attributes)}"
+            " FROM changed RETURNING activity_id, person_id"
+        )
+        for activity_id, person_id in found:
+            self.model.persons[person_id].status = status
+            self.adopt(activity_id, (person_id, activity_type, occurred_at, dict(attributes)))
+
+    def merge_activities(self) -> None:
+        """MERGE with an insert, an update and a delete."""
+        if len(self.model.activities) < 3 or self.connection.server_version < 150000:
+            return
+        updated, deleted = self.rng.sample(list(self.model.activities.values()), 2)
+        row = self.new_activity()
+        if self.make.chance(0.5):  # all of it on one person
+            row = (updated.person_id, *row[1:])
+        rows = [
+            (0, "insert", *row),
+            (updated.activity_id, "update", *self.new_activity()),
+            (deleted.activity_id, "delete", *self.new_activity()),
+        ]
+        self.execute(
+            f"MERGE INTO leadscore.activity AS a USING (VALUES {tuples(rows)}) AS v"
+            " (activity_id, action, person_id, activity_type, occurred_at, attributes)"
+            " ON a.activity_id = v.activity_id"
+            " WHEN MATCHED AND v.action = 'delete' THEN DELETE"
+            " WHEN MATCHED THEN UPDATE SET occurred_at = v.occurred_at, person_id = v.person_id"
+            " WHEN NOT MATCHED THEN INSERT (person_id, activity_type, occurred_at, attributes)"
+            " VALUES (v.person_id, v.activity_type, v.occurred_at, v.attributes)"
+        )
+        updated.person_id, updated.occurred_at = rows[1][2], rows[1][4]
+        del self.model.activities[deleted.activity_id]
+        self.adopt_tagged([row])
+
+    # --- adjustments ---
+
+    def adjust(self) -> None:
+        if not self.has["adjust"] or not self.model.persons:
+            return
+        if self.model.adjustments and self.make.chance(0.3):
+            number = self.rng.choice(list(self.model.adjustments))
+            self.execute(f"SELECT leadscore.unadjust({number})")
+            del self.model.adjustments[number]
+            return
+        person_id = self.rng.choice(list(self.model.persons))
+        from_day = self.make.day()
+        until_day = self.make.maybe(0.6, from_day + timedelta(days=self.rng.randint(1, 60)))
+        points = self.rng.choice([-20, -5, -1, 1, 5, 30])
+        found = self.execute(
+            f"SELECT leadscore.adjust({person_id}, {points}, 'property test',"
+            f" {literal(from_day)}, {literal(until_day)}::date)"
+        )
+        self.model.adjustments[found[0][0]] = Adjustment(found[0][0], person_id, points, from_day, until_day)
+
+    # --- what is refused, and what is rolled back ---
+
+    def refused(self) -> None:
+        """A statement that fails half-way, and must leave nothing behind."""
+        if not self.model.persons:
+            return
+        good, bad = self.new_activity(), self.new_activity()
+        statement = self.rng.choice(
+            [
+                "INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes)"
+                f" VALUES {tuples([good, (987654321, *bad[1:])])}",
+                "INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes)"
+                f" VALUES {tuples([good, (bad[0], 'no such type', *bad[2:])])}",
+                "UPDATE leadscore.activity SET occurred_at = 'infinity'",
+                "WITH changed AS (UPDATE leadscore.person SET status = 'open')"
+                " INSERT INTO leadscore.activity (person_id, activity_type)"
+                f" VALUES ({good[0]}, 'call'), ({good[0]}, 'no such type')",
+            ]
+        )
+        if statement.startswith("UPDATE") and not self.model.activities:
+            return
+        inside = self.connection.info.transaction_status == psycopg2.extensions.TRANSACTION_STATUS_INTRANS
+        if inside:
+            self.execute("SAVEPOINT before_refused")
+        self.statements.append(statement + " -- is to be refused")
+        self.log.write(statement + "; -- is to be refused\n")
+        self.outcome.statements += 1
+        try:
+            self.cursor.execute(statement)
+        except psycopg2.Error as error:
+            if error.pgcode is None or error.pgcode.startswith("XX"):
+                raise Mismatch(
+                    f"a bad statement was not refused but failed with {error.pgcode}",
+                    [statement, str(error).strip()],
+                ) from error
+        else:
+            raise Mismatch("a bad statement was not refused", [statement])
+        if inside:
+            self.execute("ROLLBACK TO SAVEPOINT before_refused")
+
+    def transaction(self) -> None:
+        """Some statements together, of which some or all are taken back."""
+        before = copy.deepcopy(self.state)
+        self.execute("BEGIN")
+        for _ in range(self.rng.randint(1, 3)):
+            if self.make.chance(0.5):
+                saved = copy.deepcopy(self.state)
+                self.execute("SAVEPOINT one")
+                for _ in range(self.rng.randint(1, 2)):
+                    self.act(inside=True)
+                if self.make.chance(0.6):
+                    self.execute("ROLLBACK TO SAVEPOINT one")
+                    self.roll_back_to(saved)
+                    self.check_exact()
+                else:
+                    self.execute("RELEASE SAVEPOINT one")
+            else:
+                self.act(inside=True)
+        if self.make.chance(0.5):
+            self.execute("COMMIT")
+        else:
+            self.execute("ROLLBACK")
+            self.roll_back_to(before)
+            self.check_exact()
+
+    def roll_back_to(self, state: State) -> None:
+        self.state = state
+        if self.make.time_zone != state.model.time_zone:
+            self.make.move_to(state.model.time_zone)
+
+    # --- recompute ---
+
+    def now_day(self) -> date:
+        # In a transaction now() is its beginning.
+        return instant_day(self.query(f"SELECT {as_number('now()')}")[0][0], self.model.time_zone)
+
+    def recompute_today(self) -> None:
+        self.recompute(self.now_day(), None)
+
+    def recompute_some_day(self) -> None:
+        if self.today and self.make.chance(0.75):
+            return self.recompute_today()
+        day = self.make.next_run_day(self.state.last_run)
+        self.recompute(day, self.make.instant_on(day))
+
+    def recompute(self, day: date, as_of: Optional[datetime]) -> None:
+        full = self.make.chance(0.12)
+        if as_of is not None:
+            # Where the clock skips midnight, an instant may be of another day.
+            day = self.model.day_of(as_of)
+        arguments = [] if as_of is None else [literal(as_of)]
+        if full:
+            arguments.append("full_rebuild => true")
+        settled = self.exact_on() == day
+        sql = (
+            f"SELECT {as_days('scored_on')}, records_added, records_removed, persons_changed, categories_changed"
+            f" FROM public.leadscore_recompute({', '.join(arguments)})"
+        )
+        rows = self.execute(sql)
+        self.state.last_run, self.state.edited = day, False
+        if len(rows) != 1 or rows[0][0] != day_number(day):
+            raise Mismatch("a run returned something else than one row of its day", [f"{day}: {rows}"])
+        if settled and any(rows[0][3:] if full else rows[0][1:]):
+            raise Mismatch(
+                "a run changed something although all was exact already",
+                [f"added, removed, persons, categories: {rows[0][1:]}"],
+            )
+        self.check(day, deep=True)
+        if self.make.chance(0.2):
+            again = self.execute(
+                sql if as_of is not None else sql.replace("recompute(", "recompute(" + ("" if full else "now()"))
+            )
+            if any(again[0][3:] if full else again[0][1:]):
+                raise Mismatch(
+                    "a second run on the same day changed something",
+                    [f"added, removed, persons, categories: {again[0][1:]}"],
+                )
+            self.check(day, deep=False)
+
+    # --- comparisons ---
+
+    def exact_on(self) -> Optional[date]:
+        """The day on which scores must be exact now without a run, if any."""
+        if self.state.last_run is None or self.state.edited or self.state.last_run != self.now_day():
+            return None
+        return self.state.last_run
+
+    def check_exact(self) -> None:
+        day = self.exact_on()
+        if day is not None:
+            self.check(day, deep=self.make.chance(0.12))
+        else:
+            self.check_changes()
+            if self.make.chance(0.1):
+                self.check_score_at()
+            if self.make.chance(0.1) and self.state.last_run is not None and not self.state.edited:
+                self.check_explained_as_stored()
+
+    def check(self, day: date, deep: bool) -> None:
+        self.check_data()
+        self.check_records(day)
+        self.check_persons(day)
+        self.check_changes()
+        if deep:
+            self.check_verify()
+            self.check_score_at()
+            self.check_explain(day)
+            self.check_forecast(day)
+            self.check_cooling(day)
+            self.check_history()
+
+    def check_data(self) -> None:
+        """That the activities are those the statements made, no more and no less."""
+        stored = {
+            row[0]: row[1:]
+            for row in self.query(
+                f"SELECT activity_id, person_id, activity_type, {as_number('occurred_at')} FROM leadscore.activity"
+            )
+        }
+        expected = {
+            a.activity_id: (a.person_id, a.activity_type, microseconds(a.occurred_at))
+            for a in self.model.activities.values()
+        }
+        if stored != expected:
+            odd = [n for n in {**expected, **stored} if stored.get(n) != expected.get(n)]
+            raise Mismatch(
+                "the activities themselves differ",
+                [f"activity {n}: expected {expected.get(n)}, stored {stored.get(n)}" for n in odd[:SHOWN]],
+                [row[0] for n in odd for row in [expected.get(n) or stored.get(n)]],
+            )
+
+    def check_records(self, day: date) -> None:
+        stored = Counter(
+            self.query(
+                f"SELECT person_id, rule_id, activity_id, points, {as_days('counts_from')}, {as_days('counts_until')}"
+                " FROM leadscore.score_record WHERE rule_id IS NOT NULL"
+            )
+        )
+        expected = Counter(
+            (p.person_id, r.rule_id, r.activity_id, r.points, day_number(r.counts_from), day_number(r.counts_until))
+            for p in self.model.persons.values()
+            for r in self.model.stored_records(p, day)
+        )
+        if stored == expected:
+            return
+        missing, extra = expected - stored, stored - expected
+        first = min([row[0] for row in [*missing, *extra]])
+
+        def lines(title: str, rows: Counter) -> list[str]:
+            mine = sorted((r for r in rows.elements() if r[0] == first), key=lambda r: (r[1], r[4], r[2] or 0))
+            return [
+                f"{'stored once too often' if rows is extra and r in expected else title}: rule {r[1]}, {'activity ' + str(r[2]) if r[2] else 'penalty'},"
+                f" {r[3]} points, from {day_text(r[4])} until {day_text(r[5])}"
+                for r in mine[:SHOWN]
+            ]
+
+        concerned = [row for row in [*missing, *extra] if row[0] == first]
+        raise Mismatch(
+            f"score records on {day} differ ({missing.total()} missing, {extra.total()} too many)",
+            lines("expected, not stored", missing) + lines("stored, not expected", extra),
+            [first],
+            [row[1] for row in concerned],
+        )
+
+    def check_persons(self, day: date) -> None:
+        stored = {
+            row[0]: row[1:]
+            for row in self.query(
+                f"SELECT person_id, kind, status, {as_number('since')}, score, category,"
+                f" {as_number('last_activity_at')} FROM leadscore.person"
+            )
+        }
+        self.outcome.person_days += len(self.model.persons)
+        expected = {}
+        for person in self.model.persons.values():
+            score = self.model.score_at(person, day)
+            expected[person.person_id] = (
+                person.kind,
+                person.status,
+                microseconds(person.since),
+                score,
+                self.model.category_of(person, score),
+                microseconds(self.model.last_activity_at(person)),
+            )
+        if stored == expected:
+            return
+        names = ["kind", "status", "since", "score", "category", "last_activity_at"]
+        odd = [n for n in {**expected, **stored} if stored.get(n) != expected.get(n)]
+        lines = []
+        for number in odd[:SHOWN]:
+            if number not in expected or number not in stored:
+                lines.append(f"person {number} is {'missing' if number in expected else 'still there'}")
+                continue
+            for name, want, have in zip(names, expected[number], stored[number]):
+                if want != have:
+                    lines.append(f"person {number}: {name} expected {want}, stored {have}")
+        raise Mismatch(f"persons on {day} differ", lines, odd[:1], [])
+
+    def check_changes(self) -> None:
+        """That the changes of category of each person form one chain from the
+        category it was born with to the present one.
+
+        Being born with a category may or may not be written down as a change,
+        so the beginning of a chain is taken from the first look at a person.
+        """
+        chains: dict[int, list[tuple]] = {}
+        for person_id, before, after in self.query(
+            "SELECT person_id, from_category, to_category FROM leadscore.category_change ORDER BY change_id"
+        ):
+            chains.setdefault(person_id, []).append((before, after))
+        for person_id, category in self.query("SELECT person_id, category FROM leadscore.person"):
+            chain = chains.get(person_id, [])
+            if person_id not in self.born_as:
+                self.born_as[person_id] = chain[0][0] if chain else category
+            at = self.born_as[person_id]
+            for before, after in chain:
+                if before != at or after == before:
+                    at = ("broken",)
+                    break
+                at = after
+            if at != category:
+                raise Mismatch(
+                    "the changes of category are no chain to the present one",
+                    [f"person {person_id} was {self.born_as[person_id]} at first and is {category}; changes:"]
+                    + [f"  {before} → {after}" for before, after in chain[-SHOWN:]],
+                    [person_id],
+                )
+
+    def check_verify(self) -> None:
+        rows = self.query("SELECT * FROM leadscore.verify()")
+        if rows:
+            raise Mismatch(f"verify() returned {len(rows)} rows", [str(row) for row in rows[:SHOWN]])
+
+    def check_score_at(self) -> None:
+        pairs = [
+            (person_id, self.make.day() if self.make.chance(0.8) else self.make.day() + timedelta(days=400))
+            for person_id in self.model.persons
+            for _ in range(2)
+        ]
+        if not pairs:
+            return
+        rows = self.query(
+            f"SELECT v.person_id, {as_days('v.on_day')}, leadscore.score_at(v.person_id, v.on_day)"
+            f" FROM (VALUES {tuples(pairs)}) AS v (person_id, on_day)"
+        )
+        self.outcome.person_days += len(rows)
+        wrong = []
+        for person_id, number, score in rows:
+            day = DAY_ZERO + timedelta(days=number)
+            expected = self.model.score_at(self.model.persons[person_id], day)
+            if score != expected:
+                wrong.append((person_id, f"person {person_id} on {day}: expected {expected}, score_at gives {score}"))
+        if wrong:
+            raise Mismatch("score_at differs", [line for _, line in wrong[:SHOWN]], [wrong[0][0]])
+
+    def check_explain(self, day: date) -> None:
+        if not self.has["explain"] or not self.model.persons or not self.make.chance(0.5):
+            return
+        rows = self.query(
+            "SELECT p.person_id, coalesce((SELECT sum(e.points) FILTER (WHERE e.counts)"
+            f" FROM leadscore.explain(p.person_id, {literal(day)}) AS e), 0)::bigint FROM leadscore.person AS p"
+        )
+        for person_id, score in rows:
+            expected = self.model.score_at(self.model.persons[person_id], day)
+            if score != expected:
+                raise Mismatch(
+                    "explain does not add up to the score",
+                    [f"person {person_id} on {day}: expected {expected}, explained {score}"],
+                    [person_id],
+                )
+
+    def check_forecast(self, day: date) -> None:
+        if not self.has["forecast"] or not self.model.persons or not self.make.chance(0.5):
+            return
+        person = self.rng.choice(list(self.model.persons.values()))
+        # Whether the two ends belong to it is left open here.
+        until = day + timedelta(days=self.rng.randint(2, 70))
+        rows = self.query(
+            f"SELECT {as_days('day')}, score, category FROM leadscore.forecast({person.person_id}, {literal(until)})"
+        )
+        stored = {DAY_ZERO + timedelta(days=row[0]): row[1:] for row in rows}
+        stored = {d: row for d, row in stored.items() if day < d < until}
+
+        def on(some_day: date) -> tuple:
+            score = self.model.score_at(person, some_day)
+            return score, self.model.category_of(person, score)
+
+        expected, last, some_day = {}, on(day), day + timedelta(days=1)
+        while some_day < until:
+            if on(some_day) != last:
+                expected[some_day] = last = on(some_day)
+            some_day += timedelta(days=1)
+        self.outcome.person_days += (until - day).days
+        if stored != expected:
+            odd = sorted(d for d in {**stored, **expected} if stored.get(d) != expected.get(d))
+            raise Mismatch(
+                f"forecast from {day} until {until} differs",
+                [f"{d}: expected {expected.get(d)}, forecast {stored.get(d)}" for d in odd[:SHOWN]],
+                [person.person_id],
+            )
+
+    def check_explained_as_stored(self) -> None:
+        """That explain without a day adds up to the stored score, also between two runs."""
+        if not self.has["explain"]:
+            return
+        rows = self.query(
+            "SELECT p.person_id, p.score, x.score FROM leadscore.person AS p CROSS JOIN LATERAL ("
+            " SELECT coalesce(sum(e.points) FILTER (WHERE e.counts), 0)::bigint AS score"
+            " FROM leadscore.explain(p.person_id) AS e) AS x"
+        )
+        self.outcome.person_days += len(rows)
+        for person_id, stored, explained in rows:
+            if stored != explained:
+                raise Mismatch(
+                    "explain does not add up to the stored score",
+                    [f"person {person_id}: stored {stored}, explained {explained}"],
+                    [person_id],
+                )
+
+    def falls(self, person: Any, day: date, until: date) -> Optional[tuple]:
+        """The first day on which the person is in a lower category than on a day, and what then."""
+        model = self.model
+        score = model.score_at(person, day)
+        own = [c for c in model.categories.values() if c.person_kind == person.kind]
+        shared = [c for c in model.categories.values() if c.person_kind is None]
+        bound = max((c.min_score for c in own or shared if c.min_score is not None and c.min_score <= score), default=None)
+        if bound is None:
+            return None
+        some_day = day + timedelta(days=1)
+        while some_day <= until:
+            later = model.score_at(person, some_day)
+            if later < bound:
+                return some_day, later, model.category_of(person, later)
+            some_day += timedelta(days=1)
+        return None
+
+    def check_cooling(self, day: date) -> None:
+        if not self.has["cooling"] or not self.make.chance(0.5):
+            return
+        within = self.rng.randint(1, 40)
+        stored = {
+            row[0]: (DAY_ZERO + timedelta(days=row[1]), row[2], row[3])
+            for row in self.query(
+                f"SELECT person_id, {as_days('falls_on')}, falls_to_score, falls_to_category FROM leadscore.cooling({within})"
+            )
+        }
+        expected = {}
+        for person in self.model.persons.values():
+            fall = self.falls(person, day, day + timedelta(days=within))
+            if fall is not None:
+                expected[person.person_id] = fall
+        self.outcome.person_days += within * len(self.model.persons)
+        if stored != expected:
+            odd = sorted(n for n in {**stored, **expected} if stored.get(n) != expected.get(n))
+            raise Mismatch(
+                f"cooling({within}) on {day} differs",
+                [f"person {n}: expected {expected.get(n)}, cooling {stored.get(n)}" for n in odd[:SHOWN]],
+                odd[:1],
+            )
+
+    def check_history(self) -> None:
+        if not self.has["history"] or not self.model.persons or not self.make.chance(0.5):
+            return
+        person = self.rng.choice(list(self.model.persons.values()))
+        begin = self.make.day()
+        until = begin + timedelta(days=self.rng.randint(0, 120))
+        rows = self.query(
+            f"SELECT {as_days('day')}, score, category"
+            f" FROM leadscore.history({person.person_id}, {literal(begin)}, {literal(until)})"
+        )
+        stored = [(DAY_ZERO + timedelta(days=row[0]), row[1], row[2]) for row in rows]
+        expected: list[tuple] = []
+        some_day = begin
+        while some_day <= until:
+            score = self.model.score_at(person, some_day)
+            if not expected or expected[-1][1] != score:
+                expected.append((some_day, score, self.model.category_of(person, score)))
+            some_day += timedelta(days=1)
+        self.outcome.person_days += (until - begin).days
+        if stored != expected:
+            odd = [e for e in [*stored, *expected] if e not in stored or e not in expected]
+            raise Mismatch(f"history from {begin} until {until} differs", [str(e) for e in odd[:SHOWN]], [person.person_id])
+
+    # --- the play ---
+
+    def act(self, inside: bool = False) -> None:
+        """One random statement, or a few that belong together."""
+        data: list[tuple[int, Callable[[], Any]]] = [
+            (16, self.insert_activities),
+            (3, self.insert_now),
+            (6, self.copy_activities),
+            (3, self.copies),
+            (7, self.update_activity),
+            (7, self.update_activities),
+            (3, self.shift_activities),
+            (2, self.move_activities),
+            (3, self.touch_activities),
+            (5, self.delete_activities),
+            (3, self.delete_newest),
+            (5, self.replace_activities),
+            (4, self.status_and_activity),
+            (4, self.merge_activities),
+            (7, self.update_person),
+            (5, self.update_persons),
+            (1, self.same_status_for_all),
+            (1, self.update_owner),
+            (4, self.insert_persons),
+            (2, self.upsert_persons),
+            (1, self.delete_persons),
+            (1, self.merge_persons),
+            (4, self.adjust),
+            (3, self.refused),
+        ]
+        # Around today an edit ends the exactness until the next run, so it is
+        # rarer there and a run follows sooner.
+        edits: list[tuple[float, Callable[[], Any]]] = [
+            (2, self.add_rule),
+            (5, self.edit_rule),
+            (1, self.toggle_rules),
+            (1.5, self.delete_rule),
+            (3, self.edit_categories),
+            (0.7, self.change_time_zone),
+        ]
+        rare = 0.35 if self.today else 1
+        choices = data + [(weight * rare, action) for weight, action in edits]
+        choices.append((4 if inside else 12, self.recompute_some_day))
+        if self.today and self.exact_on() is None:
+            choices.append((40, self.recompute_today))
+        if not inside:
+            choices.append((12, self.transaction))
+        weights = [weight for weight, _ in choices]
+        action = self.rng.choices([action for _, action in choices], weights)[0]
+        action()
+        self.check_exact()
+
+    def run(self) -> Outcome:
+        try:
+            self.start()
+            for _ in range(self.rng.randint(40, 70)):
+                self.act()
+                if time.monotonic() > self.deadline:
+                    self.outcome.cut_short = True
+                    break
+            if self.today:
+                self.recompute_today()
+            else:
+                self.recompute_some_day()
+        except Mismatch as mismatch:
+            self.outcome.passed = False
+            self.outcome.story = self.tell(mismatch)
+        self.outcome.persons = len(self.known_persons)
+        return self.outcome
+
+    def tell(self, mismatch: Mismatch) -> str:
+        model = self.model
+        day = self.state.last_run
+        lines = [f"seed {self.seed} failed after statement {len(self.statements)}: {mismatch.what}"]
+        lines += [f"    {line}" for line in mismatch.lines]
+        lines.append(
+            f"  time zone {model.time_zone}, last run on {day}"
+            + (", rules, categories or settings edited since" if self.state.edited else "")
+        )
+        concerned = set(mismatch.rules)
+        for person_id in mismatch.persons[:2]:
+            person = model.persons.get(person_id)
+            if person is None:
+                continue
+            lines.append(
+                f"  person {person_id}: {person.kind}, status {person.status},"
+                f" since {person.since.isoformat()} (local day {model.day_of(person.since)})"
+            )
+            mine = sorted(model.activities_of(person), key=lambda a: (a.occurred_at, a.activity_id))
+            for a in mine[-40:]:
+                lines.append(
+                    f"    activity {a.activity_id}: {a.activity_type} at {a.occurred_at.isoformat()}"
+                    f" (local day {model.day_of(a.occurred_at)}) {json.dumps(a.attributes, ensure_ascii=False)}"
+                )
+            for adjustment in model.adjustments.values():
+                if adjustment.person_id == person_id:
+                    lines.append(f"    {adjustment}")
+            if day is not None and not mismatch.rules:
+                for record in model.stored_records(person, day):
+                    concerned.add(record.rule_id)
+                    lines.append(f"    the model's record, worth {record.worth_on(day)} on {day}: {show(record)}")
+        for rule_id in sorted(concerned):
+            if rule_id in model.rules:
+                lines.append(f"  {show_rule(model.rules[rule_id])}")
+            else:
+                lines.append(f"  rule {rule_id} is no more")
+        lines.append("  the last statements:")
+        for sql in self.statements[-8:]:
+            lines.append("    " + (sql if len(sql) < 400 else sql[:400] + " …") + ";")
+        return "\n".join(lines)
+
+
+def instant_day(count: int, zone: str) -> date:
+    return Model(time_zone=zone).day_of(instant_of(count))
+
+
+def show(record: Record) -> str:
+    what = f"activity {record.activity_id}" if record.activity_id else "penalty"
+    return (
+        f"rule {record.rule_id}, {what}, {record.points} points,"
+        f" from {record.counts_from} until {record.counts_until or 'for ever'}"
+    )
+
+
+def show_rule(rule: Rule) -> str:
+    columns = {n: v for n, v in asdict(rule).items() if v is not None and n not in ("rule_id", "name")}
+    text = ", ".join(f"{n} {str(v) if isinstance(v, Interval) else repr(v)}" for n, v in columns.items())
+    return f"rule {rule.rule_id}: {text}"

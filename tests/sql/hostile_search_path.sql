@@ -1,0 +1,102 @@
+-- Nothing that a role puts into its search_path or its temporary schema changes what leadscore does.
+\getenv srcdir PG_ABS_SRCDIR
+\set setup :srcdir /sql/include/application.psql
+\i :setup
+INSERT INTO leadscore.activity_type VALUES ('call'), ('note');
+INSERT INTO leadscore.rule (rule_id, name, kind, activity_types, condition, points, relevant_for, decay, max_per_day, max_counted, inactive_for) VALUES
+    (1, 'Call', 'activity', '{call}', NULL, 10, '30 days', 'none', NULL, NULL, NULL),
+    (2, 'Incoming', 'activity', NULL, '{"direction": "in"}', 100, '30 days', 'linear', 1, 2, NULL),
+    (3, 'Silence', 'inactivity', NULL, NULL, -1, NULL, 'none', NULL, NULL, '10 days');
+INSERT INTO leadscore.category (name, min_score) VALUES ('cold', NULL), ('warm', 10);
+SELECT scored_on FROM leadscore_recompute('2026-03-01 12:00');
+RESET ROLE;
+CREATE SCHEMA regress_evil AUTHORIZATION regress_application;
+GRANT USAGE, CREATE ON SCHEMA regress_evil TO regress_application;
+SET ROLE regress_application;
+
+-- Whoever calls one of these is told so.
+DO $$
+DECLARE
+    o record;
+BEGIN
+    -- Functions that leadscore's own statements call, with the same arguments or ones that fit better.
+    FOR o IN SELECT * FROM (VALUES ('now', '', 'timestamptz'), ('greatest', 'date, date', 'date'), ('sum', 'bigint', 'bigint'), ('abs', 'bigint', 'bigint'),
+            ('coalesce', 'bigint, bigint', 'bigint'), ('sign', 'int', 'float8'), ('isfinite', 'timestamptz', 'boolean'), ('isfinite', 'date', 'boolean'),
+            ('timezone', 'text, timestamptz', 'timestamp'), ('format', 'text, text', 'text'), ('format', 'text, text, text', 'text'), ('set_config', 'text, text, boolean', 'text'),
+            ('cardinality', 'bigint[]', 'int'), ('unnest', 'bigint[], date[]', 'bigint'), ('extract', 'text, interval', 'numeric'), ('date_part', 'text, interval', 'float8'),
+            ('jsonb_contains', 'jsonb, jsonb', 'boolean'), ('generate_series', 'int, int', 'int'), ('clock_timestamp', '', 'timestamptz'),
+            ('_begin', '', 'date'), ('_rescore', 'bigint[]', 'int'), ('_day', 'timestamptz, text', 'date'), ('scoring_day', 'timestamptz', 'date')) f(name, args, result)
+    LOOP
+        EXECUTE format('CREATE FUNCTION regress_evil.%I(%s) RETURNS %s LANGUAGE plpgsql AS $f$BEGIN RAISE EXCEPTION ''trapped as %% by %s'', current_user; END$f$', o.name, o.args, o.result, o.name);
+    END LOOP;
+END $$;
+DO $$
+DECLARE
+    o record;
+    n int := 0;
+BEGIN
+    -- Operators, one function each.
+    FOR o IN SELECT * FROM (VALUES ('=', 'bigint', 'bigint', 'boolean'), ('=', 'text', 'text', 'boolean'), ('=', 'date', 'date', 'boolean'), ('=', 'int', 'int', 'boolean'),
+            ('<>', 'bigint', 'bigint', 'boolean'), ('<>', 'text', 'text', 'boolean'), ('<', 'date', 'date', 'boolean'), ('<=', 'date', 'date', 'boolean'), ('>', 'date', 'date', 'boolean'),
+            ('>=', 'bigint', 'bigint', 'boolean'), ('<', 'bigint', 'bigint', 'boolean'), ('<', 'timestamptz', 'timestamptz', 'boolean'), ('+', 'date', 'interval', 'timestamp'),
+            ('+', 'bigint', 'bigint', 'bigint'), ('*', 'bigint', 'bigint', 'bigint'), ('/', 'bigint', 'bigint', 'bigint'), ('-', 'date', 'date', 'int'),
+            ('@>', 'jsonb', 'jsonb', 'boolean'), ('||', 'text', 'text', 'text')) f(name, l, r, result)
+    LOOP
+        n := n + 1;
+        EXECUTE format('CREATE FUNCTION regress_evil.op%s(%s, %s) RETURNS %s LANGUAGE plpgsql AS $f$BEGIN RAISE EXCEPTION ''trapped as %% by operator %s'', current_user; END$f$', n, o.l, o.r, o.result, o.name);
+        EXECUTE format('CREATE OPERATOR regress_evil.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = regress_evil.op%s)', o.name, o.l, o.r, n);
+    END LOOP;
+END $$;
+-- Tables and types named like leadscore's, and like the catalogs that it reads.
+CREATE TABLE regress_evil.person (person_id bigint, score bigint);
+CREATE TABLE regress_evil.activity_type (activity_type text);
+CREATE TABLE regress_evil.pg_class (oid oid);
+CREATE TEMP TABLE person (person_id bigint, kind text, score bigint);
+CREATE TEMP TABLE score_record (person_id bigint);
+CREATE TEMP TABLE inserted (person_id bigint, activity_id bigint, activity_type text, attributes jsonb, occurred_at timestamptz, recorded_at timestamptz);
+CREATE TEMP TABLE old_row (person_id bigint);
+CREATE TEMP TABLE new_row (person_id bigint);
+CREATE TEMP TABLE pg_timezone_names (name text);
+CREATE TEMP TABLE pg_extension (extname text);
+CREATE TYPE pg_temp.date AS (mine int);
+CREATE TYPE pg_temp.bigint AS (mine int);
+
+SET search_path = regress_evil, pg_temp, leadscore, pg_catalog;
+-- The traps are set.
+SELECT 1::pg_catalog.int8 = 1::pg_catalog.int8;
+SELECT scoring_day(pg_catalog.now());
+-- Persons, and activities one by one, a few and many.
+INSERT INTO leadscore.person (person_id, kind, since) VALUES (1, 'candidate', '2020-01-01'), (2, 'candidate', '2020-01-01');
+INSERT INTO leadscore.activity (activity_id, person_id, activity_type, occurred_at, attributes) VALUES (101, 1, 'call', '2026-02-25', NULL);
+INSERT INTO leadscore.activity (activity_id, person_id, activity_type, occurred_at, attributes) VALUES (102, 1, 'note', '2026-03-01', '{"direction": "in"}'), (103, 2, 'call', '2026-02-25', NULL);
+INSERT INTO leadscore.activity (person_id, activity_type, occurred_at) SELECT 2, 'call', '2026-02-26' FROM pg_catalog.generate_series(1, 40);
+UPDATE leadscore.activity SET activity_type = 'note' WHERE activity_id OPERATOR(pg_catalog.=) 103;
+DELETE FROM leadscore.activity WHERE activity_id OPERATOR(pg_catalog.=) 101;
+UPDATE leadscore.person SET status = 'active';
+-- Errors are leadscore's own.
+INSERT INTO leadscore.activity (person_id, activity_type) VALUES (1, 'no such type');
+INSERT INTO leadscore.activity (person_id, activity_type) VALUES (77, 'call');
+INSERT INTO leadscore.rule (name, points, relevant_for) VALUES ('Bad', 1, '1 hour');
+INSERT INTO leadscore.category (name) VALUES ('freezing');
+UPDATE leadscore.settings SET time_zone = 'Europe/Nowhere';
+UPDATE leadscore.settings SET time_zone = 'Europe/Amsterdam';
+-- 1: a note of today, 100. 2: 40 calls.
+SELECT person_id, score, category FROM leadscore.person ORDER BY 1;
+SELECT leadscore.adjust(1, 5, 'Met at a fair', '2026-03-01');
+SELECT scored_on FROM public.leadscore_recompute('2026-03-02 12:00');
+SELECT scored_on FROM public.leadscore_recompute('2026-03-02 12:00', true);
+-- 100 x 29/30 = 96.67 is 97, and 5.
+SELECT person_id, score, category FROM leadscore.person ORDER BY 1;
+SELECT leadscore.score_at(1, '2026-03-01');
+SELECT leadscore.scoring_day('2026-03-01 23:30+00');
+SELECT * FROM leadscore.verify();
+SELECT leadscore.unadjust(1);
+SELECT leadscore.import_config(leadscore.export_config());
+SELECT leadscore.load_preset('recruitment');
+DELETE FROM leadscore.person WHERE person_id OPERATOR(pg_catalog.=) 2;
+SELECT person_id, score, category FROM leadscore.person ORDER BY 1;
+TRUNCATE leadscore.activity;
+TRUNCATE leadscore.person;
+RESET ROLE;
+RESET search_path;
+SELECT * FROM leadscore.verify();

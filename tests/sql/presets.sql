@@ -1,0 +1,46 @@
+-- The presets load, in English and in Dutch, and score as they say.
+\getenv srcdir PG_ABS_SRCDIR
+\set setup :srcdir /sql/include/application.psql
+\i :setup
+SELECT leadscore.load_preset('recruitment');
+SELECT (SELECT count(*) FROM leadscore.activity_type) AS types, (SELECT count(*) FROM leadscore.rule) AS rules, (SELECT count(*) FROM leadscore.category) AS categories;
+SELECT name, min_score FROM leadscore.category ORDER BY min_score NULLS FIRST;
+SELECT scored_on FROM leadscore_recompute('2026-03-01 12:00');
+INSERT INTO leadscore.person (person_id, kind, status, since) VALUES (1, 'candidate', 'active', '2026-02-01'), (2, 'contact', NULL, '2026-01-01'), (3, 'candidate', 'placed', '2025-06-01');
+INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes) VALUES
+    (1, 'appointment', '2026-02-20', NULL),                    -- 10 for 60 days
+    (1, 'call', '2026-02-25', NULL), (1, 'call', '2026-02-25', NULL),   -- 5 for 30 days, one a day
+    (1, 'email', '2026-02-26', '{"direction": "in"}'),         -- 2 for an e-mail and 3 for writing it
+    (1, 'interview', '2026-02-01', NULL);                      -- 20 over 60 days, of which 2 April - 1 March = 32 are left: 10.67 is 11
+-- 1: 10 + 5 + 5 + 11 = 31, lukewarm. 2, silent since 1 January: -10 on 15 February, the next one on 17 March.
+-- 3, silent since 1 June 2025: 3 x -10 for silence, 2 x -5 for not being spoken to, 2 x -10 for no aftercare: -60.
+SELECT person_id, score, category FROM leadscore.person ORDER BY 1;
+SELECT * FROM leadscore.verify();
+-- An appointment of today gives 10 and ends every silence: 41, 10 and 10.
+INSERT INTO leadscore.activity (person_id, activity_type, occurred_at) SELECT g, 'appointment', '2026-03-01' FROM generate_series(1, 3) g;
+SELECT person_id, score, category FROM leadscore.person ORDER BY 1;
+-- Loaded again it changes nothing.
+SELECT leadscore.export_config() AS before \gset
+SELECT leadscore.load_preset('recruitment');
+SELECT leadscore.export_config() = :'before' AS same;
+
+-- Dutch beside English: types and rules are added, the categories are of one language.
+SELECT leadscore.load_preset('recruitment_nl');
+-- 2 x 14 types, 2 x 20 rules.
+SELECT (SELECT count(*) FROM leadscore.activity_type) AS types, (SELECT count(*) FROM leadscore.rule) AS rules, (SELECT count(*) FROM leadscore.category) AS categories;
+SELECT name, min_score FROM leadscore.category ORDER BY min_score NULLS FIRST;
+SELECT scored_on FROM leadscore_recompute('2026-03-01 12:00');
+INSERT INTO leadscore.person (person_id, kind, status, since) VALUES (11, 'kandidaat', 'actief', '2026-02-01'), (12, 'contactpersoon', NULL, '2026-01-01'), (13, 'kandidaat', 'geplaatst', '2025-06-01');
+INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes) VALUES
+    (11, 'afspraak', '2026-02-20', NULL), (11, 'telefoongesprek', '2026-02-25', NULL), (11, 'telefoongesprek', '2026-02-25', NULL),
+    (11, 'e-mail', '2026-02-26', '{"richting": "in"}'), (11, 'klantgesprek', '2026-02-01', NULL);
+-- The same points under Dutch names: 31 lauw, -10 koud, -60 koud. The English ones keep their 41, 10 and 10, in Dutch categories.
+SELECT person_id, score, category FROM leadscore.person ORDER BY 1;
+INSERT INTO leadscore.activity (person_id, activity_type, occurred_at) SELECT g, 'afspraak', '2026-03-01' FROM generate_series(11, 13) g;
+SELECT person_id, score, category FROM leadscore.person WHERE person_id > 10 ORDER BY 1;
+SELECT * FROM leadscore.verify();
+-- There is no other one.
+SELECT leadscore.load_preset('sales');
+\echo :LAST_ERROR_SQLSTATE
+SELECT leadscore.load_preset(NULL);
+\echo :LAST_ERROR_SQLSTATE

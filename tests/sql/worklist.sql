@@ -1,0 +1,17 @@
+-- The worklist: whom to spend time on first, and why.
+\getenv srcdir PG_ABS_SRCDIR
+\set setup :srcdir /sql/include/application.psql
+\i :setup
+INSERT INTO leadscore.activity_type VALUES ('call'), ('note');
+INSERT INTO leadscore.rule (name, activity_types, points, relevant_for, decay) VALUES
+    ('Call', '{call}', 10, '30 days', 'none'), ('Note', '{note}', 4, '4 days', 'linear');
+INSERT INTO leadscore.rule (name, kind, points, inactive_for) VALUES ('Silence', 'inactivity', -5, '10 days');
+INSERT INTO leadscore.category (name, min_score) VALUES ('cold', NULL), ('warm', 5);
+SELECT scored_on FROM leadscore_recompute('2026-03-01 12:00');
+INSERT INTO leadscore.person (person_id, kind, owner, since) VALUES (1, 'candidate', 'Ann', '2026-01-01'), (2, 'candidate', 'Ann', '2026-02-28'), (3, 'contact', 'Bob', '2026-02-28');
+INSERT INTO leadscore.activity (person_id, activity_type, occurred_at) VALUES
+    (1, 'call', '2026-02-20'), (1, 'note', '2026-03-01 10:00'), (2, 'call', '2026-02-28'), (2, 'call', '2026-03-01');
+SELECT * FROM leadscore.worklist WHERE owner = 'Ann' ORDER BY score DESC LIMIT 50;
+SELECT * FROM leadscore.worklist WHERE owner = 'Bob';
+-- What costs is evaluated for the rows that are returned: after the sort.
+EXPLAIN (COSTS OFF) SELECT person_id, outlook, why FROM leadscore.worklist WHERE owner = 'Ann' ORDER BY score DESC LIMIT 50;
