@@ -10,6 +10,7 @@
   var customer;
   var consent = remembered('leadscore_consent') === 'granted';
   var waiting = [];
+  var answers = [];
 
   function remembered(name) {
     var found = document.cookie.match('(?:^|; )' + name + '=([^;]*)');
@@ -25,7 +26,7 @@
     return Array.prototype.map.call(bytes, function (b) { return (b + 256).toString(16).slice(1); }).join('');
   }
 
-  function send(fields) {
+  function address(fields) {
     fields.visitor = remembered('leadscore_visitor');
     fields.customer = customer;
     fields.url = location.href;
@@ -33,12 +34,20 @@
     var query = Object.keys(fields).filter(function (name) { return fields[name] != null; }).map(function (name) {
       return name + '=' + encodeURIComponent(fields[name]);
     });
-    new Image().src = pixel + '?' + query.join('&');
+    return pixel + '?' + query.join('&');
+  }
+
+  function send(address) {
+    answers.push(new Promise(function (answered) {
+      var image = new Image();
+      image.onload = image.onerror = answered;
+      image.src = address;
+    }));
   }
 
   function track(event, details) {
     if (!consent) { waiting.push([event, details]); return; }
-    send(Object.assign({ event: event, consent: 'granted' }, details));
+    send(address(Object.assign({ event: event, consent: 'granted' }, details)));
   }
 
   var commands = {
@@ -50,7 +59,10 @@
         if (!remembered('leadscore_visitor')) { remember('leadscore_visitor', newId(), 15552000); }
         waiting.splice(0).forEach(function (call) { track(call[0], call[1]); });
       } else {
-        if (remembered('leadscore_visitor')) { send({ event: 'consent', consent: 'denied' }); }
+        if (remembered('leadscore_visitor')) {
+          // What is on its way says that there is consent: it must not arrive after the withdrawal.
+          Promise.all(answers).then(send.bind(null, address({ event: 'consent', consent: 'denied' })));
+        }
         consent = false;
         waiting = [];
         remember('leadscore_consent', '', 0);
