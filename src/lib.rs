@@ -56,7 +56,8 @@ extension_sql_file!("../sql/category_change.sql", name = "category_change", requ
 extension_sql_file!("../sql/run.sql", name = "run", requires = ["category_change"]);
 extension_sql_file!("../sql/consent.sql", name = "consent", requires = ["run"]);
 extension_sql_file!("../sql/derive.sql", name = "derive", requires = ["consent"]);
-extension_sql_file!("../sql/rescore.sql", name = "rescore", requires = ["derive"]);
+extension_sql_file!("../sql/differing.sql", name = "differing", requires = ["derive"]);
+extension_sql_file!("../sql/rescore.sql", name = "rescore", requires = ["differing"]);
 extension_sql_file!("../sql/source.sql", name = "source", requires = ["rescore"]);
 extension_sql_file!("../sql/configuration_trigger.sql", name = "configuration_trigger", requires = ["source"]);
 extension_sql_file!("../sql/activity_trigger.sql", name = "activity_trigger", requires = ["configuration_trigger"]);
