@@ -11,18 +11,19 @@ RETURN hashint8extended(coalesce(activity_id, 0),
        hashint8extended((coalesce(decays_until - date '2000-01-01', 2147483647)::bigint << 32) # coalesce(adjustment_id, 0), seed))));
 COMMENT ON FUNCTION leadscore._fingerprint(bigint, int, bigint, bigint, int, date, date, date) IS 'A score record as one number, by a seed';
 
--- Plain records, which are nearly all, are summed on their own: so parallel workers do it.
+-- Plain records, which are nearly all, are summed on their own: so parallel workers do it, with
+-- aggregates whose state is one number (a record is worth no more than its points, an int).
 CREATE FUNCTION leadscore._standing(today date, seed bigint)
-RETURNS TABLE (person_id bigint, records bigint, fingerprint numeric, score bigint, starts_on date, next_on date,
+RETURNS TABLE (person_id bigint, records bigint, fingerprint bigint, score bigint, starts_on date, next_on date,
                penalised boolean, last_activity_at timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT o.person_id, sum(o.records)::bigint, sum(o.fingerprint), coalesce(sum(o.score), 0)::bigint,
+    SELECT o.person_id, sum(o.records)::bigint, coalesce(bit_xor(o.fingerprint), 0), coalesce(sum(o.score), 0)::bigint,
            min(o.starts_on), min(o.next_on), coalesce(bool_or(o.penalised), false), max(o.last_activity_at)
     FROM (
         SELECT r.person_id, count(*) AS records,
-               sum(leadscore._fingerprint(seed, r.rule_id, r.activity_id, NULL, r.points, r.counts_from, r.window_end, r.decays_until)) AS fingerprint,
-               sum(leadscore._worth(r.points, r.counts_from, r.decays_until, greatest(today, r.counts_from)))
+               bit_xor(leadscore._fingerprint(seed, r.rule_id, r.activity_id, NULL, r.points, r.counts_from, r.window_end, r.decays_until)) AS fingerprint,
+               sum(leadscore._worth(r.points, r.counts_from, r.decays_until, greatest(today, r.counts_from))::int)
                    FILTER (WHERE r.counts_from <= greatest(today, r.scored_through)) AS score,
                min(r.counts_from) FILTER (WHERE r.counts_from > greatest(today, r.scored_through)) AS starts_on,
                NULL::date AS next_on, NULL::boolean AS penalised, NULL::timestamptz AS last_activity_at
@@ -31,9 +32,9 @@ BEGIN ATOMIC
         GROUP BY r.person_id
         UNION ALL
         SELECT c.person_id, count(*) FILTER (WHERE c.is_record),
-               sum(leadscore._fingerprint(seed, c.rule_id, c.activity_id, c.adjustment_id, c.points, c.counts_from,
-                                          least(c.window_end, c.displaced_on), c.decays_until)) FILTER (WHERE c.is_record),
-               sum(leadscore._worth(c.points, c.counts_from, c.decays_until, greatest(today, c.counts_from)))
+               bit_xor(leadscore._fingerprint(seed, c.rule_id, c.activity_id, c.adjustment_id, c.points, c.counts_from,
+                                              least(c.window_end, c.displaced_on), c.decays_until)) FILTER (WHERE c.is_record),
+               sum(leadscore._worth(c.points, c.counts_from, c.decays_until, greatest(today, c.counts_from))::int)
                    FILTER (WHERE c.is_record AND c.counts_from <= c.through),
                min(c.counts_from) FILTER (WHERE c.is_record AND c.counts_from > c.through),
                min(c.counts_from) FILTER (WHERE c.is_penalty AND c.counts_from > today),
@@ -47,16 +48,17 @@ BEGIN ATOMIC
                                          x.activity_id IS NULL AND x.adjustment_id IS NULL AS is_penalty) v) c
         GROUP BY c.person_id
         UNION ALL
-        SELECT a.person_id, 0, 0, NULL, NULL, NULL, NULL, max(a.occurred_at)
+        SELECT a.person_id, 0, NULL, NULL, NULL, NULL, NULL, max(a.occurred_at)
         FROM leadscore.activity a
         GROUP BY a.person_id) o
     GROUP BY o.person_id;
 END;
 COMMENT ON FUNCTION leadscore._standing(date, bigint) IS 'What is derived of each person who has anything: records as number and fingerprint, score, when the next one starts or falls due';
 
--- Records are compared by the sum of their fingerprints for each person, which needs no join of
--- all records with all; their number, the score and the rest as they are. Two different sets
--- of as many records have the same sum once in 2^64 calls, and the seed is new in each call.
+-- Records are compared by their number and the XOR of their fingerprints for each person, which
+-- needs no join of all records with all; the score and the rest as they are. What is derived has
+-- no two equal records, so for as many that differ the XOR is the same once in 2^64, and the
+-- seed is new in each call.
 CREATE FUNCTION leadscore._differing(today date) RETURNS SETOF bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
@@ -67,8 +69,8 @@ BEGIN
     FROM leadscore.person p
     FULL JOIN leadscore._standing(today, seed) t ON t.person_id = p.person_id
     FULL JOIN (SELECT r.person_id, count(*) AS records,
-                      sum(leadscore._fingerprint(seed, r.rule_id, r.activity_id, r.adjustment_id, r.points,
-                                                 r.counts_from, r.counts_until, r.decays_until)) AS fingerprint
+                      bit_xor(leadscore._fingerprint(seed, r.rule_id, r.activity_id, r.adjustment_id, r.points,
+                                                     r.counts_from, r.counts_until, r.decays_until)) AS fingerprint
                FROM leadscore.score_record r
                GROUP BY r.person_id) s ON s.person_id = p.person_id
     LEFT JOIN leadscore.due u ON u.person_id = p.person_id
