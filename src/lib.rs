@@ -9,6 +9,7 @@ use pgrx::prelude::*;
 
 mod calendar;
 mod chart;
+mod derive;
 mod error;
 mod rule;
 mod scoring;
@@ -26,6 +27,8 @@ mod document;
 mod person_trigger;
 #[allow(unsafe_code)]
 mod report;
+#[allow(unsafe_code)]
+mod rescore;
 #[allow(unsafe_code)]
 mod rule_trigger;
 #[allow(unsafe_code)]
