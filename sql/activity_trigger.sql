@@ -79,18 +79,7 @@ CREATE TRIGGER score_updated AFTER UPDATE ON leadscore.activity
     FOR EACH STATEMENT EXECUTE FUNCTION leadscore._activity_updated();
 
 CREATE FUNCTION leadscore._activity_deleted() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    ids bigint[];
-BEGIN
-    SELECT array_agg(DISTINCT o.person_id) INTO ids
-    FROM old_row o
-    WHERE EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = o.person_id);
-    IF ids IS NOT NULL THEN
-        PERFORM leadscore._rescore(ids);
-    END IF;
-    RETURN NULL;
-END $$;
+LANGUAGE c SECURITY DEFINER AS 'MODULE_PATHNAME', 'activity_deleted_wrapper';
 COMMENT ON FUNCTION leadscore._activity_deleted() IS 'Trigger: takes back what deleted activities gave';
 REVOKE ALL ON FUNCTION leadscore._activity_deleted() FROM PUBLIC;
 CREATE TRIGGER score_deleted AFTER DELETE ON leadscore.activity

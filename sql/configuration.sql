@@ -1,28 +1,20 @@
--- All that a backend keeps to score a few activities by itself, as one document; argument:
--- $1 the schema in which the sibling tables are found: here alone.
-WITH sibling AS (
-    SELECT c.oid, c.relname FROM pg_class c WHERE c.relnamespace = $1
-)
+-- All that a backend keeps to score a few activities by itself, as one document.
 SELECT jsonb_build_object(
-    'person', (SELECT c.oid::int8 FROM sibling c WHERE c.relname = 'person'),
-    'person_key', (SELECT i.indexrelid::int8 FROM pg_index i JOIN sibling c ON c.oid = i.indrelid
-                   WHERE c.relname = 'person' AND i.indisprimary),
-    'score_record', (SELECT c.oid::int8 FROM sibling c WHERE c.relname = 'score_record'),
     'scored_on', (SELECT s.scored_on - date '2000-01-01' FROM leadscore.state s),
     'live', EXISTS (SELECT FROM leadscore.instance),
     'time_zone', (SELECT s.time_zone FROM leadscore.settings s),
     'activity_types', (SELECT coalesce(jsonb_agg(t.activity_type), '[]') FROM leadscore.activity_type t),
     'rules', (SELECT coalesce(jsonb_agg(r), '[]') FROM (
         SELECT r.rule_id, r.points, r.person_kinds, r.statuses, r.condition::text AS condition,
-               r.kind = 'inactivity' AS inactivity, r.decay = 'linear' AS decays,
-               r.max_per_day IS NOT NULL OR r.max_counted IS NOT NULL AS capped,
+               r.kind = 'inactivity' AS inactivity, r.decay = 'linear' AS decays, r.max_per_day, r.max_counted,
                CASE WHEN r.relevant_for IS NOT NULL THEN jsonb_build_object('months', (12 * extract(year FROM r.relevant_for) + extract(month FROM r.relevant_for))::int, 'days', extract(day FROM r.relevant_for)::int) END AS relevant_for,
                CASE WHEN r.inactive_for IS NOT NULL THEN jsonb_build_object('months', (12 * extract(year FROM r.inactive_for) + extract(month FROM r.inactive_for))::int, 'days', extract(day FROM r.inactive_for)::int) END AS inactive_for,
-               r.effective_from - date '2000-01-01' AS effective_from,
-               jsonb_agg(r.activity_type) AS activity_types
-        FROM leadscore._rule_by_type r
-        GROUP BY r.rule_id, r.points, r.person_kinds, r.statuses, r.condition, r.kind, r.decay, r.max_per_day,
-                 r.max_counted, r.relevant_for, r.inactive_for, r.effective_from) r),
+               CASE WHEN r.repeat_every IS NOT NULL THEN jsonb_build_object('months', (12 * extract(year FROM r.repeat_every) + extract(month FROM r.repeat_every))::int, 'days', extract(day FROM r.repeat_every)::int) END AS repeat_every,
+               r.max_repeats, r.effective_from - date '2000-01-01' AS effective_from,
+               r.rule_id IN (SELECT o.rule_id FROM leadscore._online_rule o) AS online,
+               ARRAY(SELECT t.activity_type FROM leadscore._rule_by_type t WHERE t.rule_id = r.rule_id) AS activity_types
+        FROM leadscore.rule r
+        WHERE r.enabled) r),
     'bands', (SELECT coalesce(jsonb_agg(b), '[]') FROM leadscore._band b),
     'has_aliases', EXISTS (SELECT FROM leadscore.person_alias l WHERE l.source_id IS NOT NULL),
     'sources', (SELECT coalesce(jsonb_agg(o), '[]') FROM (

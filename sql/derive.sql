@@ -2,9 +2,10 @@
 -- recompute, verify, score_at. These are views, and functions that the planner inlines, so a
 -- condition on person_id or rule_id reaches the tables' indexes.
 --
---   activity, person, rule ──▶ _match ──▶ _activity_record ─┐
---   person.since, _match ────▶ _spell ──▶ _penalty ─────────┼─▶ _candidate ──▶ _derived
---   adjustment ─────────────────────────────────────────────┘
+--   activity, person, rule ──▶ _match ──▶ _plain_record ─────────────────────────┐
+--                                    └──▶ _capped_record ─┐                       ├─▶ _candidate ──▶ _derived
+--   person.since, _match ────▶ _spell ──▶ _penalty ───────┼─▶ _other_candidate ───┘
+--   adjustment ───────────────────────────────────────────┘
 --
 -- All bodies are parsed here and now: no search_path of a caller can change their meaning.
 
@@ -97,23 +98,25 @@ JOIN leadscore.person p ON p.person_id = a.person_id
 CROSS JOIN LATERAL leadscore._matching_rule(a.activity_type, a.attributes, p.kind, p.status) r;
 COMMENT ON VIEW leadscore._match IS 'Each activity with each rule that matches it now';
 
--- What activity rules give, whatever the day. A record counts from counts_from until its
--- window ends or newer ones displace it, whichever comes first.
-CREATE VIEW leadscore._activity_record AS
+-- What activity rules give, whatever the day: a record counts from counts_from until its
+-- window ends.
+CREATE VIEW leadscore._plain_record AS
 SELECT m.person_id, m.rule_id, m.activity_id, m.points, m.day AS counts_from,
        (m.day + m.relevant_for)::date AS window_end,
-       NULL::date AS displaced_on,
        CASE WHEN m.decay = 'linear' THEN (m.day + m.relevant_for)::date END AS decays_until,
        m.scored_through
 FROM leadscore._match m
 WHERE m.kind = 'activity' AND m.max_per_day IS NULL AND m.max_counted IS NULL
-  AND (m.effective_from IS NULL OR m.day >= m.effective_from)
-UNION ALL
-SELECT c.person_id, c.rule_id, c.activity_id, c.points, c.day,
-       (c.day + c.relevant_for)::date,
+  AND (m.effective_from IS NULL OR m.day >= m.effective_from);
+COMMENT ON VIEW leadscore._plain_record IS 'What rules without a cap give for each activity, with its window, on no particular day';
+
+-- The same where newer records may displace it.
+CREATE VIEW leadscore._capped_record AS
+SELECT c.person_id, c.rule_id, c.activity_id, c.points, c.day AS counts_from,
+       (c.day + c.relevant_for)::date AS window_end,
        -- The day of the max_counted-th newer record; NULL where there is none or no limit.
-       lag(c.day, c.max_counted) OVER (PARTITION BY c.person_id, c.rule_id ORDER BY c.occurred_at DESC, c.activity_id DESC),
-       CASE WHEN c.decay = 'linear' THEN (c.day + c.relevant_for)::date END,
+       lag(c.day, c.max_counted) OVER (PARTITION BY c.person_id, c.rule_id ORDER BY c.occurred_at DESC, c.activity_id DESC) AS displaced_on,
+       CASE WHEN c.decay = 'linear' THEN (c.day + c.relevant_for)::date END AS decays_until,
        c.scored_through
 FROM (SELECT m.*,
              row_number() OVER (PARTITION BY m.person_id, m.rule_id, m.day ORDER BY m.occurred_at DESC, m.activity_id DESC) AS nth_newest
@@ -121,7 +124,7 @@ FROM (SELECT m.*,
       WHERE m.kind = 'activity' AND (m.max_per_day IS NOT NULL OR m.max_counted IS NOT NULL)
         AND (m.effective_from IS NULL OR m.day >= m.effective_from)) c
 WHERE c.max_per_day IS NULL OR c.nth_newest <= c.max_per_day;
-COMMENT ON VIEW leadscore._activity_record IS 'What activity rules give for each activity, with window and displacement, on no particular day';
+COMMENT ON VIEW leadscore._capped_record IS 'What rules with a cap give for each activity, with window and displacement, on no particular day';
 
 -- Silences: from each touch day of an inactivity rule to the next one.
 CREATE VIEW leadscore._spell AS
@@ -175,27 +178,49 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION leadscore._penalty(date, date) IS 'Penalties due by a day, and the next one of each silence that lasts';
 
--- All that can give points on or after a day. Penalties that are not due yet are left out
--- by what reads this, except a forecast.
+-- All that can give points on or after a day, besides plain records.
+CREATE FUNCTION leadscore._other_candidate(on_day date, until_day date DEFAULT NULL)
+RETURNS TABLE (person_id bigint, rule_id int, activity_id bigint, adjustment_id bigint, points int, counts_from date,
+               window_end date, displaced_on date, decays_until date, next_touch date, scored_through date)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT c.person_id, c.rule_id, c.activity_id, NULL::bigint, c.points, c.counts_from,
+           c.window_end, c.displaced_on, c.decays_until, NULL::date, c.scored_through
+    FROM leadscore._capped_record c
+    UNION ALL
+    SELECT n.person_id, n.rule_id, NULL, NULL, n.points, n.counts_from,
+           n.window_end, n.displaced_on, NULL, n.next_touch, n.scored_through
+    FROM leadscore._penalty(on_day, until_day) n
+    UNION ALL
+    SELECT j.person_id, NULL, NULL, j.adjustment_id, j.points, j.from_day,
+           j.until_day, NULL, NULL, NULL, p.scored_through
+    FROM leadscore.adjustment j
+    JOIN leadscore.person p ON p.person_id = j.person_id;
+END;
+COMMENT ON FUNCTION leadscore._other_candidate(date, date) IS 'What caps leave, penalties and adjustments: all that can give points on or after a day, besides plain records';
+
+-- Penalties that are not due yet are left out by what reads this, except a forecast.
 CREATE FUNCTION leadscore._candidate(on_day date, until_day date DEFAULT NULL)
 RETURNS TABLE (person_id bigint, rule_id int, activity_id bigint, adjustment_id bigint, points int,
                counts_from date, window_end date, displaced_on date, decays_until date, scored_through date)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT a.person_id, a.rule_id, a.activity_id, NULL::bigint, a.points,
-           a.counts_from, a.window_end, a.displaced_on, a.decays_until, a.scored_through
-    FROM leadscore._activity_record a
+    SELECT r.person_id, r.rule_id, r.activity_id, NULL::bigint, r.points,
+           r.counts_from, r.window_end, NULL::date, r.decays_until, r.scored_through
+    FROM leadscore._plain_record r
     UNION ALL
-    SELECT n.person_id, n.rule_id, NULL, NULL, n.points,
-           n.counts_from, n.window_end, n.displaced_on, NULL, n.scored_through
-    FROM leadscore._penalty(on_day, until_day) n
-    UNION ALL
-    SELECT j.person_id, NULL, NULL, j.adjustment_id, j.points,
-           j.from_day, j.until_day, NULL, NULL, p.scored_through
-    FROM leadscore.adjustment j
-    JOIN leadscore.person p ON p.person_id = j.person_id;
+    SELECT o.person_id, o.rule_id, o.activity_id, o.adjustment_id, o.points,
+           o.counts_from, o.window_end, o.displaced_on, o.decays_until, o.scored_through
+    FROM leadscore._other_candidate(on_day, until_day) o;
 END;
 COMMENT ON FUNCTION leadscore._candidate(date, date) IS 'All that can give points on or after a day';
+
+-- through is the day up to which newer records displace.
+CREATE FUNCTION leadscore._stands(counts_from date, window_end date, displaced_on date, on_day date, through date) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (window_end IS NULL OR window_end > on_day)
+   AND (displaced_on IS NULL OR (displaced_on > through AND displaced_on > counts_from));
+COMMENT ON FUNCTION leadscore._stands(date, date, date, date, date) IS 'Whether a candidate counts on a day or will later';
 
 -- The score records of a day: those that count on it or will later. With ahead, as they
 -- stand between two runs: records that began since the last run count and displace through
@@ -209,10 +234,8 @@ BEGIN ATOMIC
     SELECT c.person_id, c.rule_id, c.activity_id, c.adjustment_id, c.points,
            c.counts_from, least(c.window_end, c.displaced_on), c.decays_until
     FROM leadscore._candidate(on_day, until_day) c
-    WHERE (c.window_end IS NULL OR c.window_end > on_day)
-      AND (c.displaced_on IS NULL
-           OR c.displaced_on > CASE WHEN ahead THEN greatest(on_day, c.scored_through) ELSE on_day END)
-      AND (c.displaced_on IS NULL OR c.displaced_on > c.counts_from)
+    WHERE leadscore._stands(c.counts_from, c.window_end, c.displaced_on, on_day,
+                            CASE WHEN ahead THEN greatest(on_day, c.scored_through) ELSE on_day END)
       AND (c.activity_id IS NOT NULL OR c.adjustment_id IS NOT NULL OR c.counts_from <= coalesce(until_day, on_day));
 END;
 COMMENT ON FUNCTION leadscore._derived(date, boolean, date) IS 'The score records of a day: those that count on it or will later';

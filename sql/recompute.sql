@@ -1,13 +1,22 @@
 -- The night: bring everything to a day.
 
+-- What a score falls in, from the bands that a backend keeps: for statements over many rows.
+CREATE FUNCTION leadscore._category(kind text, score bigint) RETURNS text
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'category_of_wrapper';
+COMMENT ON FUNCTION leadscore._category(text, bigint) IS 'The category in which a score of a person of a kind falls, as leadscore._band_at';
+REVOKE ALL ON FUNCTION leadscore._category(text, bigint) FROM PUBLIC;
+
 -- What the passing of days alone changes: windows that end, records that decay. Persons for
 -- whom something else is due are left to _rescore.
 CREATE FUNCTION leadscore._expire(last_day date, today date) RETURNS leadscore._outcome
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     outcome leadscore._outcome;
+    ids     bigint[];
+    lost    bigint[];
     moved   bigint[];
 BEGIN
+    -- First the sums, as arrays: the planner then knows how many persons there are to write.
     WITH expired AS (
         DELETE FROM leadscore.score_record s
         WHERE s.counts_until <= today
@@ -20,35 +29,34 @@ BEGIN
                - leadscore._worth(s.points, s.counts_from, s.decays_until, last_day) AS points
         FROM leadscore.score_record s
         WHERE s.decays_until IS NOT NULL AND s.counts_until > today AND s.counts_from <= last_day
-    ), lost AS (
-        SELECT o.person_id, sum(o.points) AS points
-        FROM (SELECT * FROM expired UNION ALL SELECT * FROM decayed) o
-        GROUP BY o.person_id
-        HAVING sum(o.points) <> 0
-    ), standing AS MATERIALIZED (
-        SELECT p.person_id, p.category AS old_category, x.score, b.name AS category
-        FROM lost o
-        JOIN leadscore.person p ON p.person_id = o.person_id
-        CROSS JOIN LATERAL (SELECT (p.score + o.points)::bigint AS score) x
-        LEFT JOIN LATERAL leadscore._band_at(p.kind, x.score) b ON true
-        WHERE NOT EXISTS (SELECT FROM leadscore.due u WHERE u.person_id = o.person_id AND u.due_on <= today)
-          AND NOT EXISTS (SELECT FROM leadscore.pending n WHERE n.person_id = o.person_id)
-    ), updated AS (
+    )
+    SELECT (SELECT count(*) FROM expired), array_agg(t.person_id), array_agg(t.points)
+    INTO outcome.records_removed, ids, lost
+    FROM (SELECT o.person_id, sum(o.points)::bigint AS points
+          FROM (SELECT * FROM expired UNION ALL SELECT * FROM decayed) o
+          GROUP BY o.person_id
+          HAVING sum(o.points) <> 0
+          ORDER BY o.person_id) t
+    WHERE NOT EXISTS (SELECT FROM leadscore.due u WHERE u.person_id = t.person_id AND u.due_on <= today)
+      AND NOT EXISTS (SELECT FROM leadscore.pending n WHERE n.person_id = t.person_id);
+
+    -- The category before is that of the score before: an edit of categories makes the run a full one.
+    WITH updated AS (
         UPDATE leadscore.person p
-        SET score = t.score, category = t.category
-        FROM standing t
+        SET score = p.score + t.points, category = leadscore._category(p.kind, p.score + t.points)
+        FROM unnest(ids, lost) t(person_id, points)
         WHERE p.person_id = t.person_id
+        RETURNING p.person_id, p.score, p.category, leadscore._category(p.kind, p.score - t.points) AS old_category
     ), logged AS (
         INSERT INTO leadscore.category_change (person_id, from_category, to_category, score, scored_on)
         SELECT t.person_id, t.old_category, t.category, t.score, today
-        FROM standing t
+        FROM updated t
         WHERE t.old_category IS DISTINCT FROM t.category
         ORDER BY t.person_id
     )
-    SELECT 0, (SELECT count(*) FROM expired), count(*),
-           count(*) FILTER (WHERE t.old_category IS DISTINCT FROM t.category), array_agg(t.person_id ORDER BY t.person_id)
-    INTO outcome.records_added, outcome.records_removed, outcome.persons_changed, outcome.categories_changed, moved
-    FROM standing t;
+    SELECT 0, count(*), count(*) FILTER (WHERE t.old_category IS DISTINCT FROM t.category), array_agg(t.person_id)
+    INTO outcome.records_added, outcome.persons_changed, outcome.categories_changed, moved
+    FROM updated t;
     PERFORM leadscore._write_back(moved);
     RETURN outcome;
 END $$;

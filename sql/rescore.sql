@@ -215,8 +215,7 @@ END $$;
 COMMENT ON FUNCTION leadscore._rescore(bigint[], boolean) IS 'Derives some persons anew and stores what differs';
 REVOKE ALL ON FUNCTION leadscore._rescore(bigint[], boolean) FROM PUBLIC;
 
--- The same for everybody, with whole-table plans. Unless ahead is asked for, nobody is ahead of
--- the day afterwards.
+-- The same for everybody. Unless ahead is asked for, nobody is ahead of the day afterwards.
 CREATE FUNCTION leadscore._rescore_all(ahead boolean) RETURNS leadscore._outcome
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
@@ -224,12 +223,18 @@ DECLARE
     outcome leadscore._outcome;
     surplus bigint;
     moved   bigint[];
+    ids     bigint[];
 BEGIN
     PERFORM leadscore._note_derived();
     IF NOT ahead THEN
         UPDATE leadscore.person SET scored_through = NULL WHERE scored_through IS NOT NULL;
     END IF;
+    ids := ARRAY(SELECT leadscore._differing(today));
+    IF cardinality(ids) <= (SELECT count(*) FROM leadscore.person) / 10 THEN
+        RETURN leadscore._rescore(ids, touch => false);
+    END IF;
 
+    -- Most of them differ: a plan over whole tables, which compares again.
     WITH derived AS MATERIALIZED (
         SELECT * FROM leadscore._derived(today, true)
     ), difference AS MATERIALIZED (

@@ -6,20 +6,23 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mod
 DECLARE
     today  date := (SELECT scored_on FROM leadscore.state);
     source leadscore.source;
+    ids    bigint[];
 BEGIN
+    -- Nearly always nobody differs: what differs is looked for only where something does.
+    ids := ARRAY(SELECT leadscore._differing(today));
     RETURN QUERY
-    WITH derived AS MATERIALIZED (
-        SELECT d.* FROM leadscore._derived(today, true) d
-    ), record AS (
+    WITH record AS (
         SELECT coalesce(s.person_id, d.person_id) AS person_id, coalesce(s.rule_id, d.rule_id) AS rule_id,
                coalesce(s.activity_id, d.activity_id) AS activity_id,
                CASE WHEN s.person_id IS NOT NULL
                     THEN format('%s points from %s until %s', s.points, s.counts_from, coalesce(s.counts_until::text, 'ever')) END AS stored,
                CASE WHEN d.person_id IS NOT NULL
                     THEN format('%s points from %s until %s', d.points, d.counts_from, coalesce(d.counts_until::text, 'ever')) END AS derived
-        FROM derived d
-        FULL JOIN leadscore.score_record s
-          ON s.person_id = d.person_id AND s.counts_from = d.counts_from
+        FROM (SELECT x.*, 1 AS nth FROM leadscore._derived(today, true) x WHERE x.person_id = ANY (ids)) d
+        FULL JOIN (SELECT r.*, row_number() OVER (PARTITION BY r.person_id, r.activity_id, r.rule_id, r.adjustment_id, r.points,
+                                                               r.counts_from, r.counts_until, r.decays_until) AS nth
+                   FROM leadscore.score_record r WHERE r.person_id = ANY (ids)) s
+          ON s.person_id = d.person_id AND s.counts_from = d.counts_from AND s.nth = d.nth
          AND coalesce(s.activity_id, 0) = coalesce(d.activity_id, 0)
          AND coalesce(s.rule_id, 0) = coalesce(d.rule_id, 0)
          AND coalesce(s.adjustment_id, 0) = coalesce(d.adjustment_id, 0)
@@ -27,29 +30,14 @@ BEGIN
          AND coalesce(s.counts_until, 'infinity') = coalesce(d.counts_until, 'infinity')
          AND coalesce(s.decays_until, 'infinity') = coalesce(d.decays_until, 'infinity')
         WHERE s.person_id IS NULL OR d.person_id IS NULL
-    ), total AS (
-        SELECT d.person_id,
-               sum(leadscore._worth(d.points, d.counts_from, d.decays_until, greatest(today, d.counts_from)))
-                   FILTER (WHERE d.counts_from <= greatest(today, p.scored_through)) AS score,
-               min(d.counts_from) FILTER (WHERE d.counts_from > greatest(today, p.scored_through)) AS starts_on
-        FROM derived d
-        JOIN leadscore.person p ON p.person_id = d.person_id
-        GROUP BY d.person_id
-    ), latest AS (
-        SELECT a.person_id, max(a.occurred_at) AS last_activity_at FROM leadscore.activity a GROUP BY a.person_id
-    ), silence AS (
-        SELECT n.person_id, min(n.counts_from) AS next_on
-        FROM leadscore._penalty(today) n WHERE n.counts_from > today GROUP BY n.person_id
     ), standing AS (
-        SELECT p.*, x.score AS right_score, b.name AS right_category, l.last_activity_at AS right_last_activity_at,
-               CASE WHEN p.scored_through > today THEN today ELSE least(n.next_on, t.starts_on) END AS right_due_on, u.due_on
+        SELECT p.*, coalesce(t.score, 0) AS right_score, b.name AS right_category, t.last_activity_at AS right_last_activity_at,
+               CASE WHEN p.scored_through > today THEN today ELSE least(t.next_on, t.starts_on) END AS right_due_on, u.due_on
         FROM leadscore.person p
-        LEFT JOIN total t ON t.person_id = p.person_id
-        LEFT JOIN latest l ON l.person_id = p.person_id
-        LEFT JOIN silence n ON n.person_id = p.person_id
+        LEFT JOIN leadscore._standing(today, 0) t ON t.person_id = p.person_id AND t.person_id = ANY (ids)
         LEFT JOIN leadscore.due u ON u.person_id = p.person_id
-        CROSS JOIN LATERAL (SELECT coalesce(t.score, 0)::bigint AS score) x
-        LEFT JOIN LATERAL leadscore._band_at(p.kind, x.score) b ON true
+        LEFT JOIN LATERAL leadscore._band_at(p.kind, coalesce(t.score, 0)) b ON true
+        WHERE p.person_id = ANY (ids)
     )
     SELECT r.person_id, 'score record', r.rule_id, r.activity_id, r.stored, r.derived FROM record r
     UNION ALL
@@ -68,8 +56,8 @@ BEGIN
     UNION ALL
     SELECT a.person_id, 'activity without a person', NULL, a.activity_id, a.activity_type, NULL
     FROM leadscore.activity a
-    WHERE NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = a.person_id)
-    ORDER BY 1, 2, 3, 4;
+    WHERE a.person_id = ANY (ids) AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = a.person_id)
+    ORDER BY 1, 2, 3, 4, 5 NULLS FIRST, 6;
 
     -- Attached tables: what is there, and what came from them.
     FOR source IN SELECT * FROM leadscore.source x WHERE x.attached AND EXISTS (SELECT FROM pg_class c WHERE c.oid = x.source)

@@ -53,15 +53,15 @@ DECLARE
 BEGIN
     -- Definitions come with qualified names only where the search_path does not reach them.
     PERFORM set_config('search_path', 'pg_catalog', true);
-    FOREACH part IN ARRAY ARRAY['scoring_day', '_rule_by_type', '_matching_rule', '_match', '_activity_record', '_online_rule', '_spell',
-                                '_penalty', '_candidate', '_derived', '_band', '_band_at'] LOOP
+    FOREACH part IN ARRAY ARRAY['scoring_day', '_rule_by_type', '_matching_rule', '_match', '_plain_record', '_capped_record', '_online_rule',
+                                '_spell', '_penalty', '_other_candidate', '_candidate', '_derived', '_band', '_band_at'] LOOP
         definition := coalesce(
             (SELECT pg_get_functiondef(p.oid) FROM pg_proc p WHERE p.pronamespace = 'leadscore'::regnamespace AND p.proname = part),
             (SELECT format('CREATE VIEW leadscore.%s WITH (security_invoker = true) AS %s', part, pg_get_viewdef(c.oid))
              FROM pg_class c WHERE c.relnamespace = 'leadscore'::regnamespace AND c.relname = part AND c.relkind = 'v'));
         EXECUTE regexp_replace(replace(definition, 'CREATE OR REPLACE', 'CREATE'),
             '\mleadscore\.(settings|activity_type|rule|category|person|person_consent|activity|adjustment|scoring_day|_rule_by_type|_matching_rule'
-            || '|_match|_activity_record|_online_rule|_spell|_penalty|_candidate|_derived|_band|_band_at)\M', 'leadscore_what_if.\1', 'g');
+            || '|_match|_plain_record|_capped_record|_online_rule|_spell|_penalty|_other_candidate|_candidate|_derived|_band|_band_at)\M', 'leadscore_what_if.\1', 'g');
         IF EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = 'leadscore_what_if'::regnamespace AND c.relname = part) THEN
             EXECUTE format('COMMENT ON VIEW leadscore_what_if.%I IS %L', part, 'leadscore.' || part || ' over what is assumed');
         ELSE

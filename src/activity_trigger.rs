@@ -1,32 +1,16 @@
-//! The arrow from activity to score: what inserted activities give, in the same statement.
-//! A few rows are scored here one person at a time; many are scored as a set by SQL.
+//! The arrow from activity to score: what activities that are inserted, updated or deleted give,
+//! in the same statement. A few rows are scored here one person at a time; many are scored as a
+//! set by SQL.
 
 use crate::calendar::Day;
 use crate::config::{self, Config};
 use crate::error::OrRaise;
-use crate::pg::{self, Inserted, NewActivity, Persons};
-use crate::scoring::{self, Person, Unclear};
-use crate::source_trigger;
+use crate::pg::person::LockedPerson;
+use crate::pg::{self, ActivityRow, ChangedRows};
+use crate::rescore::{self, Desk, Unclears, run};
+use crate::scoring::{self, Unclear};
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
-use std::cell::Cell;
-
-thread_local! {
-    /// Whether persons were derived anew in this transaction: rows of a later trigger may have
-    /// been part of it.
-    static DERIVED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Called when a transaction ends.
-pub fn forget_derived() {
-    DERIVED.set(false);
-}
-
-/// `_note_derived()`.
-#[pg_extern(sql = false)]
-fn note_derived() {
-    DERIVED.set(true);
-}
 
 /// Up to so many rows a statement, setting up set-based statements costs more than it saves.
 const FEW: i64 = 32;
@@ -34,12 +18,12 @@ const FEW: i64 = 32;
 /// `AFTER INSERT … FOR EACH STATEMENT` on `leadscore.activity`.
 #[pg_trigger(sql = false)]
 fn activity_inserted<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
-    let inserted = Inserted::of(trigger);
+    let inserted = ChangedRows::new(trigger);
     if inserted.count() > 0 {
         let schema = pg::schema_of(trigger.relid()?);
         let mut config = config::current(schema);
         let few = inserted.count() <= FEW;
-        let rows = if few { inserted.read() } else { Vec::new() };
+        let rows = if few { inserted.read(&config.tables) } else { Vec::new() };
         if !config.live {
             let registered_now =
                 if few { rows.iter().any(|row| row.recorded_at == pg::now()) } else { any_registered_now(&inserted) };
@@ -55,13 +39,24 @@ fn activity_inserted<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTupl
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
 }
 
-/// Runs a statement of our own.
-fn run(statement: &str, args: &[DatumWithOid]) {
-    pg::with_search_path_pinned(|| Spi::run_with_args(statement, args)).unwrap_or_else(|e| error!("leadscore: {e}"));
+/// `AFTER DELETE … FOR EACH STATEMENT` on `leadscore.activity`.
+#[pg_trigger(sql = false)]
+fn activity_deleted<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+    let deleted = ChangedRows::old(trigger);
+    if deleted.count() > 0 {
+        let config = config::current(pg::schema_of(trigger.relid()?));
+        let ids = if deleted.count() <= FEW {
+            deleted.read(&config.tables).iter().map(|row| row.person_id).collect()
+        } else {
+            persons_of(&deleted)
+        };
+        rescore::derive_anew(&config, ids);
+    }
+    Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
 }
 
 /// Raises the error of an unacceptable row; returns when it is acceptable.
-fn check(row: &NewActivity) {
+fn check(row: &ActivityRow) {
     run(
         "SELECT leadscore._refuse_activity($1, $2, $3)",
         &[
@@ -72,21 +67,15 @@ fn check(row: &NewActivity) {
     );
 }
 
-fn refuse(row: &NewActivity) -> ! {
+fn refuse(row: &ActivityRow) -> ! {
     check(row);
     error!("leadscore: activity {} is refused", row.activity_id)
 }
 
-/// Derives persons anew; `days` are those of their new activities.
-fn derive_anew(ids: Vec<i64>, days: Vec<Option<pgrx::datum::Date>>) {
-    run("SELECT leadscore._reach($1, $2)", &[DatumWithOid::from(ids.clone()), DatumWithOid::from(days)]);
-    run("SELECT leadscore._rescore($1)", &[DatumWithOid::from(ids)]);
-}
-
-fn score_few(config: &Config, mut rows: Vec<NewActivity>) {
+fn score_few(config: &Config, mut rows: Vec<ActivityRow>) {
     // Persons are locked in the order of their ids, everywhere.
     rows.sort_by_key(|row| (row.person_id, row.occurred_at, row.activity_id));
-    let day_of = |row: &NewActivity| match config.time_zone.day(row.occurred_at) {
+    let day_of = |row: &ActivityRow| match config.time_zone.day(row.occurred_at) {
         Some(day) if pg::is_within_calendar(row.occurred_at) => day,
         _ => refuse(row),
     };
@@ -96,106 +85,58 @@ fn score_few(config: &Config, mut rows: Vec<NewActivity>) {
             refuse(row);
         }
     }
-    pg::make_changes_visible();
-    let (mut ids, mut days) = (Vec::new(), Vec::new());
-    if config.writes_back() {
-        source_trigger::lock_sources_of(config, rows.iter().map(|row| row.person_id).collect());
-    }
-    {
-        let persons = Persons::open(config.person, config.person_key);
+    let mut unclears = Unclears::default();
+    if pg::transaction_has_one_snapshot() {
+        // What a snapshot of the past shows of other activities decides nothing here, but the
+        // person's row may be newer than it: SQL then raises the serialization error.
+        rows.iter().for_each(check);
+        rows.iter().for_each(|row| unclears.push(row.person_id, Some(day_of(row))));
+    } else {
+        let mut desk = Desk::open(config, rows.iter().map(|row| row.person_id));
         for of_one in rows.chunk_by(|a, b| a.person_id == b.person_id) {
-            // What a snapshot of the past shows of other activities decides nothing here, but the
-            // person's row may be newer than it: SQL then raises the serialization error.
-            if pg::transaction_has_one_snapshot()
-                || (DERIVED.get() && derived_already(of_one))
-                || score_person(config, &persons, of_one, day_of).is_err()
+            let person_id = of_one[0].person_id;
+            let Some(locked) = desk.lock(person_id) else { refuse(&of_one[0]) };
+            if (rescore::has_derived() && derived_already(config, of_one))
+                || score_person(config, &mut desk, &locked, of_one, day_of).is_err()
             {
-                ids.extend(of_one.iter().map(|row| row.person_id));
-                days.extend(of_one.iter().map(|row| Some(pg::date(day_of(row)))));
+                desk.derive_or_note(person_id, &locked, of_one.iter().map(day_of).max(), &mut unclears);
             }
         }
+        desk.close();
     }
-    if !ids.is_empty() {
-        if pg::transaction_has_one_snapshot() {
-            rows.iter().for_each(check);
-        }
-        derive_anew(ids, days);
-    }
+    rescore::derive_as_set(unclears);
 }
 
 /// Whether records of these activities of one person are stored already.
-fn derived_already(rows: &[NewActivity]) -> bool {
-    let ids: Vec<i64> = rows.iter().map(|row| row.activity_id).collect();
-    pg::with_search_path_pinned(|| {
-        Spi::get_one_with_args::<bool>(
-            "SELECT EXISTS (SELECT FROM leadscore.score_record s WHERE s.person_id = $1 AND s.activity_id = ANY ($2))",
-            &[DatumWithOid::from(rows[0].person_id), DatumWithOid::from(ids)],
-        )
-    })
-    .unwrap_or_else(|e| error!("leadscore: {e}"))
-    .unwrap_or(true)
+fn derived_already(config: &Config, rows: &[ActivityRow]) -> bool {
+    let is_one = |id: Option<i64>| rows.iter().any(|row| Some(row.activity_id) == id);
+    config.tables.records(rows[0].person_id).iter().any(|(_, record)| is_one(record.activity_id))
 }
 
 /// Scores the new activities of one person, in order of time.
 fn score_person(
     config: &Config,
-    persons: &Persons,
-    rows: &[NewActivity],
-    day_of: impl Fn(&NewActivity) -> Day,
+    desk: &mut Desk,
+    locked: &LockedPerson,
+    rows: &[ActivityRow],
+    day_of: impl Fn(&ActivityRow) -> Day,
 ) -> Result<(), Unclear> {
-    let first = &rows[0];
-    let Some(locked) = persons.lock(first.person_id) else { refuse(first) };
-    let mut last_at = persons.last_activity_at(&locked);
-    let since = persons.since(&locked);
-    let mut person = Person {
-        kind: persons.kind(&locked),
-        status: persons.status(&locked),
-        score: persons.score(&locked),
-        reach: persons.scored_through(&locked).unwrap_or(config.scored_on).max(config.scored_on),
-        last_day: config.scored_on,
-        penalised: persons.penalised(&locked),
-    };
+    let mut stored = desk.stored(locked);
+    let since = desk.since(locked);
+    let mut person = desk.person(locked, &stored);
     let mut records = Vec::new();
     for row in rows {
-        let last = last_at.map_or(since, |at| at.max(since));
+        let last = stored.last_activity_at.map_or(since, |at| at.max(since));
         person.last_day = config.time_zone.day(last).unwrap_or(Day(i32::MAX));
         let matching = config.matching(&row.activity_type, row.attributes.as_ref());
         scoring::score_activity(&mut person, matching, row.activity_id, day_of(row), config.scored_on, &mut records)
             .or_raise()?;
-        last_at = last_at.max(Some(row.occurred_at));
+        stored.last_activity_at = stored.last_activity_at.max(Some(row.occurred_at));
     }
-
-    let category = scoring::category(&config.bands, person.kind, person.score);
-    let before = persons.category(&locked);
-    let latest = last_at.unwrap_or(first.occurred_at);
-    // Even if nothing changed: a transaction with an older snapshot must notice the activity.
-    persons.update(&locked, person.score, category, latest);
-    if !records.is_empty() {
-        pg::insert_records(config.score_record, first.person_id, &records);
-    }
-    if category != before {
-        run(
-            "INSERT INTO leadscore.category_change (person_id, from_category, to_category, score, scored_on) VALUES ($1, $2, $3, $4, $5)",
-            &[
-                DatumWithOid::from(first.person_id),
-                DatumWithOid::from(before),
-                DatumWithOid::from(category),
-                DatumWithOid::from(person.score),
-                DatumWithOid::from(pg::date(person.reach)),
-            ],
-        );
-    }
-    if (person.score != persons.score(&locked) || category != before)
-        && let Some((number, key)) = persons.source(&locked)
-        && let Some(source) = config.sources.iter().find(|source| source.source_id == number)
-    {
-        if config.has_aliases {
-            run("SELECT leadscore._write_back($1)", &[DatumWithOid::from(vec![first.person_id])]);
-        } else {
-            let category = category.map(str::to_owned);
-            source_trigger::write_back_to(source, vec![key.to_owned()], vec![person.score], vec![category]);
-        }
-    }
+    stored.score = person.score;
+    let person_id = rows[0].person_id;
+    config.tables.insert_records(person_id, &records);
+    desk.settle(person_id, locked, stored);
     Ok(())
 }
 
@@ -212,7 +153,22 @@ const WITHOUT_PERSON: &str = "SELECT leadscore._refuse_activity(a.person_id, a.a
     FROM inserted a
     WHERE NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = a.person_id)";
 
-fn any_registered_now(inserted: &Inserted) -> bool {
+const PERSONS: &str = "SELECT array_agg(DISTINCT o.person_id) FROM old_row o
+    WHERE EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = o.person_id)";
+
+/// The persons of deleted activities that are still there.
+fn persons_of(deleted: &ChangedRows) -> Vec<i64> {
+    pg::with_search_path_pinned(|| {
+        Spi::connect(|client| {
+            deleted.register();
+            client.select(PERSONS, Some(1), &[])?.first().get_one::<Vec<i64>>()
+        })
+    })
+    .unwrap_or_else(|e| error!("leadscore: {e}"))
+    .unwrap_or_default()
+}
+
+fn any_registered_now(inserted: &ChangedRows) -> bool {
     pg::with_search_path_pinned(|| {
         Spi::connect(|client| {
             inserted.register();
@@ -223,7 +179,7 @@ fn any_registered_now(inserted: &Inserted) -> bool {
     .unwrap_or(false)
 }
 
-fn score_many(config: &Config, inserted: &Inserted) {
+fn score_many(config: &Config, inserted: &ChangedRows) {
     let today = config.time_zone.day(pg::now()).unwrap_or(config.scored_on);
     let (ids, days, moved) = pg::with_search_path_pinned(|| {
         Spi::connect_mut(|client| -> Result<_, pgrx::spi::Error> {
@@ -245,7 +201,7 @@ fn score_many(config: &Config, inserted: &Inserted) {
                 &[
                     DatumWithOid::from(pg::date(config.scored_on)),
                     DatumWithOid::from(pg::date(today)),
-                    DatumWithOid::from(DERIVED.get()),
+                    DatumWithOid::from(rescore::has_derived()),
                 ],
             )?;
             table.first().get_three::<Vec<i64>, Vec<Option<pgrx::datum::Date>>, Vec<i64>>()
@@ -256,6 +212,7 @@ fn score_many(config: &Config, inserted: &Inserted) {
         run("SELECT leadscore._write_back($1)", &[DatumWithOid::from(moved)]);
     }
     if let (Some(ids), Some(days)) = (ids, days) {
-        derive_anew(ids, days);
+        let days = days.into_iter().map(|day| day.map(|day| Day(day.to_pg_epoch_days()))).collect();
+        rescore::derive_unclear(config, Unclears::new(ids, days));
     }
 }

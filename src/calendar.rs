@@ -6,7 +6,7 @@ use chrono::{Days, Months, NaiveDate};
 const POSTGRES_EPOCH: i32 = 10_957;
 
 /// A local day, as PostgreSQL stores a `date`: days since 2000-01-01.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(pub i32);
 
 impl Day {

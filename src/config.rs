@@ -4,6 +4,7 @@
 
 use crate::calendar::{Day, Span};
 use crate::error::Refusal;
+use crate::pg::person::Tables;
 use crate::pg::{self, Jsonb, TimeZone};
 use crate::scoring::{Band, Rule};
 use crate::source::Source;
@@ -16,9 +17,7 @@ use std::rc::Rc;
 
 /// The configuration as of now, with what the hot path looks up prepared.
 pub struct Config {
-    pub person: pg_sys::Oid,
-    pub person_key: pg_sys::Oid,
-    pub score_record: pg_sys::Oid,
+    pub tables: Tables,
     /// The day for which scores stand.
     pub scored_on: Day,
     /// Whether this copy of the database is in use, rather than being restored.
@@ -46,7 +45,7 @@ impl Config {
     }
 
     /// The rules that match an activity by its type and attributes.
-    pub fn matching<'a>(&'a self, activity_type: &str, attributes: Option<&'a Jsonb>) -> impl Iterator<Item = &'a Rule> {
+    pub fn matching<'a>(&'a self, activity_type: &str, attributes: Option<&Jsonb>) -> impl Iterator<Item = &'a Rule> {
         let indices = self.rules_by_type.get(activity_type).map_or(&[][..], Vec::as_slice);
         indices.iter().filter_map(move |&i| {
             let (rule, condition) = &self.rules[i];
@@ -58,13 +57,20 @@ impl Config {
             matches.then_some(rule)
         })
     }
+
+    /// Whether a rule for this type has a condition on attributes.
+    pub fn asks_attributes(&self, activity_type: &str) -> bool {
+        self.rules_by_type.get(activity_type).is_some_and(|indices| indices.iter().any(|&i| self.rules[i].1.is_some()))
+    }
+
+    /// All enabled rules.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().map(|(rule, _)| rule)
+    }
 }
 
 #[derive(Deserialize)]
 struct Document {
-    person: u32,
-    person_key: u32,
-    score_record: u32,
     scored_on: i32,
     live: bool,
     time_zone: String,
@@ -84,10 +90,14 @@ struct RuleDocument {
     condition: Option<String>,
     inactivity: bool,
     decays: bool,
-    capped: bool,
+    max_per_day: Option<usize>,
+    max_counted: Option<usize>,
     relevant_for: Option<SpanDocument>,
     inactive_for: Option<SpanDocument>,
+    repeat_every: Option<SpanDocument>,
+    max_repeats: Option<i32>,
     effective_from: Option<i32>,
+    online: bool,
     activity_types: Vec<String>,
 }
 
@@ -106,7 +116,7 @@ impl From<SpanDocument> for Span {
 fn read(schema: pg_sys::Oid) -> Config {
     // A statement's own snapshot may be older than the lock that it waited for.
     let document =
-        pg::with_search_path_pinned(|| pg::latest(include_str!("../sql/configuration.sql"), pg_sys::OIDOID, schema.into_datum()));
+        pg::with_search_path_pinned(|| pg::latest(include_str!("../sql/configuration.sql"), pg_sys::OIDOID, None));
     let document = document.unwrap_or_else(|| error!("leadscore: the configuration cannot be read"));
     let document: Document =
         serde_json::from_str(&document).unwrap_or_else(|e| error!("leadscore: the configuration cannot be understood: {e}"));
@@ -124,18 +134,20 @@ fn read(schema: pg_sys::Oid) -> Config {
                 statuses: rule.statuses,
                 inactivity: rule.inactivity,
                 decays: rule.decays,
-                capped: rule.capped,
+                max_per_day: rule.max_per_day,
+                max_counted: rule.max_counted,
                 relevant_for: rule.relevant_for.map(Span::from),
                 inactive_for: rule.inactive_for.map(Span::from),
+                repeat_every: rule.repeat_every.map(Span::from),
+                max_repeats: rule.max_repeats,
                 effective_from: rule.effective_from.map(Day),
+                online: rule.online,
             },
             rule.condition.as_deref().map(Jsonb::parse),
         ));
     }
     Config {
-        person: document.person.into(),
-        person_key: document.person_key.into(),
-        score_record: document.score_record.into(),
+        tables: Tables::of(schema),
         scored_on: Day(document.scored_on),
         live: document.live,
         time_zone: TimeZone::named(&document.time_zone),

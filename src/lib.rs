@@ -9,6 +9,7 @@ use pgrx::prelude::*;
 
 mod calendar;
 mod chart;
+mod derive;
 mod error;
 mod rule;
 mod scoring;
@@ -26,6 +27,8 @@ mod document;
 mod person_trigger;
 #[allow(unsafe_code)]
 mod report;
+#[allow(unsafe_code)]
+mod rescore;
 #[allow(unsafe_code)]
 mod rule_trigger;
 #[allow(unsafe_code)]
@@ -56,7 +59,8 @@ extension_sql_file!("../sql/category_change.sql", name = "category_change", requ
 extension_sql_file!("../sql/run.sql", name = "run", requires = ["category_change"]);
 extension_sql_file!("../sql/consent.sql", name = "consent", requires = ["run"]);
 extension_sql_file!("../sql/derive.sql", name = "derive", requires = ["consent"]);
-extension_sql_file!("../sql/rescore.sql", name = "rescore", requires = ["derive"]);
+extension_sql_file!("../sql/differing.sql", name = "differing", requires = ["derive"]);
+extension_sql_file!("../sql/rescore.sql", name = "rescore", requires = ["differing"]);
 extension_sql_file!("../sql/source.sql", name = "source", requires = ["rescore"]);
 extension_sql_file!("../sql/configuration_trigger.sql", name = "configuration_trigger", requires = ["source"]);
 extension_sql_file!("../sql/activity_trigger.sql", name = "activity_trigger", requires = ["configuration_trigger"]);

@@ -3,11 +3,18 @@
 use crate::config;
 use crate::error::{OrRaise, Refusal};
 use crate::pg;
+use crate::rescore;
 use crate::scoring;
 use pgrx::PgSqlErrorCode as Code;
-use pgrx::datum::{Date, DatumWithOid, TimestampWithTimeZone};
+use pgrx::datum::{Date, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use std::cell::RefCell;
+
+/// `_category(text, bigint)`.
+#[pg_extern(sql = false)]
+fn category_of(kind: &str, score: i64) -> Option<String> {
+    scoring::category(&config::current(pg::own_schema()).bands, kind, score).map(str::to_owned)
+}
 
 fn check(person: &PgHeapTuple<impl WhoAllocated>) -> Result<(), Refusal> {
     let since = person.get_by_name::<TimestampWithTimeZone>("since").ok().flatten();
@@ -89,8 +96,7 @@ fn person_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'
     } else {
         let ids: Vec<i64> = CHANGED.take().into_iter().map(|(_, id)| id).collect();
         if !ids.is_empty() {
-            pg::with_search_path_pinned(|| Spi::run_with_args("SELECT leadscore._rescore($1)", &[DatumWithOid::from(ids)]))
-                .unwrap_or_else(|e| error!("leadscore: {e}"));
+            rescore::derive_anew(&config::current(pg::schema_of(trigger.relid()?)), ids);
         }
     }
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)

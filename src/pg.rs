@@ -1,9 +1,10 @@
 //! The one module that talks to PostgreSQL below SPI: locks, the relcache, transition tables,
 //! and reading and writing single rows without an executor run. Everything unsafe is here.
+pub mod person;
 pub mod source;
 
 use crate::calendar::Day;
-use crate::scoring::Record;
+use person::Tables;
 use pgrx::prelude::*;
 use pgrx::{direct_function_call, direct_function_call_as_datum, pg_sys};
 use std::ffi::CString;
@@ -100,7 +101,7 @@ pub fn watch_rollbacks() {
         }
         crate::source_trigger::forget_noted(0);
         crate::source_trigger::forget_admitted();
-        crate::activity_trigger::forget_derived();
+        crate::rescore::forget_derived();
     }
     unsafe extern "C-unwind" fn savepoint(
         event: pg_sys::SubXactEvent::Type,
@@ -205,6 +206,37 @@ pub fn latest(query: &str, parameter_type: pg_sys::Oid, parameter: Option<pg_sys
     }
 }
 
+/// A statement of our own that is planned once in a backend.
+pub struct Statement {
+    text: &'static str,
+    plan: std::cell::OnceCell<&'static pgrx::spi::OwnedPreparedStatement>,
+}
+
+impl Statement {
+    pub const fn new(text: &'static str) -> Statement {
+        Statement { text, plan: std::cell::OnceCell::new() }
+    }
+
+    /// Runs it, under a search_path that no caller controls, and returns how many rows it changed
+    /// or found. The types of its parameters are those of the first time.
+    pub fn run(&self, args: &[pgrx::datum::DatumWithOid]) -> usize {
+        with_search_path_pinned(|| {
+            Spi::connect_mut(|client| {
+                if self.plan.get().is_none() {
+                    let types: Vec<_> = args.iter().map(|arg| PgOid::from(arg.oid())).collect();
+                    // Kept as long as the backend lives.
+                    let _ = self.plan.set(Box::leak(Box::new(client.prepare_mut(self.text, &types)?.keep())));
+                }
+                match self.plan.get() {
+                    Some(&plan) => client.update(plan, None, args).map(|table| table.len()),
+                    None => Ok(0),
+                }
+            })
+        })
+        .unwrap_or_else(|e| error!("leadscore: {e}"))
+    }
+}
+
 /// Whether the server is a standby, which can be read only.
 pub fn is_standby() -> bool {
     // SAFETY: reads shared memory.
@@ -306,25 +338,14 @@ impl Jsonb {
     }
 }
 
-/// A row of `leadscore.activity` that a statement inserted.
-pub struct NewActivity {
+/// A row of `leadscore.activity` that a statement inserted, updated or deleted.
+pub struct ActivityRow {
     pub activity_id: i64,
     pub person_id: i64,
     pub activity_type: String,
     pub occurred_at: pg_sys::TimestampTz,
     pub attributes: Option<Jsonb>,
     pub recorded_at: pg_sys::TimestampTz,
-}
-
-/// Columns of a relation, by name, where a dropped column would shift their positions.
-struct Columns(pg_sys::Oid);
-
-impl Columns {
-    fn index(&self, name: &std::ffi::CStr) -> usize {
-        // SAFETY: a catalog lookup by a name that lives on.
-        let number = unsafe { pg_sys::get_attnum(self.0, name.as_ptr()) };
-        usize::try_from(number - 1).unwrap_or_else(|_| error!("leadscore: column {name:?} is missing"))
-    }
 }
 
 /// # Safety
@@ -334,50 +355,57 @@ unsafe fn value<T: FromDatum>(slot: *mut pg_sys::TupleTableSlot, index: usize) -
     unsafe { T::from_datum(*(*slot).tts_values.add(index), *(*slot).tts_isnull.add(index)) }
 }
 
-/// The rows that a statement inserted.
-pub struct Inserted<'a> {
+/// The rows that a statement changed, as the trigger's transition tables have them.
+pub struct ChangedRows<'a> {
     data: &'a pg_sys::TriggerData,
+    store: *mut pg_sys::Tuplestorestate,
 }
 
-impl<'a> Inserted<'a> {
-    pub fn of(trigger: &'a PgTrigger<'a>) -> Self {
+impl<'a> ChangedRows<'a> {
+    /// The rows as they were before.
+    pub fn old(trigger: &'a PgTrigger<'a>) -> Self {
         let data = trigger.trigger_data();
-        if data.tg_newtable.is_null() {
-            error!("leadscore: the trigger is not for inserted rows");
+        ChangedRows { data, store: data.tg_oldtable }.checked()
+    }
+
+    /// The rows as they are now.
+    pub fn new(trigger: &'a PgTrigger<'a>) -> Self {
+        let data = trigger.trigger_data();
+        ChangedRows { data, store: data.tg_newtable }.checked()
+    }
+
+    fn checked(self) -> Self {
+        if self.store.is_null() {
+            error!("leadscore: the trigger has no transition table");
         }
-        Inserted { data }
+        self
     }
 
     pub fn count(&self) -> i64 {
         // SAFETY: the executor keeps the tuplestore until the statement's triggers are done.
-        unsafe { pg_sys::tuplestore_tuple_count(self.data.tg_newtable) }
+        unsafe { pg_sys::tuplestore_tuple_count(self.store) }
     }
 
-    /// All rows; for few.
-    pub fn read(&self) -> Vec<NewActivity> {
+    /// All rows of a table of activities; for few.
+    pub fn read(&self, tables: &Tables) -> Vec<ActivityRow> {
         let mut rows = Vec::new();
+        let c = tables.activity_columns();
         // SAFETY: the tuplestore holds minimal tuples of the relation's row type. A read pointer
         // of our own leaves those of others alone; the slot is dropped before the tuplestore.
         unsafe {
-            let relation = self.data.tg_relation;
-            let columns = Columns((*relation).rd_id);
-            let [id, person, kind, at, attributes, recorded] =
-                [c"activity_id", c"person_id", c"activity_type", c"occurred_at", c"attributes", c"recorded_at"]
-                    .map(|name| columns.index(name));
-            let store = self.data.tg_newtable;
-            let pointer = pg_sys::tuplestore_alloc_read_pointer(store, pg_sys::EXEC_FLAG_REWIND as i32);
-            pg_sys::tuplestore_select_read_pointer(store, pointer);
-            pg_sys::tuplestore_rescan(store);
-            let slot = pg_sys::MakeSingleTupleTableSlot((*relation).rd_att, &raw const pg_sys::TTSOpsMinimalTuple);
-            while pg_sys::tuplestore_gettupleslot(store, true, false, slot) {
+            let pointer = pg_sys::tuplestore_alloc_read_pointer(self.store, pg_sys::EXEC_FLAG_REWIND as i32);
+            pg_sys::tuplestore_select_read_pointer(self.store, pointer);
+            pg_sys::tuplestore_rescan(self.store);
+            let slot = pg_sys::MakeSingleTupleTableSlot((*self.data.tg_relation).rd_att, &raw const pg_sys::TTSOpsMinimalTuple);
+            while pg_sys::tuplestore_gettupleslot(self.store, true, false, slot) {
                 pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts);
-                rows.push(NewActivity {
-                    activity_id: value(slot, id).unwrap_or_default(),
-                    person_id: value(slot, person).unwrap_or_default(),
-                    activity_type: value::<&str>(slot, kind).unwrap_or_default().to_owned(),
-                    occurred_at: value::<i64>(slot, at).unwrap_or_default(),
-                    attributes: (!*(*slot).tts_isnull.add(attributes)).then(|| Jsonb::copy(*(*slot).tts_values.add(attributes))),
-                    recorded_at: value::<i64>(slot, recorded).unwrap_or_default(),
+                rows.push(ActivityRow {
+                    activity_id: value(slot, c.activity_id).unwrap_or_default(),
+                    person_id: value(slot, c.person_id).unwrap_or_default(),
+                    activity_type: value::<&str>(slot, c.activity_type).unwrap_or_default().to_owned(),
+                    occurred_at: value::<i64>(slot, c.occurred_at).unwrap_or_default(),
+                    attributes: (!*(*slot).tts_isnull.add(c.attributes)).then(|| Jsonb::copy(*(*slot).tts_values.add(c.attributes))),
+                    recorded_at: value::<i64>(slot, c.recorded_at).unwrap_or_default(),
                 });
             }
             pg_sys::ExecDropSingleTupleTableSlot(slot);
@@ -390,328 +418,8 @@ impl<'a> Inserted<'a> {
         // SAFETY: called within Spi::connect, with the data of the trigger that runs.
         let result = unsafe { pg_sys::SPI_register_trigger_data(ptr::from_ref(self.data).cast_mut()) };
         if result < 0 {
-            error!("leadscore: the inserted rows cannot be read: {result}");
+            error!("leadscore: the changed rows cannot be read: {result}");
         }
-    }
-}
-
-/// `leadscore.person`, opened to lock and update single rows.
-pub struct Persons {
-    relation: pg_sys::Relation,
-    key: pg_sys::Relation,
-    columns: PersonColumns,
-}
-
-struct PersonColumns {
-    external_id: usize,
-    source_id: usize,
-    kind: usize,
-    status: usize,
-    since: usize,
-    score: usize,
-    category: usize,
-    last_activity_at: usize,
-    scored_through: usize,
-    penalised: usize,
-}
-
-/// A person's row, locked until the transaction ends.
-pub struct LockedPerson {
-    slot: *mut pg_sys::TupleTableSlot,
-}
-
-impl Persons {
-    pub fn open(person: pg_sys::Oid, key: pg_sys::Oid) -> Persons {
-        let c = Columns(person);
-        // SAFETY: both relations exist; they are closed by Drop, or released by an abort.
-        unsafe {
-            Persons {
-                relation: pg_sys::table_open(person, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE),
-                key: pg_sys::index_open(key, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE),
-                columns: PersonColumns {
-                    external_id: c.index(c"external_id"),
-                    source_id: c.index(c"source_id"),
-                    kind: c.index(c"kind"),
-                    status: c.index(c"status"),
-                    since: c.index(c"since"),
-                    score: c.index(c"score"),
-                    category: c.index(c"category"),
-                    last_activity_at: c.index(c"last_activity_at"),
-                    scored_through: c.index(c"scored_through"),
-                    penalised: c.index(c"penalised"),
-                },
-            }
-        }
-    }
-
-    /// Locks a person's latest row as an UPDATE of its other columns than the key would, waiting
-    /// for whoever holds it. `None` when there is no such person.
-    pub fn lock(&self, person_id: i64) -> Option<LockedPerson> {
-        // SAFETY: the slot fits the relation; scan and snapshot are released before returning;
-        // the tuple lock is of the version that the scan found or the latest one after it.
-        unsafe {
-            let slot = pg_sys::table_slot_create(self.relation, ptr::null_mut());
-            let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
-            #[cfg(not(feature = "pg18"))]
-            let scan = pg_sys::index_beginscan(self.relation, self.key, snapshot, 1, 0);
-            #[cfg(feature = "pg18")]
-            let scan = pg_sys::index_beginscan(self.relation, self.key, snapshot, ptr::null_mut(), 1, 0);
-            let mut scan_key = pg_sys::ScanKeyData::default();
-            pg_sys::ScanKeyInit(
-                &mut scan_key,
-                1,
-                pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
-                pg_sys::Oid::from(pg_sys::F_INT8EQ),
-                pg_sys::Datum::from(person_id),
-            );
-            pg_sys::index_rescan(scan, &mut scan_key, 1, ptr::null_mut(), 0);
-            let found = pg_sys::index_getnext_slot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot);
-            pg_sys::index_endscan(scan);
-            let locked = found && {
-                let mut failure = pg_sys::TM_FailureData::default();
-                let mut tid = (*slot).tts_tid;
-                let lock = (*(*self.relation).rd_tableam).tuple_lock.expect("a table access method locks tuples");
-                let result = lock(
-                    self.relation,
-                    &mut tid,
-                    snapshot,
-                    slot,
-                    pg_sys::GetCurrentCommandId(false),
-                    pg_sys::LockTupleMode::LockTupleNoKeyExclusive,
-                    pg_sys::LockWaitPolicy::LockWaitBlock,
-                    pg_sys::TUPLE_LOCK_FLAG_FIND_LAST_VERSION as u8,
-                    &mut failure,
-                );
-                match result {
-                    pg_sys::TM_Result::TM_Ok => true,
-                    pg_sys::TM_Result::TM_Deleted => false,
-                    other => error!("leadscore: person {person_id} cannot be locked: {other}"),
-                }
-            };
-            pg_sys::UnregisterSnapshot(snapshot);
-            if locked {
-                pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts);
-                Some(LockedPerson { slot })
-            } else {
-                pg_sys::ExecDropSingleTupleTableSlot(slot);
-                None
-            }
-        }
-    }
-
-    /// Stores a person's new score, category and last activity; heap-only as long as no index
-    /// has a column that changes.
-    pub fn update(&self, person: &LockedPerson, score: i64, category: Option<&str>, last_activity_at: pg_sys::TimestampTz) {
-        // SAFETY: the new slot is filled from the locked row, whose buffer stays pinned by its
-        // slot; the row is locked by us, so its version is the latest.
-        unsafe {
-            let natts = (*(*person.slot).tts_tupleDescriptor).natts as usize;
-            let slot = pg_sys::MakeSingleTupleTableSlot((*self.relation).rd_att, &raw const pg_sys::TTSOpsVirtual);
-            ptr::copy_nonoverlapping((*person.slot).tts_values, (*slot).tts_values, natts);
-            ptr::copy_nonoverlapping((*person.slot).tts_isnull, (*slot).tts_isnull, natts);
-            let set = |index: usize, datum: Option<pg_sys::Datum>| {
-                *(*slot).tts_isnull.add(index) = datum.is_none();
-                *(*slot).tts_values.add(index) = datum.unwrap_or(pg_sys::Datum::from(0));
-            };
-            set(self.columns.score, score.into_datum());
-            set(self.columns.category, category.and_then(|c| c.into_datum()));
-            set(self.columns.last_activity_at, Some(pg_sys::Datum::from(last_activity_at)));
-            pg_sys::ExecStoreVirtualTuple(slot);
-
-            #[cfg(feature = "pg15")]
-            let mut indexes = false;
-            #[cfg(not(feature = "pg15"))]
-            let mut indexes = pg_sys::TU_UpdateIndexes::TU_None;
-            pg_sys::simple_table_tuple_update(
-                self.relation,
-                &mut (*person.slot).tts_tid,
-                slot,
-                pg_sys::GetActiveSnapshot(),
-                &mut indexes,
-            );
-            #[cfg(feature = "pg15")]
-            let (all, summarizing) = (indexes, false);
-            #[cfg(not(feature = "pg15"))]
-            let (all, summarizing) =
-                (indexes == pg_sys::TU_UpdateIndexes::TU_All, indexes == pg_sys::TU_UpdateIndexes::TU_Summarizing);
-            if all || summarizing {
-                IndexWriter::open(self.relation).insert(slot, true, summarizing);
-            }
-            pg_sys::ExecDropSingleTupleTableSlot(slot);
-        }
-    }
-
-    pub fn kind<'p>(&self, person: &'p LockedPerson) -> &'p str {
-        // SAFETY: the slot's attributes are extracted, and live as long as the slot.
-        unsafe { value::<&str>(person.slot, self.columns.kind).unwrap_or_default() }
-    }
-
-    pub fn status<'p>(&self, person: &'p LockedPerson) -> Option<&'p str> {
-        // SAFETY: as for kind.
-        unsafe { value::<&str>(person.slot, self.columns.status) }
-    }
-
-    /// The key in the attached table that the person came from, and that table's number.
-    pub fn source<'p>(&self, person: &'p LockedPerson) -> Option<(i32, &'p str)> {
-        // SAFETY: as for kind.
-        unsafe {
-            let source: i32 = value(person.slot, self.columns.source_id)?;
-            Some((source, value::<&str>(person.slot, self.columns.external_id)?))
-        }
-    }
-
-    pub fn category<'p>(&self, person: &'p LockedPerson) -> Option<&'p str> {
-        // SAFETY: as for kind.
-        unsafe { value::<&str>(person.slot, self.columns.category) }
-    }
-
-    pub fn score(&self, person: &LockedPerson) -> i64 {
-        // SAFETY: as for kind.
-        unsafe { value(person.slot, self.columns.score).unwrap_or_default() }
-    }
-
-    pub fn since(&self, person: &LockedPerson) -> pg_sys::TimestampTz {
-        // SAFETY: as for kind.
-        unsafe { value(person.slot, self.columns.since).unwrap_or_default() }
-    }
-
-    pub fn last_activity_at(&self, person: &LockedPerson) -> Option<pg_sys::TimestampTz> {
-        // SAFETY: as for kind.
-        unsafe { value(person.slot, self.columns.last_activity_at) }
-    }
-
-    pub fn scored_through(&self, person: &LockedPerson) -> Option<Day> {
-        // SAFETY: as for kind; a date is stored as an int4.
-        unsafe { value::<i32>(person.slot, self.columns.scored_through).map(Day) }
-    }
-
-    pub fn penalised(&self, person: &LockedPerson) -> bool {
-        // SAFETY: as for kind.
-        unsafe { value(person.slot, self.columns.penalised).unwrap_or_default() }
-    }
-}
-
-impl Drop for Persons {
-    fn drop(&mut self) {
-        // While an error unwinds, the transaction's abort releases what is open.
-        if !std::thread::panicking() {
-            // SAFETY: opened by us; the locks stay until the transaction ends.
-            unsafe {
-                pg_sys::index_close(self.key, pg_sys::NoLock as pg_sys::LOCKMODE);
-                pg_sys::table_close(self.relation, pg_sys::NoLock as pg_sys::LOCKMODE);
-            }
-        }
-    }
-}
-
-impl Drop for LockedPerson {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            // SAFETY: created by Persons::lock and dropped once.
-            unsafe { pg_sys::ExecDropSingleTupleTableSlot(self.slot) }
-        }
-    }
-}
-
-/// The indexes of a table, opened to receive entries of new rows.
-struct IndexWriter {
-    estate: *mut pg_sys::EState,
-    result: *mut pg_sys::ResultRelInfo,
-}
-
-impl IndexWriter {
-    fn open(relation: pg_sys::Relation) -> IndexWriter {
-        // SAFETY: the executor state owns what is allocated here; Drop closes and frees it.
-        unsafe {
-            let estate = pg_sys::CreateExecutorState();
-            let result = pg_sys::palloc0(size_of::<pg_sys::ResultRelInfo>()).cast::<pg_sys::ResultRelInfo>();
-            pg_sys::InitResultRelInfo(result, relation, 0, ptr::null_mut(), 0);
-            pg_sys::ExecOpenIndices(result, false);
-            IndexWriter { estate, result }
-        }
-    }
-
-    /// # Safety
-    /// The slot holds a row that is stored in the relation, with its TID.
-    unsafe fn insert(&self, slot: *mut pg_sys::TupleTableSlot, update: bool, summarizing: bool) {
-        if unsafe { (*self.result).ri_NumIndices } == 0 {
-            return;
-        }
-        // SAFETY: the result relation's indexes are open.
-        unsafe {
-            #[cfg(feature = "pg15")]
-            {
-                let _ = summarizing;
-                pg_sys::ExecInsertIndexTuples(self.result, slot, self.estate, update, false, ptr::null_mut(), ptr::null_mut());
-            }
-            #[cfg(not(feature = "pg15"))]
-            pg_sys::ExecInsertIndexTuples(
-                self.result,
-                slot,
-                self.estate,
-                update,
-                false,
-                ptr::null_mut(),
-                ptr::null_mut(),
-                summarizing,
-            );
-        }
-    }
-}
-
-impl Drop for IndexWriter {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            // SAFETY: opened by open and closed once.
-            unsafe {
-                pg_sys::ExecCloseIndices(self.result);
-                pg_sys::FreeExecutorState(self.estate);
-                pg_sys::pfree(self.result.cast());
-            }
-        }
-    }
-}
-
-/// Inserts score records of one person.
-pub fn insert_records(score_record: pg_sys::Oid, person_id: i64, records: &[Record]) {
-    let c = Columns(score_record);
-    // SAFETY: the slot fits the relation, all its attributes are set before it is stored, and
-    // everything that is opened is closed here or by the abort.
-    unsafe {
-        let relation = pg_sys::table_open(score_record, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE);
-        {
-            let [person, activity, rule, points, from, until, decays] =
-                [c"person_id", c"activity_id", c"rule_id", c"points", c"counts_from", c"counts_until", c"decays_until"]
-                    .map(|name| c.index(name));
-            let indexes = IndexWriter::open(relation);
-            let slot = pg_sys::MakeSingleTupleTableSlot((*relation).rd_att, &raw const pg_sys::TTSOpsVirtual);
-            let natts = (*(*relation).rd_att).natts as usize;
-            for record in records {
-                (*(*slot).tts_ops).clear.expect("a slot can be cleared")(slot);
-                for i in 0..natts {
-                    *(*slot).tts_isnull.add(i) = true;
-                    *(*slot).tts_values.add(i) = pg_sys::Datum::from(0);
-                }
-                let set = |index: usize, datum: Option<pg_sys::Datum>| {
-                    if let Some(datum) = datum {
-                        *(*slot).tts_isnull.add(index) = false;
-                        *(*slot).tts_values.add(index) = datum;
-                    }
-                };
-                set(person, person_id.into_datum());
-                set(activity, record.activity_id.into_datum());
-                set(rule, record.rule_id.into_datum());
-                set(points, record.points.into_datum());
-                set(from, record.counts_from.0.into_datum());
-                set(until, record.counts_until.and_then(|day| day.0.into_datum()));
-                set(decays, record.decays_until.and_then(|day| day.0.into_datum()));
-                pg_sys::ExecStoreVirtualTuple(slot);
-                pg_sys::simple_table_tuple_insert(relation, slot);
-                indexes.insert(slot, false, false);
-            }
-            pg_sys::ExecDropSingleTupleTableSlot(slot);
-        }
-        pg_sys::table_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
     }
 }
 

@@ -17,20 +17,36 @@ pub struct Rule {
     pub inactivity: bool,
     /// Worth falls linearly over `relevant_for`.
     pub decays: bool,
-    /// Has `max_per_day` or `max_counted`: what it gives depends on other activities.
-    pub capped: bool,
+    pub max_per_day: Option<usize>,
+    pub max_counted: Option<usize>,
     pub relevant_for: Option<Span>,
     pub inactive_for: Option<Span>,
+    pub repeat_every: Option<Span>,
+    pub max_repeats: Option<i32>,
     pub effective_from: Option<Day>,
+    /// Silence of what only the website sees, where not everybody may be seen.
+    pub online: bool,
+}
+
+fn holds(set: &Option<Vec<String>>, value: Option<&str>) -> bool {
+    match set {
+        None => true,
+        Some(set) => value.is_some_and(|value| set.iter().any(|member| member == value)),
+    }
 }
 
 impl Rule {
-    fn applies_to(&self, person: &Person) -> bool {
-        let holds = |set: &Option<Vec<String>>, value: Option<&str>| match set {
-            None => true,
-            Some(set) => value.is_some_and(|value| set.iter().any(|member| member == value)),
-        };
-        holds(&self.person_kinds, Some(person.kind)) && holds(&self.statuses, person.status)
+    pub fn applies_to(&self, person: &Person) -> bool {
+        holds(&self.person_kinds, Some(person.kind)) && self.is_for_status(person.status)
+    }
+
+    pub fn is_for_status(&self, status: Option<&str>) -> bool {
+        holds(&self.statuses, status)
+    }
+
+    /// What it gives for one activity depends on others.
+    pub fn is_capped(&self) -> bool {
+        self.max_per_day.is_some() || self.max_counted.is_some()
     }
 }
 
@@ -47,11 +63,14 @@ pub struct Person<'a> {
     pub penalised: bool,
 }
 
-/// A score record that is to be stored.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// A score record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Record {
-    pub activity_id: i64,
-    pub rule_id: i32,
+    /// `None` for a penalty or an adjustment.
+    pub activity_id: Option<i64>,
+    /// `None` for an adjustment.
+    pub rule_id: Option<i32>,
+    pub adjustment_id: Option<i64>,
     pub points: i32,
     pub counts_from: Day,
     pub counts_until: Option<Day>,
@@ -93,7 +112,7 @@ pub fn score_activity<'r>(
         if rule.effective_from.is_some_and(|first| day < first) {
             continue;
         }
-        if rule.capped {
+        if rule.is_capped() {
             return Ok(Err(Unclear));
         }
         let window_end = rule.relevant_for.and_then(|length| length.after(day));
@@ -103,13 +122,12 @@ pub fn score_activity<'r>(
         let decays_until = if rule.decays { window_end } else { None };
         let points = worth(rule.points, day, decays_until, day.max(scored_on));
         person.score = person.score.checked_add(points).ok_or_else(|| {
-            Refusal::new(Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE, "score out of range")
-                .detail(format!("Activity {activity_id} would take the person's score beyond bigint."))
-                .hint("Lower the rules' points.")
+            out_of_range().detail(format!("Activity {activity_id} would take the person's score beyond bigint."))
         })?;
         records.push(Record {
-            activity_id,
-            rule_id: rule.rule_id,
+            activity_id: Some(activity_id),
+            rule_id: Some(rule.rule_id),
+            adjustment_id: None,
             points: rule.points,
             counts_from: day,
             counts_until: window_end,
@@ -117,6 +135,11 @@ pub fn score_activity<'r>(
         });
     }
     Ok(Ok(()))
+}
+
+/// The refusal of a score beyond its type.
+pub fn out_of_range() -> Refusal {
+    Refusal::new(Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE, "score out of range").hint("Lower the rules' points.")
 }
 
 /// A category's band of scores; an empty `band_kind` is for kinds that have none of their own.
@@ -155,10 +178,14 @@ mod tests {
             statuses: None,
             inactivity: false,
             decays: false,
-            capped: false,
+            max_per_day: None,
+            max_counted: None,
             relevant_for: Some(Span { months: 0, days: 60 }),
             inactive_for: None,
+            repeat_every: None,
+            max_repeats: None,
             effective_from: None,
+            online: false,
         }
     }
 
@@ -202,7 +229,7 @@ mod tests {
 
     #[test]
     fn what_needs_other_activities_is_unclear() {
-        assert_eq!(score(&mut person(), Rule { capped: true, ..rule() }, TODAY), Err(Unclear));
+        assert_eq!(score(&mut person(), Rule { max_counted: Some(1), ..rule() }, TODAY), Err(Unclear));
         assert_eq!(score(&mut person(), rule(), Day(9001)), Err(Unclear));
         let silence = || Rule { inactivity: true, inactive_for: Some(Span { months: 0, days: 30 }), ..rule() };
         assert_eq!(score(&mut person(), silence(), TODAY), Ok(vec![]));

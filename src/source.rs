@@ -11,6 +11,7 @@ pub struct Source {
     pub relation: u32,
     pub partitioned: bool,
     pub role: Role,
+    pub person_kind: String,
     pub activity_type: Option<String>,
     pub parts: Parts,
     pub owner: u32,
@@ -152,7 +153,7 @@ mod tests {
 
     fn source(parts: Value) -> Source {
         serde_json::from_value(json!({
-            "source_id": 1, "relation": 1, "partitioned": false, "role": "activity", "activity_type": "call", "parts": parts,
+            "source_id": 1, "relation": 1, "partitioned": false, "role": "activity", "person_kind": "candidate", "activity_type": "call", "parts": parts,
             "owner": 10, "columns": ["id", "candidate_id", "at", "state"], "key_type": "pg_catalog.int8"
         }))
         .unwrap()

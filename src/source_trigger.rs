@@ -3,7 +3,7 @@
 
 use crate::config::{self, Config};
 use crate::error::Refusal;
-use crate::pg;
+use crate::pg::{self, Statement};
 use crate::pg::source::{self as rows, After, Place, RowChange, Rows, Scratch};
 use crate::source::{Cell as Value, Image, Role, Source, image};
 use pgrx::PgSqlErrorCode as Code;
@@ -120,7 +120,7 @@ fn source_row_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTup
                 noted.len() >= BATCH
             });
             if flush || full {
-                bring_over(&source);
+                bring_over(&config, &source);
             }
         }
     }
@@ -133,7 +133,7 @@ fn source_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'
     if NOTED.with_borrow(|noted| !noted.is_empty()) {
         let config = config::current(pg::own_schema());
         if let Some(source) = source_of(&config, trigger) {
-            bring_over(&source);
+            bring_over(&config, &source);
         }
     }
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
@@ -171,8 +171,39 @@ fn fold(changes: Vec<Change>) -> Vec<Change> {
     folded
 }
 
+thread_local! {
+    static TAKE_NEW: Statement = const { Statement::new(
+        "INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes, source_id, source_key)
+         SELECT p.person_id, $3, coalesce($4, now()), $5::jsonb, $6, $7
+         FROM leadscore.person p
+         WHERE p.kind = $1 AND p.external_id = $2
+           AND NOT EXISTS (SELECT FROM leadscore.activity a WHERE a.source_id = $6 AND a.source_key = $7)",
+    ) };
+}
+
+/// The one new row that most statements bring becomes an activity, when its person and its type
+/// are known; says whether it did.
+fn take_new(config: &Config, source: &Source, image: &Image) -> bool {
+    let (Some(person), Some(activity_type)) = (image.person.as_deref(), image.activity_type.as_deref()) else { return false };
+    // What a snapshot of the past knows of the table, the person or the type is for SQL to say.
+    if pg::transaction_has_one_snapshot() || !config.knows_type(activity_type) {
+        return false;
+    }
+    TAKE_NEW.with(|statement| {
+        statement.run(&[
+            DatumWithOid::from(source.person_kind.as_str()),
+            DatumWithOid::from(person),
+            DatumWithOid::from(activity_type),
+            DatumWithOid::from(image.moment.map(pg::timestamptz)),
+            DatumWithOid::from(image.attributes.as_deref()),
+            DatumWithOid::from(source.source_id),
+            DatumWithOid::from(image.key.as_str()),
+        ]) > 0
+    })
+}
+
 /// Brings the noted changes of a source to persons or activities.
-fn bring_over(source: &Source) {
+fn bring_over(config: &Config, source: &Source) {
     let changes: Vec<Change> = NOTED.with_borrow_mut(|noted| {
         let (own, others) = noted.drain(..).partition(|change| change.source.source_id == source.source_id);
         *noted = others;
@@ -180,6 +211,11 @@ fn bring_over(source: &Source) {
     });
     let changes = fold(changes);
     if changes.is_empty() {
+        return;
+    }
+    if let (Role::Activity, [Change { before_key: None, after: Some(image), .. }]) = (source.role, changes.as_slice())
+        && take_new(config, source, image)
+    {
         return;
     }
     let text = |of: &dyn Fn(&Change) -> Option<String>| -> Vec<Option<String>> { changes.iter().map(of).collect() };

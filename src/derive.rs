@@ -1,0 +1,193 @@
+//! What all that is registered on one person gives: the same as `sql/derive.sql`, which is the
+//! meaning, for a single person and without a query; the property test holds the two together.
+//! Pure: no database is asked anything here.
+
+use crate::calendar::{Day, Span, worth};
+use crate::error::Refusal;
+use crate::scoring::{Person, Record, Rule, out_of_range};
+use std::collections::{BTreeSet, HashMap};
+
+/// An activity with the rules that match its type and attributes.
+pub struct Activity<'r> {
+    pub activity_id: i64,
+    /// The instant, in microseconds since 2000-01-01 UTC.
+    pub occurred_at: i64,
+    pub day: Day,
+    pub matching: Vec<&'r Rule>,
+}
+
+/// A manual adjustment.
+pub struct Adjustment {
+    pub adjustment_id: i64,
+    pub points: i32,
+    pub from_day: Day,
+    pub until_day: Option<Day>,
+}
+
+/// What follows for the person (`standing` of `sql/rescore.sql`).
+#[derive(Debug, PartialEq)]
+pub struct Standing {
+    /// The records that count or will count.
+    pub records: Vec<Record>,
+    /// The sum of those that count.
+    pub score: i64,
+    pub last_activity_at: Option<i64>,
+    /// Whether the present silence has brought a penalty.
+    pub penalised: bool,
+    /// A lower bound of the day on which anything but expiry and decay changes the score.
+    pub due_on: Option<Day>,
+}
+
+/// Derives a person's standing from its activities, in any order. `since` is the day from which silence
+/// counts, `silences` are the inactivity rules of which the person is not exempt, and
+/// `scored_on` is the day for which scores stand.
+///
+/// # Errors
+/// A refusal when the score leaves the range of bigint.
+pub fn derive<'r>(
+    person: &Person,
+    since: Day,
+    mut activities: Vec<Activity<'r>>,
+    adjustments: &[Adjustment],
+    silences: impl Iterator<Item = &'r Rule>,
+    scored_on: Day,
+) -> Result<Standing, Refusal> {
+    // The newest first.
+    activities.sort_by_key(|activity| std::cmp::Reverse((activity.occurred_at, activity.activity_id)));
+    let mut records = activity_records(person, &activities, scored_on);
+    let mut penalised = false;
+    let mut next_penalty = None;
+    for rule in silences.filter(|rule| rule.applies_to(person)) {
+        let days = activities.iter().filter(|activity| activity.matching.iter().any(|r| r.rule_id == rule.rule_id)).map(|a| a.day);
+        let touches: BTreeSet<Day> =
+            days.chain([since]).map(|day| rule.effective_from.map_or(day, |first| first.max(day))).collect();
+        for penalty in penalties(rule, &touches, scored_on) {
+            let ended_by = penalty.next_touch.filter(|&day| day <= person.reach);
+            if penalty.due_on > scored_on {
+                next_penalty = earlier(next_penalty, Some(penalty.due_on));
+                continue;
+            }
+            penalised |= ended_by.is_none();
+            let window_end = rule.relevant_for.and_then(|length| length.after(penalty.due_on));
+            let displaced_on = if rule.relevant_for.is_none() { penalty.next_touch } else { None };
+            if window_end.is_none_or(|end| end > scored_on) && displaced_on.is_none_or(|day| day > person.reach) {
+                records.push(Record {
+                    activity_id: None,
+                    rule_id: Some(rule.rule_id),
+                    adjustment_id: None,
+                    points: rule.points,
+                    counts_from: penalty.due_on,
+                    counts_until: earlier(window_end, displaced_on),
+                    decays_until: None,
+                });
+            }
+        }
+    }
+    records.extend(adjustments.iter().filter(|a| a.until_day.is_none_or(|end| end > scored_on)).map(|adjustment| Record {
+        activity_id: None,
+        rule_id: None,
+        adjustment_id: Some(adjustment.adjustment_id),
+        points: adjustment.points,
+        counts_from: adjustment.from_day,
+        counts_until: adjustment.until_day,
+        decays_until: None,
+    }));
+
+    let mut score = 0i128;
+    let mut starts_on = None;
+    for record in &records {
+        if record.counts_from <= person.reach {
+            score += i128::from(worth(record.points, record.counts_from, record.decays_until, record.counts_from.max(scored_on)));
+        } else {
+            starts_on = earlier(starts_on, Some(record.counts_from));
+        }
+    }
+    Ok(Standing {
+        records,
+        score: i64::try_from(score).map_err(|_| out_of_range())?,
+        last_activity_at: activities.first().map(|activity| activity.occurred_at),
+        penalised,
+        due_on: if person.reach > scored_on { Some(scored_on) } else { earlier(next_penalty, starts_on) },
+    })
+}
+
+fn earlier(a: Option<Day>, b: Option<Day>) -> Option<Day> {
+    a.into_iter().chain(b).min()
+}
+
+/// The records of activity rules (`_activity_record`) that count or will count. The activities
+/// come newest first.
+fn activity_records(person: &Person, activities: &[Activity], scored_on: Day) -> Vec<Record> {
+    let mut records = Vec::new();
+    // Of each capped rule the days of its records so far, the newest first.
+    let mut newer: HashMap<i32, Vec<Day>> = HashMap::new();
+    for activity in activities {
+        let day = activity.day;
+        for rule in activity.matching.iter().filter(|rule| !rule.inactivity && rule.applies_to(person)) {
+            if rule.effective_from.is_some_and(|first| day < first) {
+                continue;
+            }
+            let mut displaced_on = None;
+            if rule.is_capped() {
+                let days = newer.entry(rule.rule_id).or_default();
+                let on_that_day = days.iter().rev().take_while(|&&newer| newer == day);
+                if rule.max_per_day.is_some_and(|most| on_that_day.take(most).count() == most) {
+                    continue;
+                }
+                displaced_on = rule.max_counted.and_then(|most| days.len().checked_sub(most)).map(|nth| days[nth]);
+                days.push(day);
+            }
+            let window_end = rule.relevant_for.and_then(|length| length.after(day));
+            if window_end.is_some_and(|end| end <= scored_on)
+                || displaced_on.is_some_and(|displaced| displaced <= person.reach.max(day))
+            {
+                continue;
+            }
+            records.push(Record {
+                activity_id: Some(activity.activity_id),
+                rule_id: Some(rule.rule_id),
+                adjustment_id: None,
+                points: rule.points,
+                counts_from: day,
+                counts_until: earlier(window_end, displaced_on),
+                decays_until: if rule.decays { window_end } else { None },
+            });
+        }
+    }
+    records
+}
+
+struct Penalty {
+    due_on: Day,
+    next_touch: Option<Day>,
+}
+
+/// The penalties due by a day, and of the silence that lasts the first one due after it
+/// (`_penalty`).
+fn penalties(rule: &Rule, touches: &BTreeSet<Day>, on_day: Day) -> Vec<Penalty> {
+    let mut penalties = Vec::new();
+    let mut following = touches.iter().copied().skip(1);
+    for &touch in touches {
+        let next_touch = following.next();
+        if rule.relevant_for.is_none() && next_touch.is_some_and(|next| next <= on_day) {
+            continue;
+        }
+        let Some(first) = rule.inactive_for.and_then(|length| length.after(touch)) else { continue };
+        let most = match rule.repeat_every {
+            None => 1,
+            Some(_) => rule.max_repeats.map_or(u32::MAX, |most| most.unsigned_abs()),
+        };
+        for nth in 0..most {
+            let later = rule.repeat_every.unwrap_or(Span { months: 0, days: 0 });
+            let Some(due_on) = (Span { months: later.months * nth, days: later.days * nth }).after(first) else { break };
+            if next_touch.is_some_and(|next| due_on >= next) {
+                break;
+            }
+            penalties.push(Penalty { due_on, next_touch });
+            if due_on > on_day {
+                break;
+            }
+        }
+    }
+    penalties
+}

@@ -1,0 +1,695 @@
+//! The rows of single persons, found, locked and written without an executor run.
+
+use super::{Jsonb, value};
+use crate::calendar::Day;
+use crate::derive::Adjustment;
+use crate::scoring::Record;
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+use std::ffi::CStr;
+use std::ptr;
+
+/// leadscore's tables of persons and the positions of their columns from 0, which stay the same
+/// whatever columns are added or dropped.
+pub struct Tables {
+    person: pg_sys::Oid,
+    activity: pg_sys::Oid,
+    score_record: pg_sys::Oid,
+    adjustment: pg_sys::Oid,
+    due: pg_sys::Oid,
+    person_consent: pg_sys::Oid,
+    person_columns: PersonColumns,
+    activity_columns: ActivityColumns,
+    record_columns: RecordColumns,
+    /// Of adjustment: `adjustment_id`, `points`, `from_day`, `until_day`.
+    adjustment_columns: [usize; 4],
+    /// Of due: `person_id`, `due_on`.
+    due_columns: [usize; 2],
+    /// Of `person_consent`: `refused`.
+    consent_columns: [usize; 1],
+}
+
+struct PersonColumns {
+    external_id: usize,
+    source_id: usize,
+    kind: usize,
+    status: usize,
+    since: usize,
+    score: usize,
+    category: usize,
+    last_activity_at: usize,
+    scored_through: usize,
+    penalised: usize,
+}
+
+pub(super) struct ActivityColumns {
+    pub activity_id: usize,
+    pub person_id: usize,
+    pub activity_type: usize,
+    pub occurred_at: usize,
+    pub attributes: usize,
+    pub recorded_at: usize,
+}
+
+struct RecordColumns {
+    person_id: usize,
+    activity_id: usize,
+    rule_id: usize,
+    points: usize,
+    counts_from: usize,
+    counts_until: usize,
+    decays_until: usize,
+    adjustment_id: usize,
+}
+
+fn positions<const N: usize>(relation: pg_sys::Oid, names: [&CStr; N]) -> [usize; N] {
+    names.map(|name| {
+        // SAFETY: a catalog lookup by a name that lives on.
+        let number = unsafe { pg_sys::get_attnum(relation, name.as_ptr()) };
+        usize::try_from(number - 1).unwrap_or_else(|_| error!("leadscore: column {name:?} is missing"))
+    })
+}
+
+impl Tables {
+    /// Those in a schema.
+    pub fn of(schema: pg_sys::Oid) -> Tables {
+        let [person, activity, score_record, adjustment, due, person_consent] =
+            ["person", "activity", "score_record", "adjustment", "due", "person_consent"].map(|name| super::table(schema, name));
+        let of_person = [
+            c"external_id",
+            c"source_id",
+            c"kind",
+            c"status",
+            c"since",
+            c"score",
+            c"category",
+            c"last_activity_at",
+            c"scored_through",
+            c"penalised",
+        ];
+        let [external_id, source_id, kind, status, since, score, category, last_activity_at, scored_through, penalised] =
+            positions(person, of_person);
+        let of_activity = [c"activity_id", c"person_id", c"activity_type", c"occurred_at", c"attributes", c"recorded_at"];
+        let [activity_id, person_id, activity_type, occurred_at, attributes, recorded_at] = positions(activity, of_activity);
+        let person_columns = PersonColumns {
+            external_id,
+            source_id,
+            kind,
+            status,
+            since,
+            score,
+            category,
+            last_activity_at,
+            scored_through,
+            penalised,
+        };
+        let activity_columns = ActivityColumns { activity_id, person_id, activity_type, occurred_at, attributes, recorded_at };
+        let of_record = [
+            c"person_id",
+            c"activity_id",
+            c"rule_id",
+            c"points",
+            c"counts_from",
+            c"counts_until",
+            c"decays_until",
+            c"adjustment_id",
+        ];
+        let [person_id, activity_id, rule_id, points, counts_from, counts_until, decays_until, adjustment_id] =
+            positions(score_record, of_record);
+        Tables {
+            person,
+            activity,
+            score_record,
+            adjustment,
+            due,
+            person_consent,
+            person_columns,
+            activity_columns,
+            record_columns: RecordColumns {
+                person_id,
+                activity_id,
+                rule_id,
+                points,
+                counts_from,
+                counts_until,
+                decays_until,
+                adjustment_id,
+            },
+            adjustment_columns: positions(adjustment, [c"adjustment_id", c"points", c"from_day", c"until_day"]),
+            due_columns: positions(due, [c"person_id", c"due_on"]),
+            consent_columns: positions(person_consent, [c"refused"]),
+        }
+    }
+
+    pub(super) fn activity_columns(&self) -> &ActivityColumns {
+        &self.activity_columns
+    }
+
+    /// Opens the persons, to lock and update single rows.
+    pub fn persons(&self) -> Persons<'_> {
+        Persons { table: Table::open(self.person, pg_sys::RowExclusiveLock), columns: &self.person_columns }
+    }
+
+    /// Inserts score records of one person.
+    pub fn insert_records(&self, person_id: i64, records: &[Record]) {
+        if records.is_empty() {
+            return;
+        }
+        let table = Table::open(self.score_record, pg_sys::RowExclusiveLock);
+        let indexes = IndexWriter::open(table.relation);
+        let c = &self.record_columns;
+        for record in records {
+            table.insert(
+                &indexes,
+                &[
+                    (c.person_id, person_id.into_datum()),
+                    (c.activity_id, record.activity_id.into_datum()),
+                    (c.rule_id, record.rule_id.into_datum()),
+                    (c.points, record.points.into_datum()),
+                    (c.counts_from, record.counts_from.0.into_datum()),
+                    (c.counts_until, record.counts_until.and_then(|day| day.0.into_datum())),
+                    (c.decays_until, record.decays_until.and_then(|day| day.0.into_datum())),
+                    (c.adjustment_id, record.adjustment_id.into_datum()),
+                ],
+            );
+        }
+    }
+
+    /// The score records of a person that are stored, and where.
+    pub fn records(&self, person_id: i64) -> Vec<(StoredAt, Record)> {
+        let mut records = Vec::new();
+        let c = &self.record_columns;
+        let day = |slot, column| {
+            // SAFETY: `each` hands over extracted rows; a date is stored as an int4.
+            unsafe { value::<i32>(slot, column).map(Day) }
+        };
+        Table::open(self.score_record, pg_sys::AccessShareLock).each(person_id, |slot| {
+            // SAFETY: as above.
+            unsafe {
+                records.push((
+                    StoredAt((*slot).tts_tid),
+                    Record {
+                        activity_id: value(slot, c.activity_id),
+                        rule_id: value(slot, c.rule_id),
+                        adjustment_id: value(slot, c.adjustment_id),
+                        points: value(slot, c.points).unwrap_or_default(),
+                        counts_from: day(slot, c.counts_from).unwrap_or(Day(0)),
+                        counts_until: day(slot, c.counts_until),
+                        decays_until: day(slot, c.decays_until),
+                    },
+                ));
+            }
+        });
+        records
+    }
+
+    /// Deletes score records.
+    pub fn delete_records(&self, stored: &[StoredAt]) {
+        if !stored.is_empty() {
+            let table = Table::open(self.score_record, pg_sys::RowExclusiveLock);
+            stored.iter().for_each(|at| table.delete(at));
+        }
+    }
+
+    /// Hands over each activity of a person.
+    pub fn each_activity(&self, person_id: i64, mut take: impl FnMut(StoredActivity)) {
+        let columns = &self.activity_columns;
+        Table::open(self.activity, pg_sys::AccessShareLock).each(person_id, |slot| take(StoredActivity { slot, columns }));
+    }
+
+    /// The manual adjustments of a person.
+    pub fn adjustments(&self, person_id: i64) -> Vec<Adjustment> {
+        let mut adjustments = Vec::new();
+        let [id, points, from, until] = self.adjustment_columns;
+        Table::open(self.adjustment, pg_sys::AccessShareLock).each(person_id, |slot| {
+            // SAFETY: `each` hands over extracted rows.
+            unsafe {
+                adjustments.push(Adjustment {
+                    adjustment_id: value(slot, id).unwrap_or_default(),
+                    points: value(slot, points).unwrap_or_default(),
+                    from_day: Day(value(slot, from).unwrap_or_default()),
+                    until_day: value(slot, until).map(Day),
+                });
+            }
+        });
+        adjustments
+    }
+
+    /// Whether a person does not want to be followed on the website.
+    pub fn has_refused(&self, person_id: i64) -> bool {
+        let mut refused = false;
+        Table::open(self.person_consent, pg_sys::AccessShareLock).each(person_id, |slot| {
+            // SAFETY: `each` hands over extracted rows.
+            refused |= unsafe { value(slot, self.consent_columns[0]) }.unwrap_or(false);
+        });
+        refused
+    }
+
+    /// Stores the day on which the night must look at a person again.
+    pub fn set_due(&self, person_id: i64, due_on: Option<Day>) {
+        let [person, due] = self.due_columns;
+        let mut stored = None;
+        let table = Table::open(self.due, pg_sys::RowExclusiveLock);
+        table.each(person_id, |slot| {
+            // SAFETY: `each` hands over extracted rows.
+            stored = Some(unsafe { (StoredAt((*slot).tts_tid), value::<i32>(slot, due).map(Day)) });
+        });
+        if let Some((at, day)) = stored {
+            if day == due_on {
+                return;
+            }
+            table.delete(&at);
+        }
+        if let Some(day) = due_on {
+            table.insert(&IndexWriter::open(table.relation), &[(person, person_id.into_datum()), (due, day.0.into_datum())]);
+        }
+    }
+}
+
+/// Where a version of a row is stored.
+pub struct StoredAt(pg_sys::ItemPointerData);
+
+/// A table that is open; its lock stays until the transaction ends.
+struct Table {
+    relation: pg_sys::Relation,
+}
+
+impl Table {
+    fn open(table: pg_sys::Oid, lock: u32) -> Table {
+        // SAFETY: the table exists; it is closed by Drop, or released by an abort.
+        Table { relation: unsafe { pg_sys::table_open(table, lock as pg_sys::LOCKMODE) } }
+    }
+
+    /// The index by which rows of one person are found: one of all rows that `person_id` leads.
+    fn index(&self) -> pg_sys::Relation {
+        // SAFETY: the table is open, and what is opened here is closed here or by the caller.
+        unsafe {
+            let person_id = pg_sys::get_attnum((*self.relation).rd_id, c"person_id".as_ptr());
+            let list = pg_sys::RelationGetIndexList(self.relation);
+            let length = if list.is_null() { 0 } else { (*list).length as usize };
+            for nth in 0..length {
+                let oid = (*(*list).elements.add(nth)).oid_value;
+                let index = pg_sys::index_open(oid, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+                let form = (*index).rd_index;
+                if (*form).indisvalid
+                    && (*(*index).rd_rel).relam == pg_sys::Oid::from(pg_sys::BTREE_AM_OID)
+                    && *(*form).indkey.values.as_ptr() == person_id
+                    && pg_sys::RelationGetIndexPredicate(index).is_null()
+                {
+                    return index;
+                }
+                pg_sys::index_close(index, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+            }
+            error!("leadscore: {} has no index on person_id", super::qualified_name((*self.relation).rd_id).unwrap_or_default())
+        }
+    }
+
+    /// Hands over each row of a person as of now, its attributes extracted.
+    fn each(&self, person_id: i64, mut take: impl FnMut(*mut pg_sys::TupleTableSlot)) {
+        let snapshot = Snapshot::latest();
+        // SAFETY: the slot fits the relation, and is dropped after the scan that fills it.
+        unsafe {
+            let slot = pg_sys::table_slot_create(self.relation, ptr::null_mut());
+            let scan = Scan::begin(self, person_id, &snapshot);
+            while scan.next(slot) {
+                take(slot);
+                pgrx::check_for_interrupts!();
+            }
+            drop(scan);
+            pg_sys::ExecDropSingleTupleTableSlot(slot);
+        }
+    }
+
+    /// Inserts a row of these values; the other columns are NULL.
+    fn insert(&self, indexes: &IndexWriter, values: &[(usize, Option<pg_sys::Datum>)]) {
+        // SAFETY: the slot fits the relation, and all its attributes are set before it is stored.
+        unsafe {
+            let slot = pg_sys::MakeSingleTupleTableSlot((*self.relation).rd_att, &raw const pg_sys::TTSOpsVirtual);
+            for i in 0..(*(*self.relation).rd_att).natts as usize {
+                *(*slot).tts_isnull.add(i) = true;
+                *(*slot).tts_values.add(i) = pg_sys::Datum::from(0);
+            }
+            for &(index, datum) in values {
+                if let Some(datum) = datum {
+                    *(*slot).tts_isnull.add(index) = false;
+                    *(*slot).tts_values.add(index) = datum;
+                }
+            }
+            pg_sys::ExecStoreVirtualTuple(slot);
+            pg_sys::simple_table_tuple_insert(self.relation, slot);
+            indexes.insert(slot, false, false);
+            pg_sys::ExecDropSingleTupleTableSlot(slot);
+        }
+    }
+
+    /// Deletes a row that nobody else deletes or updates: its person is locked.
+    fn delete(&self, at: &StoredAt) {
+        let mut tid = at.0;
+        // SAFETY: the row was found by a snapshot of this transaction.
+        unsafe { pg_sys::simple_table_tuple_delete(self.relation, &mut tid, pg_sys::GetActiveSnapshot()) }
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        // While an error unwinds, the transaction's abort releases what is open.
+        if !std::thread::panicking() {
+            // SAFETY: opened by us; the lock stays until the transaction ends.
+            unsafe { pg_sys::table_close(self.relation, pg_sys::NoLock as pg_sys::LOCKMODE) }
+        }
+    }
+}
+
+/// What is committed by now, and what this transaction did up to its last command.
+struct Snapshot(pg_sys::Snapshot);
+
+impl Snapshot {
+    fn latest() -> Snapshot {
+        // SAFETY: released by Drop, or by an abort.
+        unsafe { Snapshot(pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot())) }
+    }
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: registered by us, and released once.
+            unsafe { pg_sys::UnregisterSnapshot(self.0) }
+        }
+    }
+}
+
+/// A search for the rows of one person.
+struct Scan {
+    scan: pg_sys::IndexScanDesc,
+    index: pg_sys::Relation,
+}
+
+impl Scan {
+    fn begin(table: &Table, person_id: i64, snapshot: &Snapshot) -> Scan {
+        let index = table.index();
+        // SAFETY: table and snapshot outlive the scan, which is ended by Drop or an abort.
+        unsafe {
+            #[cfg(not(feature = "pg18"))]
+            let scan = pg_sys::index_beginscan(table.relation, index, snapshot.0, 1, 0);
+            #[cfg(feature = "pg18")]
+            let scan = pg_sys::index_beginscan(table.relation, index, snapshot.0, ptr::null_mut(), 1, 0);
+            let mut key = pg_sys::ScanKeyData::default();
+            pg_sys::ScanKeyInit(
+                &mut key,
+                1,
+                pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
+                pg_sys::Oid::from(pg_sys::F_INT8EQ),
+                pg_sys::Datum::from(person_id),
+            );
+            pg_sys::index_rescan(scan, &mut key, 1, ptr::null_mut(), 0);
+            Scan { scan, index }
+        }
+    }
+
+    /// Brings the next row into a slot that fits the table, and extracts its attributes.
+    fn next(&self, slot: *mut pg_sys::TupleTableSlot) -> bool {
+        // SAFETY: the scan is open.
+        unsafe {
+            let found = pg_sys::index_getnext_slot(self.scan, pg_sys::ScanDirection::ForwardScanDirection, slot);
+            if found {
+                pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts);
+            }
+            found
+        }
+    }
+}
+
+impl Drop for Scan {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: opened by begin and closed once.
+            unsafe {
+                pg_sys::index_endscan(self.scan);
+                pg_sys::index_close(self.index, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+            }
+        }
+    }
+}
+
+/// An activity that is stored.
+pub struct StoredActivity<'t> {
+    slot: *mut pg_sys::TupleTableSlot,
+    columns: &'t ActivityColumns,
+}
+
+impl StoredActivity<'_> {
+    pub fn activity_id(&self) -> i64 {
+        // SAFETY: the slot's attributes are extracted, and it lives while the row is handed over.
+        unsafe { value(self.slot, self.columns.activity_id).unwrap_or_default() }
+    }
+
+    pub fn activity_type(&self) -> &str {
+        // SAFETY: as above.
+        unsafe { value(self.slot, self.columns.activity_type).unwrap_or_default() }
+    }
+
+    pub fn occurred_at(&self) -> pg_sys::TimestampTz {
+        // SAFETY: as above.
+        unsafe { value(self.slot, self.columns.occurred_at).unwrap_or_default() }
+    }
+
+    pub fn attributes(&self) -> Option<Jsonb> {
+        // SAFETY: as above; the column is a jsonb.
+        unsafe {
+            let at = self.columns.attributes;
+            (!*(*self.slot).tts_isnull.add(at)).then(|| Jsonb::copy(*(*self.slot).tts_values.add(at)))
+        }
+    }
+}
+
+/// `leadscore.person`, opened to lock and update single rows.
+pub struct Persons<'t> {
+    table: Table,
+    columns: &'t PersonColumns,
+}
+
+/// A person's row, locked until the transaction ends.
+pub struct LockedPerson {
+    slot: *mut pg_sys::TupleTableSlot,
+}
+
+/// What leadscore stores in a person's row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stored<'p> {
+    pub score: i64,
+    pub category: Option<&'p str>,
+    pub last_activity_at: Option<pg_sys::TimestampTz>,
+    pub scored_through: Option<Day>,
+    pub penalised: bool,
+}
+
+impl Persons<'_> {
+    /// Locks a person's latest row as an UPDATE of its other columns than the key would, waiting
+    /// for whoever holds it. `None` when there is no such person.
+    pub fn lock(&self, person_id: i64) -> Option<LockedPerson> {
+        // SAFETY: the slot fits the relation; the tuple lock is of the version that the scan
+        // found or the latest one after it.
+        unsafe {
+            let person = LockedPerson { slot: pg_sys::table_slot_create(self.table.relation, ptr::null_mut()) };
+            let slot = person.slot;
+            let snapshot = Snapshot::latest();
+            if !Scan::begin(&self.table, person_id, &snapshot).next(slot) {
+                return None;
+            }
+            if is_own(slot) {
+                return Some(person);
+            }
+            let mut failure = pg_sys::TM_FailureData::default();
+            let mut tid = (*slot).tts_tid;
+            let lock = (*(*self.table.relation).rd_tableam).tuple_lock.expect("a table access method locks tuples");
+            let result = lock(
+                self.table.relation,
+                &mut tid,
+                snapshot.0,
+                slot,
+                pg_sys::GetCurrentCommandId(false),
+                pg_sys::LockTupleMode::LockTupleNoKeyExclusive,
+                pg_sys::LockWaitPolicy::LockWaitBlock,
+                pg_sys::TUPLE_LOCK_FLAG_FIND_LAST_VERSION as u8,
+                &mut failure,
+            );
+            match result {
+                pg_sys::TM_Result::TM_Ok => {
+                    pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts);
+                    Some(person)
+                }
+                pg_sys::TM_Result::TM_Deleted => None,
+                other => error!("leadscore: person {person_id} cannot be locked: {other}"),
+            }
+        }
+    }
+
+    /// Stores what leadscore has in a person's row; heap-only as long as no index has a column
+    /// that changes.
+    pub fn update(&self, person: &LockedPerson, stored: Stored) {
+        // SAFETY: the new slot is filled from the locked row, whose buffer stays pinned by its
+        // slot; the row is locked by us, so its version is the latest.
+        unsafe {
+            let natts = (*(*person.slot).tts_tupleDescriptor).natts as usize;
+            let slot = pg_sys::MakeSingleTupleTableSlot((*self.table.relation).rd_att, &raw const pg_sys::TTSOpsVirtual);
+            ptr::copy_nonoverlapping((*person.slot).tts_values, (*slot).tts_values, natts);
+            ptr::copy_nonoverlapping((*person.slot).tts_isnull, (*slot).tts_isnull, natts);
+            let set = |index: usize, datum: Option<pg_sys::Datum>| {
+                *(*slot).tts_isnull.add(index) = datum.is_none();
+                *(*slot).tts_values.add(index) = datum.unwrap_or(pg_sys::Datum::from(0));
+            };
+            set(self.columns.score, stored.score.into_datum());
+            set(self.columns.category, stored.category.and_then(|c| c.into_datum()));
+            set(self.columns.last_activity_at, stored.last_activity_at.map(pg_sys::Datum::from));
+            set(self.columns.scored_through, stored.scored_through.and_then(|day| day.0.into_datum()));
+            set(self.columns.penalised, stored.penalised.into_datum());
+            pg_sys::ExecStoreVirtualTuple(slot);
+
+            #[cfg(feature = "pg15")]
+            let mut indexes = false;
+            #[cfg(not(feature = "pg15"))]
+            let mut indexes = pg_sys::TU_UpdateIndexes::TU_None;
+            pg_sys::simple_table_tuple_update(
+                self.table.relation,
+                &mut (*person.slot).tts_tid,
+                slot,
+                pg_sys::GetActiveSnapshot(),
+                &mut indexes,
+            );
+            #[cfg(feature = "pg15")]
+            let (all, summarizing) = (indexes, false);
+            #[cfg(not(feature = "pg15"))]
+            let (all, summarizing) =
+                (indexes == pg_sys::TU_UpdateIndexes::TU_All, indexes == pg_sys::TU_UpdateIndexes::TU_Summarizing);
+            if all || summarizing {
+                IndexWriter::open(self.table.relation).insert(slot, true, summarizing);
+            }
+            pg_sys::ExecDropSingleTupleTableSlot(slot);
+        }
+    }
+
+    pub fn kind<'p>(&self, person: &'p LockedPerson) -> &'p str {
+        // SAFETY: the slot's attributes are extracted, and live as long as the slot.
+        unsafe { value::<&str>(person.slot, self.columns.kind).unwrap_or_default() }
+    }
+
+    pub fn status<'p>(&self, person: &'p LockedPerson) -> Option<&'p str> {
+        // SAFETY: as for kind.
+        unsafe { value::<&str>(person.slot, self.columns.status) }
+    }
+
+    /// The key in the attached table that the person came from, and that table's number.
+    pub fn source<'p>(&self, person: &'p LockedPerson) -> Option<(i32, &'p str)> {
+        // SAFETY: as for kind.
+        unsafe {
+            let source: i32 = value(person.slot, self.columns.source_id)?;
+            Some((source, value::<&str>(person.slot, self.columns.external_id)?))
+        }
+    }
+
+    pub fn since(&self, person: &LockedPerson) -> pg_sys::TimestampTz {
+        // SAFETY: as for kind.
+        unsafe { value(person.slot, self.columns.since).unwrap_or_default() }
+    }
+
+    /// What leadscore has stored in the row.
+    pub fn stored<'p>(&self, person: &'p LockedPerson) -> Stored<'p> {
+        // SAFETY: as for kind; a date is stored as an int4.
+        unsafe {
+            Stored {
+                score: value(person.slot, self.columns.score).unwrap_or_default(),
+                category: value::<&str>(person.slot, self.columns.category),
+                last_activity_at: value(person.slot, self.columns.last_activity_at),
+                scored_through: value::<i32>(person.slot, self.columns.scored_through).map(Day),
+                penalised: value(person.slot, self.columns.penalised).unwrap_or_default(),
+            }
+        }
+    }
+}
+
+/// Whether a version of a row, which is visible, was written by this transaction: until it ends
+/// nobody else can lock it.
+///
+/// # Safety
+/// The slot holds a row.
+unsafe fn is_own(slot: *mut pg_sys::TupleTableSlot) -> bool {
+    // SAFETY: a slot of this kind has a heap tuple, whose header is read.
+    unsafe {
+        if !ptr::eq((*slot).tts_ops, &raw const pg_sys::TTSOpsBufferHeapTuple) {
+            return false;
+        }
+        let tuple = (*slot.cast::<pg_sys::HeapTupleTableSlot>()).tuple;
+        let header = (*tuple).t_data;
+        let frozen = u32::from((*header).t_infomask) & pg_sys::HEAP_XMIN_FROZEN == pg_sys::HEAP_XMIN_FROZEN;
+        !frozen && pg_sys::TransactionIdIsCurrentTransactionId((*header).t_choice.t_heap.t_xmin)
+    }
+}
+
+impl Drop for LockedPerson {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: created by Persons::lock and dropped once.
+            unsafe { pg_sys::ExecDropSingleTupleTableSlot(self.slot) }
+        }
+    }
+}
+
+/// The indexes of a table, opened to receive entries of new rows.
+struct IndexWriter {
+    estate: *mut pg_sys::EState,
+    result: *mut pg_sys::ResultRelInfo,
+}
+
+impl IndexWriter {
+    fn open(relation: pg_sys::Relation) -> IndexWriter {
+        // SAFETY: the executor state owns what is allocated here; Drop closes and frees it.
+        unsafe {
+            let estate = pg_sys::CreateExecutorState();
+            let result = pg_sys::palloc0(size_of::<pg_sys::ResultRelInfo>()).cast::<pg_sys::ResultRelInfo>();
+            pg_sys::InitResultRelInfo(result, relation, 0, ptr::null_mut(), 0);
+            pg_sys::ExecOpenIndices(result, false);
+            IndexWriter { estate, result }
+        }
+    }
+
+    /// # Safety
+    /// The slot holds a row that is stored in the relation, with its TID.
+    unsafe fn insert(&self, slot: *mut pg_sys::TupleTableSlot, update: bool, summarizing: bool) {
+        if unsafe { (*self.result).ri_NumIndices } == 0 {
+            return;
+        }
+        // SAFETY: the result relation's indexes are open.
+        unsafe {
+            #[cfg(feature = "pg15")]
+            {
+                let _ = summarizing;
+                pg_sys::ExecInsertIndexTuples(self.result, slot, self.estate, update, false, ptr::null_mut(), ptr::null_mut());
+            }
+            #[cfg(not(feature = "pg15"))]
+            pg_sys::ExecInsertIndexTuples(
+                self.result,
+                slot,
+                self.estate,
+                update,
+                false,
+                ptr::null_mut(),
+                ptr::null_mut(),
+                summarizing,
+            );
+        }
+    }
+}
+
+impl Drop for IndexWriter {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: opened by open and closed once.
+            unsafe {
+                pg_sys::ExecCloseIndices(self.result);
+                pg_sys::FreeExecutorState(self.estate);
+                pg_sys::pfree(self.result.cast());
+            }
+        }
+    }
+}

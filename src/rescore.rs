@@ -1,0 +1,303 @@
+//! The arrow to the sum, for single persons: locks them, derives them anew and stores what
+//! differs. `sql/rescore.sql` does the same for a set.
+
+use crate::calendar::Day;
+use crate::config::Config;
+use crate::derive::{self, Activity};
+use crate::error::OrRaise;
+use crate::pg::person::{LockedPerson, Persons, Stored, StoredAt};
+use crate::pg::{self, Statement};
+use crate::scoring::{self, Person, Record, Unclear};
+use crate::source_trigger;
+use pgrx::datum::{Date, DatumWithOid};
+use pgrx::prelude::*;
+use std::cell::Cell;
+use std::collections::HashMap;
+
+/// Up to so many persons, deriving one after the other is faster than the set-based statements.
+const FEW: usize = 200;
+
+thread_local! {
+    /// Whether persons were derived anew in this transaction: rows of a later trigger may have
+    /// been part of it.
+    static DERIVED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Called when a transaction ends.
+pub fn forget_derived() {
+    DERIVED.set(false);
+}
+
+/// Whether persons were derived anew in this transaction.
+pub fn has_derived() -> bool {
+    DERIVED.get()
+}
+
+/// `_note_derived()`.
+#[pg_extern(sql = false)]
+fn note_derived() {
+    DERIVED.set(true);
+}
+
+/// Persons that are to be derived anew, each with the latest day of its new activities, if it
+/// has any.
+#[derive(Default)]
+pub struct Unclears {
+    ids: Vec<i64>,
+    days: Vec<Option<Day>>,
+}
+
+/// Runs a statement of our own.
+pub fn run(statement: &str, args: &[DatumWithOid]) {
+    pg::with_search_path_pinned(|| Spi::run_with_args(statement, args)).unwrap_or_else(|e| error!("leadscore: {e}"));
+}
+
+/// A person whose score or category changed, as far as the application's own row shows it.
+struct Moved {
+    person_id: i64,
+    /// The number of the attached table and the key in it.
+    source: Option<(i32, String)>,
+    score: i64,
+    category: Option<String>,
+}
+
+/// Persons of whom some are being scored, in the order of their ids.
+pub struct Desk<'c> {
+    config: &'c Config,
+    persons: Persons<'c>,
+    moved: Vec<Moved>,
+}
+
+impl<'c> Desk<'c> {
+    /// Locks the rows of attached tables to which scores of these persons go back, and opens
+    /// leadscore's tables.
+    pub fn open(config: &'c Config, ids: impl Iterator<Item = i64>) -> Desk<'c> {
+        pg::make_changes_visible();
+        if config.writes_back() {
+            source_trigger::lock_sources_of(config, ids.collect());
+        }
+        Desk { config, persons: config.tables.persons(), moved: Vec::new() }
+    }
+
+    /// Locks a person until the transaction ends. `None` when there is none.
+    pub fn lock(&self, person_id: i64) -> Option<LockedPerson> {
+        self.persons.lock(person_id)
+    }
+
+    /// What is stored of a locked person.
+    pub fn stored<'p>(&self, locked: &'p LockedPerson) -> Stored<'p> {
+        self.persons.stored(locked)
+    }
+
+    /// The moment since which a locked person is known.
+    pub fn since(&self, locked: &LockedPerson) -> pg_sys::TimestampTz {
+        self.persons.since(locked)
+    }
+
+    /// A locked person as rules see it.
+    pub fn person<'p>(&self, locked: &'p LockedPerson, stored: &Stored) -> Person<'p> {
+        Person {
+            kind: self.persons.kind(locked),
+            status: self.persons.status(locked),
+            score: stored.score,
+            reach: stored.scored_through.unwrap_or(self.config.scored_on).max(self.config.scored_on),
+            last_day: self.config.scored_on,
+            penalised: stored.penalised,
+        }
+    }
+
+    /// Stores what becomes of a locked person: its row, and a category that changes. The row is
+    /// written even if nothing changes: a transaction with an older snapshot must notice that
+    /// something happened.
+    pub fn settle(&mut self, person_id: i64, locked: &LockedPerson, new: Stored) {
+        let before = self.persons.stored(locked);
+        let category = scoring::category(&self.config.bands, self.persons.kind(locked), new.score);
+        self.persons.update(locked, Stored { category, ..new });
+        if category != before.category {
+            let scored_on = new.scored_through.unwrap_or(self.config.scored_on).max(self.config.scored_on);
+            LOG_CATEGORY.with(|statement| {
+                statement.run(&[
+                    DatumWithOid::from(person_id),
+                    DatumWithOid::from(before.category),
+                    DatumWithOid::from(category),
+                    DatumWithOid::from(new.score),
+                    DatumWithOid::from(pg::date(scored_on)),
+                ]);
+            });
+        }
+        if (new.score, category) != (before.score, before.category) && self.config.writes_back() {
+            self.moved.push(Moved {
+                person_id,
+                source: self.persons.source(locked).map(|(number, key)| (number, key.to_owned())),
+                score: new.score,
+                category: category.map(str::to_owned),
+            });
+        }
+    }
+
+    /// Derives a locked person anew and stores what differs. `day` is that of its latest new
+    /// activity: what happened after the last run's day counts at once.
+    fn derive(&mut self, person_id: i64, locked: &LockedPerson, day: Option<Day>) -> Result<(), Unclear> {
+        let config = self.config;
+        let mut stored = self.stored(locked);
+        let today = config.time_zone.day(pg::now()).ok_or(Unclear)?;
+        stored.scored_through = stored.scored_through.max(day.filter(|&day| day > config.scored_on && day <= today));
+        let person = self.person(locked, &stored);
+        let since = config.time_zone.day(self.since(locked)).ok_or(Unclear)?;
+
+        let mut activities = Vec::new();
+        let mut beyond_calendar = false;
+        config.tables.each_activity(person_id, |activity| {
+            let Some(day) = config.time_zone.day(activity.occurred_at()) else {
+                beyond_calendar = true;
+                return;
+            };
+            let activity_type = activity.activity_type();
+            let attributes = if config.asks_attributes(activity_type) { activity.attributes() } else { None };
+            activities.push(Activity {
+                activity_id: activity.activity_id(),
+                occurred_at: activity.occurred_at(),
+                day,
+                matching: config.matching(activity_type, attributes.as_ref()).collect(),
+            });
+        });
+        if beyond_calendar {
+            return Err(Unclear);
+        }
+        let is_silence_online = config.rules().any(|rule| rule.online && rule.applies_to(&person));
+        let is_exempt = is_silence_online && config.tables.has_refused(person_id);
+        let silences = config.rules().filter(|rule| rule.inactivity && !(rule.online && is_exempt));
+        let adjustments = config.tables.adjustments(person_id);
+        let standing = derive::derive(&person, since, activities, &adjustments, silences, config.scored_on).or_raise();
+
+        let (surplus, missing) = difference(config.tables.records(person_id), standing.records);
+        config.tables.delete_records(&surplus);
+        config.tables.insert_records(person_id, &missing);
+        config.tables.set_due(person_id, standing.due_on);
+        self.settle(
+            person_id,
+            locked,
+            Stored { score: standing.score, last_activity_at: standing.last_activity_at, penalised: standing.penalised, ..stored },
+        );
+        Ok(())
+    }
+
+    /// Derives a locked person anew, or leaves it for later when that takes a query.
+    pub fn derive_or_note(&mut self, person_id: i64, locked: &LockedPerson, day: Option<Day>, unclears: &mut Unclears) {
+        DERIVED.set(true);
+        if self.derive(person_id, locked, day).is_err() {
+            unclears.ids.push(person_id);
+            unclears.days.push(day);
+        }
+    }
+
+    /// Brings scores back to the application's own tables, when all persons are done.
+    pub fn close(self) {
+        let Desk { config, persons, moved } = self;
+        drop(persons);
+        if moved.is_empty() {
+            return;
+        }
+        if config.has_aliases {
+            let ids: Vec<i64> = moved.iter().map(|person| person.person_id).collect();
+            run("SELECT leadscore._write_back($1)", &[DatumWithOid::from(ids)]);
+            return;
+        }
+        for source in config.sources.iter().filter(|source| source.writes_back()) {
+            let (mut keys, mut scores, mut categories) = (Vec::new(), Vec::new(), Vec::new());
+            for person in &moved {
+                if let Some((number, key)) = &person.source
+                    && *number == source.source_id
+                {
+                    keys.push(key.clone());
+                    scores.push(person.score);
+                    categories.push(person.category.clone());
+                }
+            }
+            if !keys.is_empty() {
+                source_trigger::write_back_to(source, keys, scores, categories);
+            }
+        }
+    }
+}
+
+thread_local! {
+    static LOG_CATEGORY: Statement = const { Statement::new(
+        "INSERT INTO leadscore.category_change (person_id, from_category, to_category, score, scored_on) VALUES ($1, $2, $3, $4, $5)",
+    ) };
+}
+
+/// Which of the stored records are to go, and which of the derived ones are to be added. Copies
+/// of a record cannot come about by leadscore, but somebody may have inserted them.
+fn difference(stored: Vec<(StoredAt, Record)>, derived: Vec<Record>) -> (Vec<StoredAt>, Vec<Record>) {
+    let mut wanted: HashMap<Record, usize> = HashMap::with_capacity(derived.len());
+    for record in derived {
+        *wanted.entry(record).or_default() += 1;
+    }
+    let surplus = stored
+        .into_iter()
+        .filter_map(|(at, record)| match wanted.get_mut(&record) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                None
+            }
+            _ => Some(at),
+        })
+        .collect();
+    let missing = wanted.into_iter().flat_map(|(record, count)| std::iter::repeat_n(record, count)).collect();
+    (surplus, missing)
+}
+
+/// Derives persons anew, each once.
+pub fn derive_anew(config: &Config, ids: Vec<i64>) {
+    let days = vec![None; ids.len()];
+    derive_unclear(config, Unclears { ids, days });
+}
+
+impl Unclears {
+    pub fn new(ids: Vec<i64>, days: Vec<Option<Day>>) -> Unclears {
+        Unclears { ids, days }
+    }
+
+    pub fn push(&mut self, person_id: i64, day: Option<Day>) {
+        self.ids.push(person_id);
+        self.days.push(day);
+    }
+}
+
+/// Derives persons anew, with the days of their new activities.
+pub fn derive_unclear(config: &Config, unclears: Unclears) {
+    let mut wanted: Vec<(i64, Option<Day>)> = unclears.ids.into_iter().zip(unclears.days).collect();
+    wanted.sort_unstable();
+    // Of each person the latest day.
+    wanted.reverse();
+    wanted.dedup_by_key(|(person_id, _)| *person_id);
+    wanted.reverse();
+    let mut left_over = Unclears::default();
+    // What a snapshot of the past shows decides nothing: SQL raises the serialization error.
+    if wanted.len() > FEW || pg::transaction_has_one_snapshot() {
+        (left_over.ids, left_over.days) = wanted.into_iter().unzip();
+    } else {
+        let mut desk = Desk::open(config, wanted.iter().map(|(person_id, _)| *person_id));
+        for (person_id, day) in wanted {
+            if let Some(locked) = desk.lock(person_id) {
+                desk.derive_or_note(person_id, &locked, day, &mut left_over);
+            }
+        }
+        desk.close();
+    }
+    derive_as_set(left_over);
+}
+
+/// Derives persons anew by the set-based statements.
+pub fn derive_as_set(unclears: Unclears) {
+    let Unclears { ids, days } = unclears;
+    if ids.is_empty() {
+        return;
+    }
+    if days.iter().any(Option::is_some) {
+        let days: Vec<Option<Date>> = days.into_iter().map(|day| day.map(pg::date)).collect();
+        run("SELECT leadscore._reach($1, $2)", &[DatumWithOid::from(ids.clone()), DatumWithOid::from(days)]);
+    }
+    run("SELECT leadscore._rescore($1)", &[DatumWithOid::from(ids)]);
+}
