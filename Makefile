@@ -6,6 +6,7 @@
 #   make demo-stop     removes the demo's cluster, which stays up to look around in
 #   make demo-real     a public data set of real customers (examples/cdnow)
 #   make test-crash    hundreds of crashes at random points, in a cluster of its own (tests/crash)
+#   make upgrade-script  the script from the last released version to this one (tests/upgrade/write)
 #   make test          every test in a private cluster; the last line is "N passed, N failed"
 #   make installcheck  the SQL tests in the running server that PGHOST and PGPORT name, extension installed there
 #   make bench         the benchmark (tests/bench)
@@ -20,7 +21,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := install
 # Cargo and the cluster are one each; their steps are in an order.
 .NOTPARALLEL:
-.PHONY: setup install demo demo-stop demo-real test test-crash installcheck bench lint clean
+.PHONY: setup install demo demo-stop demo-real test test-crash upgrade-script installcheck bench lint clean
 
 ifdef PG
 export PG
@@ -58,6 +59,10 @@ test: setup install
 
 test-crash: setup install
 	@tests/crash/campaign
+
+upgrade-script: install
+	@$(ENVIRONMENT)
+	tests/upgrade/write
 
 installcheck:
 	@tests/run --running regress isolation

@@ -160,6 +160,23 @@ COMMENT ON FUNCTION @extschema@.leadscore_recompute(timestamptz, boolean) IS 'Br
 -- A run writes every person's score and keeps other writers waiting: the owner says who may.
 REVOKE ALL ON FUNCTION @extschema@.leadscore_recompute(timestamptz, boolean) FROM PUBLIC;
 
+-- A procedure that commits runs with its caller's rights. So whoever may call it may call these parts of it, which run with
+-- their owner's, and nobody else.
+CREATE FUNCTION leadscore._need_right_to_batches() RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    -- Behind the function with its owner's rights that asks; SECURITY DEFINER does not change these.
+    caller name := CASE current_setting('role') WHEN 'none' THEN session_user ELSE current_setting('role') END;
+BEGIN
+    IF NOT has_function_privilege(caller, 'leadscore.recompute_in_batches(timestamptz, int)', 'EXECUTE') THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = 'permission denied for procedure leadscore.recompute_in_batches',
+            DETAIL = format('Role %I may not run its parts either.', caller),
+            HINT = format('GRANT EXECUTE ON PROCEDURE leadscore.recompute_in_batches TO %I;', caller);
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._need_right_to_batches() IS 'Refuses a caller who may not call recompute_in_batches()';
+
 -- The same in batches that commit, so that writers of a person wait for its batch alone. The
 -- day moves first; persons for whom it changes anything wait in leadscore.pending, and each is
 -- derived anew, whole, whatever happened to it since.
@@ -170,6 +187,7 @@ DECLARE
     run      leadscore.run;
     last_day date;
 BEGIN
+    PERFORM leadscore._need_right_to_batches();
     -- Under the lock that runs begin with, and before the day moves: another call may just have
     -- begun, for another day.
     LOCK TABLE leadscore.state IN EXCLUSIVE MODE;
@@ -195,7 +213,6 @@ BEGIN
     SELECT run.scored_on, run.started_at, run.full_rebuild, count(*) FROM leadscore.pending;
 END $$;
 COMMENT ON FUNCTION leadscore._begin_batches(timestamptz) IS 'Begins a run in batches, or leaves it to one that was interrupted';
-REVOKE ALL ON FUNCTION leadscore._begin_batches(timestamptz) FROM PUBLIC;
 
 -- Returns whether there is more to do.
 CREATE FUNCTION leadscore._next_batch(batch_size int) RETURNS boolean
@@ -204,6 +221,7 @@ DECLARE
     ids  bigint[];
     part leadscore._outcome;
 BEGIN
+    PERFORM leadscore._need_right_to_batches();
     PERFORM leadscore._begin();
     -- Batches of two calls do not meet; who removes a person goes on.
     LOCK TABLE leadscore.pending IN SHARE UPDATE EXCLUSIVE MODE;
@@ -226,7 +244,6 @@ BEGIN
     RETURN true;
 END $$;
 COMMENT ON FUNCTION leadscore._next_batch(int) IS 'Derives the next persons of a run in batches anew and returns whether there may be more';
-REVOKE ALL ON FUNCTION leadscore._next_batch(int) FROM PUBLIC;
 
 -- A procedure that commits can neither pin search_path nor run with its owner's rights: it only
 -- calls what does, by qualified names.
@@ -264,8 +281,8 @@ COMMENT ON FUNCTION leadscore._check_batch_size(int) IS 'Refuses a batch size th
 CREATE FUNCTION leadscore._is_scored_on(as_of timestamptz) RETURNS boolean
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM leadscore._need_right_to_batches();
     RETURN (SELECT s.scored_on = leadscore.scoring_day(as_of) FROM leadscore.state s)
        AND NOT (SELECT i.rebuild_due FROM leadscore.instance i);
 END $$;
 COMMENT ON FUNCTION leadscore._is_scored_on(timestamptz) IS 'Whether the scores stand for the day of a moment, by the rules as they are';
-REVOKE ALL ON FUNCTION leadscore._is_scored_on(timestamptz) FROM PUBLIC;

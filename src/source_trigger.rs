@@ -85,7 +85,7 @@ fn check_moment(source: &Source, image: &Image) {
 
 /// `AFTER INSERT OR DELETE`, and `AFTER UPDATE … WHEN` a bound column changed, `FOR EACH ROW` on an attached table.
 #[pg_trigger(sql = false)]
-fn source_row_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+fn note_source_row<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     let config = config::current(pg::own_schema());
     // Without its row in leadscore.source the table is being restored before it.
     if let Some(source) = source_of(&config, trigger)
@@ -125,6 +125,36 @@ fn source_row_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTup
         }
     }
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
+}
+
+/// `_source_row_changed()`, which anybody may call: what fires it is [`note_source_row`]. A call that is no trigger's would
+/// be an internal error to pgrx.
+///
+/// # Safety
+/// Called by PostgreSQL.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn source_row_changed_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: as the function's declaration in SQL says.
+    unsafe {
+        if !pgrx::trigger_support::called_as_trigger(call) {
+            Refusal::new(
+                Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+                "function leadscore._source_row_changed() was not called as a trigger",
+            )
+            .detail("It takes the rows of a table that leadscore.attach_person() or leadscore.attach_activity() attached.")
+            .hint("It is not for calling: attached tables have its trigger.")
+            .raise();
+        }
+        note_source_row_wrapper(call)
+    }
+}
+
+/// Declares the calling convention of [`source_row_changed_wrapper`].
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn pg_finfo_source_row_changed_wrapper() -> &'static pg_sys::Pg_finfo_record {
+    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &V1
 }
 
 /// `AFTER INSERT OR DELETE OR UPDATE … FOR EACH STATEMENT` on an attached table.

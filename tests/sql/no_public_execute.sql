@@ -21,6 +21,7 @@ WHERE p.pronamespace = 'leadscore'::regnamespace AND p.prorettype = 'trigger'::r
 -- Of the other internal functions these alone run with their owner's rights for anybody: the second halves of attach_person(),
 -- attach_activity(), detach() and reattach(), which run with their caller's. They go on only if leadscore._admit(), called just
 -- before with the caller's own rights, found that the caller owns the table, and refuse everybody who calls them directly.
+-- And the parts of recompute_in_batches(), which refuse everybody who may not call it.
 SELECT function FROM public_function WHERE prosecdef AND proname ~ '^_' ORDER BY proname COLLATE "C";
 RESET ROLE;
 CREATE TABLE public.of_the_owner (id int PRIMARY KEY, person int, word text);
@@ -43,3 +44,16 @@ WHERE c.relnamespace IN ('leadscore'::regnamespace, 'leadscore_what_if'::regname
 GROUP BY 1, 2, 3;
 SELECT nspname, has_schema_privilege('public', nspname, 'USAGE') AS usage, has_schema_privilege('public', nspname, 'CREATE') AS "create"
 FROM pg_namespace WHERE nspname ~ '^leadscore' ORDER BY nspname COLLATE "C";
+-- What is anybody's as a trigger is not for calling, and on a table that is not attached it does nothing.
+SET ROLE regress_application;
+SELECT leadscore._source_row_changed();
+\echo :LAST_ERROR_SQLSTATE
+CREATE TEMP TABLE mine (id int);
+CREATE TRIGGER mine BEFORE INSERT ON mine FOR EACH ROW EXECUTE FUNCTION leadscore._source_row_changed();
+CREATE TRIGGER mine_2 AFTER INSERT OR DELETE ON mine FOR EACH STATEMENT EXECUTE FUNCTION leadscore._source_row_changed('1');
+INSERT INTO mine VALUES (1);
+TABLE mine;
+DROP TRIGGER mine ON mine;
+INSERT INTO mine VALUES (1);
+DELETE FROM mine;
+RESET ROLE;
