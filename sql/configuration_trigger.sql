@@ -59,7 +59,8 @@ CREATE TRIGGER configuration_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCAT
     FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_changed('rebuild');
 CREATE TRIGGER configuration_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadscore.category
     FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_changed('rebuild');
-CREATE TRIGGER configuration_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadscore.settings
+-- No score depends on the other settings.
+CREATE TRIGGER configuration_changed AFTER INSERT OR UPDATE OF time_zone OR DELETE OR TRUNCATE ON leadscore.settings
     FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_changed('rebuild');
 -- A type that is added has no activities yet, and one in use cannot go: nothing to derive.
 CREATE TRIGGER configuration_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadscore.activity_type
@@ -119,13 +120,36 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore._require_time_zone(text) IS 'Raises an error when a time zone does not exist';
 
-CREATE FUNCTION leadscore._check_settings() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION leadscore._check_outbox(notify_channel text, keep_category_changes interval) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    room int := current_setting('max_identifier_length');
 BEGIN
-    PERFORM leadscore._require_time_zone(NEW.time_zone);
+    IF notify_channel = '' OR octet_length(notify_channel) > room THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('settings: notify_channel %L cannot be listened to', notify_channel),
+            DETAIL = format('The name of a channel has 1 to %s bytes; this one has %s.', room, octet_length(notify_channel)),
+            HINT = 'Use a name such as leadscore, or NULL to send nothing.';
+    END IF;
+    -- In this order: an infinite one has no fields.
+    IF keep_category_changes NOT BETWEEN '1 day' AND '1000 years'
+        OR date_trunc('day', keep_category_changes) <> keep_category_changes
+        OR least(extract(year FROM keep_category_changes), extract(month FROM keep_category_changes), extract(day FROM keep_category_changes)) < 0 THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('settings: keep_category_changes of %s cannot be used', keep_category_changes),
+            DETAIL = 'Changes of category are kept for whole days, at least one of them and at most 1000 years.',
+            HINT = 'Use days, weeks, months or years, such as ''90 days'', or NULL to keep them for ever.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._check_outbox(text, interval) IS 'Refuses a channel that cannot be and a length of time that is not of whole days';
+
+CREATE FUNCTION leadscore._check_settings() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' AS $$
+BEGIN
+    PERFORM leadscore._require_time_zone(NEW.time_zone), leadscore._check_outbox(NEW.notify_channel, NEW.keep_category_changes);
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION leadscore._check_settings() IS 'Trigger: refuses a time zone that does not exist';
+COMMENT ON FUNCTION leadscore._check_settings() IS 'Trigger: refuses settings that cannot be';
 REVOKE ALL ON FUNCTION leadscore._check_settings() FROM PUBLIC;
 CREATE TRIGGER check_settings BEFORE INSERT OR UPDATE ON leadscore.settings
     FOR EACH ROW EXECUTE FUNCTION leadscore._check_settings();

@@ -21,7 +21,10 @@ CREATE FUNCTION leadscore.export_config() RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT jsonb_build_object(
-        'settings', (SELECT jsonb_build_object('time_zone', s.time_zone) FROM leadscore.settings s),
+        'settings', (SELECT jsonb_strip_nulls(jsonb_build_object(
+                                'time_zone', s.time_zone, 'notify_channel', s.notify_channel,
+                                'keep_category_changes', leadscore._length(s.keep_category_changes)))
+                     FROM leadscore.settings s),
         'activity_types', (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(to_jsonb(t)) ORDER BY t.activity_type), '[]')
                            FROM leadscore.activity_type t),
         'categories', (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(to_jsonb(c) - 'category_id')
@@ -57,6 +60,46 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION leadscore._document_rules(jsonb) IS 'The rules of a checked document as rows';
 
+-- Lengths of time and days are text in JSON: what PostgreSQL cannot read is named by its path.
+CREATE FUNCTION leadscore._check_times(document jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    item record;
+BEGIN
+    FOR item IN
+        SELECT 'settings.keep_category_changes' AS path, 'length' AS sort, document #>> '{settings,keep_category_changes}' AS value
+        UNION ALL
+        SELECT format('rules[%s].%s', r.nth - 1, f.name), f.sort, r.rule ->> f.name
+        FROM jsonb_array_elements(document -> 'rules') WITH ORDINALITY r(rule, nth)
+        CROSS JOIN (VALUES ('relevant_for', 'length'), ('inactive_for', 'length'), ('repeat_every', 'length'),
+                           ('effective_from', 'day')) f(name, sort)
+        UNION ALL
+        SELECT format('tests[%s].person.since', t.nth - 1), 'moment', t.test #>> '{person,since}'
+        FROM jsonb_array_elements(document -> 'tests') WITH ORDINALITY t(test, nth)
+        UNION ALL
+        SELECT format('tests[%s].%s[%s].on', t.nth - 1, f.name, i.nth - 1), f.sort, i.item ->> 'on'
+        FROM jsonb_array_elements(document -> 'tests') WITH ORDINALITY t(test, nth)
+        CROSS JOIN (VALUES ('activities', 'moment'), ('expect', 'day')) f(name, sort)
+        CROSS JOIN jsonb_array_elements(t.test -> f.name) WITH ORDINALITY i(item, nth)
+    LOOP
+        BEGIN
+            CASE item.sort
+                WHEN 'length' THEN PERFORM item.value::interval;
+                WHEN 'day' THEN PERFORM item.value::date;
+                ELSE PERFORM item.value::timestamp;
+            END CASE;
+        EXCEPTION WHEN data_exception THEN
+            RAISE invalid_parameter_value USING
+                MESSAGE = format('configuration: %s is not as expected', item.path),
+                DETAIL = format('%L is no %s.', item.value, CASE item.sort WHEN 'length' THEN 'length of time' ELSE item.sort END),
+                HINT = CASE item.sort WHEN 'length' THEN 'Write days, weeks, months or years, such as "60 days" or "3 months".'
+                                      WHEN 'day' THEN 'Write a day as 2026-01-31.'
+                                      ELSE 'Write a day, or a day and a time, such as 2026-01-31 or 2026-01-31 14:30.' END;
+        END;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION leadscore._check_times(jsonb) IS 'Refuses a document with a length of time, a day or a moment that cannot be read';
+
 -- With replace, a section that the document has is the whole of that section afterwards;
 -- without, the document only adds and changes, and its categories take the place of those for
 -- the same kinds. Activity types are never removed.
@@ -64,32 +107,19 @@ CREATE FUNCTION leadscore._apply_config(config jsonb, replace boolean) RETURNS v
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     document jsonb := leadscore._checked_config(config);
-    item     record;
 BEGIN
-    -- Lengths of time and days are text in JSON: what PostgreSQL cannot read is named by its path.
-    FOR item IN
-        SELECT format('rules[%s].%s', r.nth - 1, f.name) AS path, f.name, r.rule ->> f.name AS value
-        FROM jsonb_array_elements(document -> 'rules') WITH ORDINALITY r(rule, nth)
-        CROSS JOIN (VALUES ('relevant_for'), ('inactive_for'), ('repeat_every'), ('effective_from')) f(name)
-        WHERE r.rule ->> f.name IS NOT NULL
-    LOOP
-        BEGIN
-            IF item.name = 'effective_from' THEN
-                PERFORM item.value::date;
-            ELSE
-                PERFORM item.value::interval;
-            END IF;
-        EXCEPTION WHEN data_exception THEN
-            RAISE invalid_parameter_value USING
-                MESSAGE = format('configuration: %s is not as expected', item.path),
-                DETAIL = format('%L is no %s.', item.value, CASE item.name WHEN 'effective_from' THEN 'day' ELSE 'length of time' END),
-                HINT = CASE item.name WHEN 'effective_from' THEN 'Write a day as 2026-01-31.'
-                                      ELSE 'Write days, weeks, months or years, such as "60 days" or "3 months".' END;
-        END;
-    END LOOP;
+    PERFORM leadscore._check_times(document);
 
-    UPDATE leadscore.settings s SET time_zone = document #>> '{settings,time_zone}'
-    WHERE s.time_zone <> document #>> '{settings,time_zone}';
+    -- An update of the time zone, even of no row, has everything derived anew.
+    IF document #>> '{settings,time_zone}' <> (SELECT s.time_zone FROM leadscore.settings s) THEN
+        UPDATE leadscore.settings SET time_zone = document #>> '{settings,time_zone}';
+    END IF;
+    UPDATE leadscore.settings s
+    SET notify_channel = n.notify_channel, keep_category_changes = n.keep_category_changes
+    FROM jsonb_to_record(document -> 'settings') n(notify_channel text, keep_category_changes interval)
+    WHERE replace AND document ? 'settings'
+      AND (s.notify_channel, leadscore._length(s.keep_category_changes))
+          IS DISTINCT FROM (n.notify_channel, leadscore._length(n.keep_category_changes));
 
     INSERT INTO leadscore.activity_type AS t (activity_type, description)
     SELECT n.activity_type, n.description

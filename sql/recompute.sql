@@ -143,6 +143,7 @@ BEGIN
     VALUES (run.scored_on, run.started_at, clock_timestamp(), run.full_rebuild,
             run.records_added, run.records_removed, run.persons_changed, run.categories_changed)
     RETURNING * INTO run;
+    PERFORM leadscore._end_run(run);
     RETURN run;
 END $$;
 COMMENT ON FUNCTION leadscore._recompute(timestamptz, boolean) IS 'leadscore_recompute(), in the schema that never moves';
@@ -220,6 +221,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     ids  bigint[];
     part leadscore._outcome;
+    run  leadscore.run;
 BEGIN
     PERFORM leadscore._need_right_to_batches();
     PERFORM leadscore._begin();
@@ -229,7 +231,10 @@ BEGIN
     SELECT array_agg(n.person_id) INTO ids
     FROM (SELECT p.person_id FROM leadscore.pending p ORDER BY p.person_id LIMIT batch_size) n;
     IF ids IS NULL THEN
-        UPDATE leadscore.run r SET finished_at = clock_timestamp() WHERE r.finished_at IS NULL;
+        UPDATE leadscore.run r SET finished_at = clock_timestamp() WHERE r.finished_at IS NULL RETURNING * INTO run;
+        IF FOUND THEN
+            PERFORM leadscore._end_run(run);
+        END IF;
         RETURN false;
     END IF;
     PERFORM leadscore._lock_persons(ids);

@@ -49,15 +49,19 @@ CREATE FUNCTION leadscore.report(language text DEFAULT 'en') RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
 DECLARE
     today date := (SELECT w.scored_on FROM leadscore.state w);
+    -- No further back than changes of category are kept.
+    days  int := (SELECT least(30, leadscore.scoring_day() - (leadscore.scoring_day() - s.keep_category_changes)::date)
+                  FROM leadscore.settings s);
 BEGIN
     PERFORM leadscore._require_language('report', language);
     RETURN leadscore._report_page(jsonb_build_object(
         'language', language,
         'scored_on', today,
+        'days', days,
         'persons', (SELECT count(*) FROM leadscore.person),
         'bands', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', c.person_kind, 'name', c.name, 'low', c.min_score, 'color', c.color)
                                             ORDER BY c.person_kind NULLS FIRST, c.min_score DESC NULLS LAST), '[]') FROM leadscore.category c),
-        'course', (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.day), '[]') FROM leadscore._category_course(30) c),
+        'course', (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.day), '[]') FROM leadscore._category_course(days) c),
         'scores', (SELECT coalesce(jsonb_agg(jsonb_build_object('low', b.low, 'high', b.low + b.width, 'persons', b.persons) ORDER BY b.low), '[]')
                    FROM (SELECT e.first + e.width * ((p.score - e.first) / e.width) AS low, e.width, count(*) AS persons
                          FROM leadscore.person p

@@ -12,8 +12,10 @@ REVOKE ALL ON FUNCTION leadscore._replace_the_row() FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._replace_the_row() IS 'Trigger: an INSERT into a table of one row takes the place of the row';
 
 CREATE TABLE leadscore.settings (
-    one_row   boolean PRIMARY KEY DEFAULT true CHECK (one_row),
-    time_zone text NOT NULL
+    one_row               boolean PRIMARY KEY DEFAULT true CHECK (one_row),
+    time_zone             text NOT NULL,
+    notify_channel        text,
+    keep_category_changes interval
 );
 INSERT INTO leadscore.settings (time_zone)
 SELECT coalesce((SELECT name FROM pg_catalog.pg_timezone_names WHERE name = current_setting('TimeZone')), 'UTC');
@@ -23,6 +25,8 @@ SELECT pg_catalog.pg_extension_config_dump('leadscore.settings', '');
 COMMENT ON TABLE leadscore.settings IS 'Settings of the business: always one row; an INSERT replaces it';
 COMMENT ON COLUMN leadscore.settings.one_row IS 'Always true: there is one row';
 COMMENT ON COLUMN leadscore.settings.time_zone IS 'The time zone whose days count, by its full name, such as Europe/Amsterdam';
+COMMENT ON COLUMN leadscore.settings.notify_channel IS 'Each run sends one NOTIFY on this channel, with what it did as JSON; NULL: none';
+COMMENT ON COLUMN leadscore.settings.keep_category_changes IS 'How long category_change is kept, in whole days, weeks, months or years: runs remove older rows; NULL: for ever';
 
 -- Writers hold ROW SHARE on this table until they commit and a run holds EXCLUSIVE, so no
 -- activity is scored by the old day while a run moves everyone to the new one. Its relcache

@@ -27,4 +27,4 @@ COMMENT ON COLUMN leadscore.status.categories IS 'How many persons are in which 
 COMMENT ON COLUMN leadscore.status.rules IS 'Rules that are enabled';
 COMMENT ON COLUMN leadscore.status.activities_about IS 'Activities, by the statistics of the last ANALYZE';
 COMMENT ON COLUMN leadscore.status.score_records_about IS 'Score records, by the statistics of the last ANALYZE';
-COMMENT ON COLUMN leadscore.status.category_changes_7 IS 'Changes of category in the last 7 days';
+COMMENT ON COLUMN leadscore.status.category_changes_7 IS 'Changes of category in the last 7 days, as far as they are kept';

@@ -85,7 +85,9 @@ DECLARE
     rules      jsonb;
     categories jsonb;
 BEGIN
-    PERFORM leadscore._require_time_zone(time_zone);
+    PERFORM leadscore._check_times(document);
+    PERFORM leadscore._require_time_zone(time_zone),
+            leadscore._check_outbox(document #>> '{settings,notify_channel}', (document #>> '{settings,keep_category_changes}')::interval);
     types := ARRAY(SELECT t.activity_type FROM leadscore.activity_type t
                    UNION
                    SELECT n.activity_type FROM jsonb_to_recordset(document -> 'activity_types') n(activity_type text));

@@ -27,9 +27,13 @@ pub struct Document {
 }
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "an object with time_zone")]
+#[serde(deny_unknown_fields, expecting = "an object with time_zone, notify_channel and keep_category_changes")]
 pub struct Settings {
     pub time_zone: String,
+    /// Each run sends one NOTIFY on this channel.
+    pub notify_channel: Option<String>,
+    /// How long changes of category are kept, in whole days, weeks, months or years.
+    pub keep_category_changes: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]

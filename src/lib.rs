@@ -67,7 +67,8 @@ extension_sql_file!("../sql/activity_trigger.sql", name = "activity_trigger", re
 extension_sql_file!("../sql/person_trigger.sql", name = "person_trigger", requires = ["activity_trigger"]);
 extension_sql_file!("../sql/take.sql", name = "take", requires = ["person_trigger"]);
 extension_sql_file!("../sql/attach.sql", name = "attach", requires = ["take"]);
-extension_sql_file!("../sql/recompute.sql", name = "recompute", requires = ["attach"]);
+extension_sql_file!("../sql/outbox.sql", name = "outbox", requires = ["attach"]);
+extension_sql_file!("../sql/recompute.sql", name = "recompute", requires = ["outbox"]);
 extension_sql_file!("../sql/verify.sql", name = "verify", requires = ["recompute"]);
 extension_sql_file!("../sql/score_at.sql", name = "score_at", requires = ["verify"]);
 extension_sql_file!("../sql/adjust.sql", name = "adjust", requires = ["score_at"]);

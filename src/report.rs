@@ -78,6 +78,7 @@ struct Run {
 struct Report {
     language: String,
     scored_on: NaiveDate,
+    days: u32,
     persons: i64,
     bands: Vec<Band>,
     course: Vec<Count>,
@@ -107,6 +108,14 @@ fn hex(color: plotters::style::RGBColor) -> String {
 impl Report {
     fn t<'t>(&self, english: &'t str, dutch: &'t str) -> &'t str {
         if self.language == "nl" { dutch } else { english }
+    }
+
+    /// How far the page looks back.
+    fn period(&self) -> String {
+        match self.days {
+            1 => self.t("1 day", "1 dag").to_owned(),
+            days => format!("{days} {}", self.t("days", "dagen")),
+        }
     }
 
     /// The names of categories, highest first; the same name for two kinds is one.
