@@ -7,7 +7,7 @@
 #   make demo-stop     removes the demo's cluster, which stays up to look around in
 #   make demo-real     a public data set of real customers (examples/cdnow)
 #   make test-crash    hundreds of crashes at random points, in a cluster of its own (tests/crash)
-#   make test          every test in a private cluster; the last line is "N passed, N failed"
+#   make test          every test in a private cluster; the last line is "N passed, N failed" (SUITES="regress dump": some)
 #   make installcheck  the SQL tests in the running server that PGHOST and PGPORT name, extension installed there
 #   make bench         the benchmark (tests/bench)
 #   make lint          formatting and clippy
@@ -66,7 +66,7 @@ demo-real: setup install
 	@examples/cdnow/run
 
 test: setup install
-	@tests/run
+	@tests/run $(SUITES)
 
 test-crash: setup install
 	@tests/crash/campaign
