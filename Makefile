@@ -1,5 +1,6 @@
 # leadscore: build, install and test. On a bare Debian machine with a Rust toolchain, `make test` is enough.
 #
+#   make               release build (and what it needs, as with make setup)
 #   make setup         packages, cargo-pgrx and its knowledge of the server (tests/tools/setup)
 #   make install       release build, installed into the server that PG_CONFIG names
 #   make demo          a small application, scored, in a cluster of its own (examples/agency)
@@ -7,21 +8,27 @@
 #   make demo-real     a public data set of real customers (examples/cdnow)
 #   make test-crash    hundreds of crashes at random points, in a cluster of its own (tests/crash)
 #   make upgrade-script  the script from the last released version to this one (tests/upgrade/write)
-#   make test          every test in a private cluster; the last line is "N passed, N failed"
+#   make test          every test in a private cluster; the last line is "N passed, N failed" (SUITES="regress dump": some)
 #   make installcheck  the SQL tests in the running server that PGHOST and PGPORT name, extension installed there
 #   make bench         the benchmark (tests/bench)
 #   make lint          formatting and clippy
+#   make deny          licences, known vulnerabilities and sources of the crates (cargo-deny)
+#   make deb           a Debian package, in target/deb
+#   make test-deb      installs and removes that package in a fresh Debian without Rust (debootstrap, as root)
+#   make dist          the distribution for PGXN of what is committed, target/leadscore-VERSION.zip
+#   make test-dist     unpacks it elsewhere, and there: make && make install && make installcheck
 #   make clean         what was built
 #
-# PG=17 chooses Debian's PostgreSQL of another major version (15 otherwise), PG_CONFIG=/path/to/pg_config any server.
+# PG=17 chooses PostgreSQL of another major version, 15 to 18 (15 otherwise); setup brings one where Debian has none.
+# PG_CONFIG=/path/to/pg_config chooses any server.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.DEFAULT_GOAL := install
+.DEFAULT_GOAL := all
 # Cargo and the cluster are one each; their steps are in an order.
 .NOTPARALLEL:
-.PHONY: setup install demo demo-stop demo-real test test-crash upgrade-script installcheck bench lint clean
+.PHONY: all setup install demo demo-stop demo-real test test-crash upgrade-script installcheck bench lint deny deb test-deb dist test-dist clean
 
 ifdef PG
 export PG
@@ -33,6 +40,11 @@ endif
 # Sets PG and PG_CONFIG, finds cargo, drops RUSTFLAGS. In the recipes, since setup may bring the server only now.
 ENVIRONMENT = . tests/tools/postgres && find_postgres
 FEATURES = --no-default-features --features "pg$$PG"
+
+all: setup
+	@$(ENVIRONMENT)
+	echo "building for PostgreSQL $$PG"
+	cargo pgrx package $(FEATURES) --pg-config "$$PG_CONFIG" --out-dir "target/package-$$PG"
 
 setup:
 	@tests/tools/setup
@@ -55,7 +67,7 @@ demo-real: setup install
 	@examples/cdnow/run
 
 test: setup install
-	@tests/run
+	@tests/run $(SUITES)
 
 test-crash: setup install
 	@tests/crash/campaign
@@ -78,6 +90,30 @@ lint:
 	@$(ENVIRONMENT)
 	cargo fmt --check
 	cargo clippy --all-targets $(FEATURES) -- -D warnings
+
+deny:
+	@cargo deny --version >/dev/null 2>&1 || { echo "deny: building cargo-deny (several minutes)"; cargo install --locked --quiet cargo-deny; }
+	cargo deny check
+
+deb: setup
+	@tests/tools/setup debhelper dpkg-dev fakeroot lintian
+	debian/build
+
+test-deb: deb
+	@tests/tools/setup debootstrap
+	debian/test
+
+dist:
+	@$(ENVIRONMENT)
+	version=$$(sed -nE '0,/^version/s/^version *= *"(.*)"/\1/p' Cargo.toml)
+	command -v pgxn_meta >/dev/null || { echo "dist: building PGXN's validator"; cargo install --locked --quiet pgxn_meta; }
+	pgxn_meta META.json
+	mkdir -p target
+	git archive --format zip --prefix "leadscore-$$version/" --output "target/leadscore-$$version.zip" HEAD
+	echo "dist: target/leadscore-$$version.zip, $$(stat -c %s "target/leadscore-$$version.zip") bytes"
+
+test-dist: dist
+	@tests/pgxn/distribution
 
 clean:
 	@$(ENVIRONMENT)

@@ -28,6 +28,9 @@ UNION ALL
  WHERE NOT EXISTS (SELECT FROM leadscore.event_type m WHERE m.event = d.event)
  ORDER BY d.event, d.nth);
 COMMENT ON VIEW leadscore.event_mapping IS 'Which activity type each event becomes: the rows of leadscore.event_type, and for names without one the types of the presets where they exist';
+COMMENT ON COLUMN leadscore.event_mapping.event IS 'The name of the event';
+COMMENT ON COLUMN leadscore.event_mapping.activity_type IS 'The activity type that it becomes; NULL: such events are left out';
+COMMENT ON COLUMN leadscore.event_mapping.only_online IS 'Whether activities of this type are seen on the website alone';
 
 CREATE TABLE leadscore.person_consent (
     person_id  bigint PRIMARY KEY,

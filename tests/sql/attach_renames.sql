@@ -76,7 +76,8 @@ RESET ROLE;
 SELECT severity, finding, detail, remedy FROM leadscore.doctor() WHERE finding LIKE '%missing%' OR finding LIKE '%column%';
 SELECT item, stored, derived FROM leadscore.verify();
 -- It cannot be attached as it was without the column, so it is attached in another way.
-SELECT DISTINCT remedy FROM leadscore.doctor() WHERE finding LIKE '%missing%' \gexec
+SELECT DISTINCT remedy FROM leadscore.doctor() WHERE finding LIKE '%missing%' \gset
+:remedy
 \echo :LAST_ERROR_SQLSTATE
 SELECT leadscore.detach('"App 2".phone_call');
 SELECT leadscore.attach_activity('"App 2".phone_call', 'call', person => 'Wer', person_kind => 'candidate');

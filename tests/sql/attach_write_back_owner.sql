@@ -56,7 +56,8 @@ GRANT SELECT, INSERT ON mallory.call TO regress_clerk;
 RESET SESSION AUTHORIZATION;
 -- A superuser adjusts.
 SELECT leadscore.adjust((SELECT person_id FROM leadscore.person WHERE kind = 'candidate'), 50, 'Met at a fair', '2026-02-01') > 0 AS adjusted;
-SELECT who, what FROM mallory.log ORDER BY n;
+-- The words of one refusal are not the same in all versions of PostgreSQL.
+SELECT who, replace(what, 'must be superuser to create superusers', 'permission denied to create role') AS what FROM mallory.log ORDER BY n;
 SELECT DISTINCT who FROM mallory.log;
 TRUNCATE mallory.log;
 -- The night.

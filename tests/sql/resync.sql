@@ -8,7 +8,8 @@ CREATE TABLE candidate (id bigint PRIMARY KEY, name text, state text, score int,
 CREATE TABLE call (id bigint PRIMARY KEY, candidate_id bigint, at timestamptz, vip boolean, note text);
 SELECT leadscore.attach_person('candidate', 'candidate', status => 'state', score => 'score', category => 'category');
 SELECT leadscore.attach_activity('call', 'call', person => 'candidate_id', person_kind => 'candidate', occurred_at => 'at', attributes => '{vip}');
-INSERT INTO candidate (id, state) SELECT g, 'new' FROM generate_series(1, 6) g;
+-- One by one, so that the persons are numbered in this order.
+DO $$ BEGIN FOR g IN 1..6 LOOP INSERT INTO candidate (id, state) VALUES (g, 'new'); END LOOP; END $$;
 INSERT INTO call SELECT g, g % 6 + 1, '2026-02-01' FROM generate_series(1, 12) g;
 INSERT INTO call VALUES (100, 99, '2026-02-01'), (101, 99, '2026-02-01');
 :verify

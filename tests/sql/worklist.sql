@@ -13,5 +13,7 @@ INSERT INTO leadscore.activity (person_id, activity_type, occurred_at) VALUES
     (1, 'call', '2026-02-20'), (1, 'note', '2026-03-01 10:00'), (2, 'call', '2026-02-28'), (2, 'call', '2026-03-01');
 SELECT * FROM leadscore.worklist WHERE owner = 'Ann' ORDER BY score DESC LIMIT 50;
 SELECT * FROM leadscore.worklist WHERE owner = 'Bob';
--- What costs is evaluated for the rows that are returned: after the sort.
+-- What costs is evaluated for the rows that are returned: after the sort. (How the index is read is another matter, and not the same in
+-- all versions.)
+SET enable_bitmapscan = off;
 EXPLAIN (COSTS OFF) SELECT person_id, outlook, why FROM leadscore.worklist WHERE owner = 'Ann' ORDER BY score DESC LIMIT 50;
