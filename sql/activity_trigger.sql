@@ -38,40 +38,7 @@ CREATE TRIGGER score_inserted AFTER INSERT ON leadscore.activity
 
 -- Updates: only what a rule can see counts as a change.
 CREATE FUNCTION leadscore._activity_updated() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    ids  bigint[];
-    days date[];
-BEGIN
-    WITH before AS (
-        SELECT activity_id, person_id, activity_type, occurred_at, attributes FROM old_row
-    ), after AS (
-        SELECT activity_id, person_id, activity_type, occurred_at, attributes FROM new_row
-    ), changed AS (
-        SELECT person_id, NULL::timestamptz AS occurred_at FROM (TABLE before EXCEPT ALL TABLE after) b
-        UNION ALL
-        SELECT person_id, occurred_at FROM (TABLE after EXCEPT ALL TABLE before) a
-    )
-    SELECT array_agg(person_id), array_agg(leadscore._day(c.occurred_at, s.time_zone)) INTO ids, days
-    FROM changed c CROSS JOIN leadscore.settings s;
-    IF ids IS NULL THEN
-        RETURN NULL;
-    END IF;
-    PERFORM leadscore._refuse_activity(n.person_id, n.activity_type, n.occurred_at)
-    FROM new_row n
-    WHERE n.person_id = ANY (ids)
-      AND (NOT isfinite(n.occurred_at) OR n.occurred_at NOT BETWEEN '0001-01-01 UTC' AND '9999-12-31 UTC'
-           OR NOT EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = n.activity_type)
-           OR NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = n.person_id));
-    PERFORM leadscore._go_live();
-    PERFORM leadscore._reach(ids, days);
-    -- One that was just going is gone by now.
-    PERFORM leadscore._refuse_activity(n.person_id, n.activity_type, n.occurred_at)
-    FROM new_row n
-    WHERE n.person_id = ANY (ids) AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = n.person_id);
-    PERFORM leadscore._rescore(ids);
-    RETURN NULL;
-END $$;
+LANGUAGE c SECURITY DEFINER AS 'MODULE_PATHNAME', 'activity_updated_wrapper';
 COMMENT ON FUNCTION leadscore._activity_updated() IS 'Trigger: scores updated activities';
 REVOKE ALL ON FUNCTION leadscore._activity_updated() FROM PUBLIC;
 CREATE TRIGGER score_updated AFTER UPDATE ON leadscore.activity

@@ -61,10 +61,9 @@ CREATE FUNCTION leadscore._person_changed() RETURNS trigger
 LANGUAGE c SECURITY DEFINER AS 'MODULE_PATHNAME', 'person_changed_wrapper';
 COMMENT ON FUNCTION leadscore._person_changed() IS 'Trigger: derives persons anew whose kind, status or since changed';
 REVOKE ALL ON FUNCTION leadscore._person_changed() FROM PUBLIC;
+-- No WHEN: PostgreSQL would read its expression anew for every statement.
 CREATE TRIGGER note_changed AFTER UPDATE OF kind, status, since ON leadscore.person
-    FOR EACH ROW WHEN (OLD.kind IS DISTINCT FROM NEW.kind OR OLD.status IS DISTINCT FROM NEW.status
-                       OR OLD.since IS DISTINCT FROM NEW.since)
-    EXECUTE FUNCTION leadscore._person_changed();
+    FOR EACH ROW EXECUTE FUNCTION leadscore._person_changed();
 CREATE TRIGGER score_changed AFTER UPDATE OF kind, status, since ON leadscore.person
     FOR EACH STATEMENT EXECUTE FUNCTION leadscore._person_changed();
 

@@ -39,6 +39,23 @@ fn activity_inserted<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTupl
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
 }
 
+/// `AFTER UPDATE … FOR EACH STATEMENT` on `leadscore.activity`: only what a rule can see counts
+/// as a change.
+#[pg_trigger(sql = false)]
+fn activity_updated<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+    let (old, new) = (ChangedRows::old(trigger), ChangedRows::new(trigger));
+    if new.count() > 0 {
+        let config = config::current(pg::schema_of(trigger.relid()?));
+        if new.count() <= FEW && !pg::transaction_has_one_snapshot() {
+            let pairs = old.read(&config.tables).into_iter().zip(new.read(&config.tables));
+            update_few(&config, pairs.filter(|(old, new)| !old.is_same(new)).collect());
+        } else {
+            update_many(&config, &old, &new);
+        }
+    }
+    Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
+}
+
 /// `AFTER DELETE … FOR EACH STATEMENT` on `leadscore.activity`.
 #[pg_trigger(sql = false)]
 fn activity_deleted<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
@@ -72,18 +89,38 @@ fn refuse(row: &ActivityRow) -> ! {
     error!("leadscore: activity {} is refused", row.activity_id)
 }
 
+/// The day of an activity that is acceptable by itself; refuses any other.
+fn accepted_day(config: &Config, row: &ActivityRow) -> Day {
+    match config.time_zone.day(row.occurred_at) {
+        Some(day) if pg::is_within_calendar(row.occurred_at) && config.knows_type(&row.activity_type) => day,
+        _ => refuse(row),
+    }
+}
+
+/// Derives the persons of updated activities anew: those that they had and those that they have.
+fn update_few(config: &Config, changes: Vec<(ActivityRow, ActivityRow)>) {
+    let mut unclears = Unclears::default();
+    for (old, new) in &changes {
+        unclears.push(old.person_id, None);
+        unclears.push(new.person_id, Some(accepted_day(config, new)));
+    }
+    if !changes.is_empty() {
+        if !config.live {
+            run("SELECT leadscore._go_live()", &[]);
+        }
+        let missing = rescore::derive_unclear(config, unclears);
+        if let Some((_, new)) = changes.iter().find(|(_, new)| missing.contains(&new.person_id)) {
+            refuse(new);
+        }
+    }
+}
+
 fn score_few(config: &Config, mut rows: Vec<ActivityRow>) {
     // Persons are locked in the order of their ids, everywhere.
     rows.sort_by_key(|row| (row.person_id, row.occurred_at, row.activity_id));
-    let day_of = |row: &ActivityRow| match config.time_zone.day(row.occurred_at) {
-        Some(day) if pg::is_within_calendar(row.occurred_at) => day,
-        _ => refuse(row),
-    };
+    let day_of = |row: &ActivityRow| accepted_day(config, row);
     for row in &rows {
         day_of(row);
-        if !config.knows_type(&row.activity_type) {
-            refuse(row);
-        }
     }
     let mut unclears = Unclears::default();
     if pg::transaction_has_one_snapshot() {
@@ -110,7 +147,7 @@ fn score_few(config: &Config, mut rows: Vec<ActivityRow>) {
 /// Whether records of these activities of one person are stored already.
 fn derived_already(config: &Config, rows: &[ActivityRow]) -> bool {
     let is_one = |id: Option<i64>| rows.iter().any(|row| Some(row.activity_id) == id);
-    config.tables.records(rows[0].person_id).iter().any(|(_, record)| is_one(record.activity_id))
+    config.tables.history(rows[0].person_id).records().iter().any(|(_, record)| is_one(record.activity_id))
 }
 
 /// Scores the new activities of one person, in order of time.
@@ -152,6 +189,57 @@ const LOCK_PERSONS: &str = "SELECT leadscore._lock_persons($1)";
 const WITHOUT_PERSON: &str = "SELECT leadscore._refuse_activity(a.person_id, a.activity_type, a.occurred_at)
     FROM inserted a
     WHERE NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = a.person_id)";
+
+/// The persons of updated activities, and the days of those that are new to them.
+const CHANGED: &str = "WITH before AS (
+        SELECT activity_id, person_id, activity_type, occurred_at, attributes FROM old_row
+    ), after AS (
+        SELECT activity_id, person_id, activity_type, occurred_at, attributes FROM new_row
+    ), changed AS (
+        SELECT person_id, NULL::timestamptz AS occurred_at FROM (TABLE before EXCEPT ALL TABLE after) b
+        UNION ALL
+        SELECT person_id, occurred_at FROM (TABLE after EXCEPT ALL TABLE before) a
+    )
+    SELECT array_agg(c.person_id),
+           array_agg(CASE WHEN isfinite(c.occurred_at) THEN leadscore._day(c.occurred_at, s.time_zone) END)
+    FROM changed c CROSS JOIN leadscore.settings s";
+
+const FIRST_UNACCEPTABLE_CHANGE: &str = "SELECT leadscore._refuse_activity(n.person_id, n.activity_type, n.occurred_at)
+    FROM new_row n
+    WHERE n.person_id = ANY ($1)
+      AND (NOT isfinite(n.occurred_at) OR n.occurred_at NOT BETWEEN '0001-01-01 UTC' AND '9999-12-31 UTC'
+           OR NOT EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = n.activity_type)
+           OR NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = n.person_id))";
+
+fn update_many(config: &Config, old: &ChangedRows, new: &ChangedRows) {
+    let refuse_any = |client: &mut pgrx::spi::SpiClient, ids: &[i64]| {
+        client.update(FIRST_UNACCEPTABLE_CHANGE, None, &[DatumWithOid::from(ids.to_vec())]).map(|_| ())
+    };
+    let changed = pg::with_search_path_pinned(|| {
+        Spi::connect_mut(|client| -> Result<_, pgrx::spi::Error> {
+            old.register();
+            let (ids, days) = client.update(CHANGED, Some(1), &[])?.first().get_two::<Vec<i64>, Vec<Option<pgrx::datum::Date>>>()?;
+            if let Some(ids) = &ids {
+                refuse_any(client, ids)?;
+            }
+            Ok(ids.zip(days))
+        })
+    });
+    let Some((ids, days)) = changed.unwrap_or_else(|e| error!("leadscore: {e}")) else { return };
+    if !config.live {
+        run("SELECT leadscore._go_live()", &[]);
+    }
+    let days = days.into_iter().map(|day| day.map(|day| Day(day.to_pg_epoch_days()))).collect();
+    rescore::derive_unclear(config, Unclears::new(ids.clone(), days));
+    // A person that was just going is gone by now.
+    pg::with_search_path_pinned(|| {
+        Spi::connect_mut(|client| {
+            new.register();
+            refuse_any(client, &ids)
+        })
+    })
+    .unwrap_or_else(|e| error!("leadscore: {e}"));
+}
 
 const PERSONS: &str = "SELECT array_agg(DISTINCT o.person_id) FROM old_row o
     WHERE EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = o.person_id)";

@@ -191,3 +191,112 @@ fn penalties(rule: &Rule, touches: &BTreeSet<Day>, on_day: Day) -> Vec<Penalty> 
     }
     penalties
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TODAY: Day = Day(9000);
+
+    fn days(days: u32) -> Option<Span> {
+        Some(Span { months: 0, days })
+    }
+
+    fn rule(rule_id: i32) -> Rule {
+        Rule {
+            rule_id,
+            points: 10,
+            person_kinds: None,
+            statuses: None,
+            inactivity: false,
+            decays: false,
+            max_per_day: None,
+            max_counted: None,
+            relevant_for: days(60),
+            inactive_for: None,
+            repeat_every: None,
+            max_repeats: None,
+            effective_from: None,
+            online: false,
+        }
+    }
+
+    fn silence() -> Rule {
+        Rule { inactivity: true, points: -4, relevant_for: None, inactive_for: days(30), ..rule(9) }
+    }
+
+    fn person(reach: Day) -> Person<'static> {
+        Person { kind: "candidate", status: Some("active"), score: 0, reach, last_day: TODAY, penalised: false }
+    }
+
+    /// Activities on these days, each matching the rule; their ids count from 1.
+    fn activities<'r>(rule: &'r Rule, on: &[i32]) -> Vec<Activity<'r>> {
+        let activity = |(nth, &day): (usize, &i32)| Activity {
+            activity_id: nth as i64 + 1,
+            occurred_at: i64::from(day) * 86_400_000_000,
+            day: Day(day),
+            matching: vec![rule],
+        };
+        on.iter().enumerate().map(activity).collect()
+    }
+
+    fn standing(rule: &Rule, on: &[i32], since: i32) -> Standing {
+        derive(&person(TODAY), Day(since), activities(rule, on), &[], [rule].into_iter().filter(|r| r.inactivity), TODAY).unwrap()
+    }
+
+    /// Activity, first day and last day but one of each record.
+    fn records(standing: &Standing) -> Vec<(Option<i64>, i32, Option<i32>)> {
+        let mut records: Vec<_> =
+            standing.records.iter().map(|r| (r.activity_id, r.counts_from.0, r.counts_until.map(|day| day.0))).collect();
+        records.sort_unstable();
+        records
+    }
+
+    #[test]
+    fn windows_end_and_the_future_waits() {
+        let standing = standing(&rule(1), &[8940, 8941, 9000, 9002], 8000);
+        assert_eq!(
+            records(&standing),
+            [(Some(2), 8941, Some(9001)), (Some(3), 9000, Some(9060)), (Some(4), 9002, Some(9062))]
+        );
+        assert_eq!((standing.score, standing.due_on), (20, Some(Day(9002))));
+    }
+
+    #[test]
+    fn the_newest_of_a_day_remain() {
+        let capped = Rule { max_per_day: Some(1), ..rule(1) };
+        assert_eq!(records(&standing(&capped, &[8990, 8990, 8991], 8000)), [(Some(2), 8990, Some(9050)), (Some(3), 8991, Some(9051))]);
+    }
+
+    #[test]
+    fn newer_records_displace() {
+        let capped = Rule { max_counted: Some(2), relevant_for: None, ..rule(1) };
+        let standing = standing(&capped, &[8990, 8995, 9000, 9004], 8000);
+        // The one of 8995 counts until the second newer one, of 9004, starts.
+        assert_eq!(records(&standing), [(Some(2), 8995, Some(9004)), (Some(3), 9000, None), (Some(4), 9004, None)]);
+        assert_eq!(standing.score, 20);
+    }
+
+    #[test]
+    fn silence_is_penalised_until_activity_resumes() {
+        let repeated = Rule { repeat_every: days(10), max_repeats: Some(3), ..silence() };
+        let standing = standing(&repeated, &[], 8955);
+        assert_eq!(records(&standing), [(None, 8985, None), (None, 8995, None)]);
+        assert_eq!((standing.score, standing.penalised, standing.due_on), (-8, true, Some(Day(9005))));
+        let resumed = super::tests::standing(&repeated, &[8999], 8955);
+        assert_eq!((records(&resumed), resumed.penalised, resumed.due_on), (vec![], false, Some(Day(9029))));
+    }
+
+    #[test]
+    fn a_penalty_with_a_window_stays_when_activity_resumes() {
+        let windowed = Rule { relevant_for: days(20), ..silence() };
+        let standing = standing(&windowed, &[8999], 8955);
+        assert_eq!((records(&standing), standing.penalised), (vec![(None, 8985, Some(9005))], false));
+    }
+
+    #[test]
+    fn scores_stay_in_range() {
+        let huge = Rule { points: i32::MAX, ..rule(1) };
+        assert_eq!(standing(&huge, &[9000; 3], 8000).score, 3 * i64::from(i32::MAX));
+    }
+}

@@ -1,6 +1,6 @@
 //! Triggers on persons: what the application may write, and whom a change concerns.
 
-use crate::config;
+use crate::config::{self, Config};
 use crate::error::{OrRaise, Refusal};
 use crate::pg;
 use crate::rescore;
@@ -85,12 +85,27 @@ pub fn forget_noted(savepoint: u32) {
     CHANGED.with_borrow_mut(|noted| noted.retain(|(noted_in, _)| *noted_in < savepoint));
 }
 
+/// Whether a change of the row may change what the person has: a status that every rule takes
+/// like the one before does not.
+fn is_concerned<W: WhoAllocated>(config: &Config, old: &PgHeapTuple<W>, new: &PgHeapTuple<W>) -> bool {
+    let since = |person: &PgHeapTuple<W>| person.get_by_name::<TimestampWithTimeZone>("since").ok().flatten().map(i64::from);
+    let text = |person: &PgHeapTuple<W>, column| person.get_by_name::<String>(column).ok().flatten();
+    if since(old) != since(new) || text(old, "kind") != text(new, "kind") {
+        return true;
+    }
+    let (before, after) = (text(old, "status"), text(new, "status"));
+    before != after && config.rules().any(|rule| rule.is_for_status(before.as_deref()) != rule.is_for_status(after.as_deref()))
+}
+
 /// `AFTER UPDATE OF kind, status, since` on `leadscore.person`: for each row it notes whom, for
 /// the statement it derives them anew as one set.
 #[pg_trigger(sql = false)]
 fn person_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
-    if let (PgTriggerLevel::Row, Some(new)) = (trigger.level(), trigger.new()) {
-        if let Ok(Some(id)) = new.get_by_name::<i64>("person_id") {
+    if let (PgTriggerLevel::Row, Some(old), Some(new)) = (trigger.level(), trigger.old(), trigger.new()) {
+        let config = config::current(pg::schema_of(trigger.relid()?));
+        if let Ok(Some(id)) = new.get_by_name::<i64>("person_id")
+            && is_concerned(&config, &old, &new)
+        {
             CHANGED.with_borrow_mut(|noted| noted.push((pg::current_savepoint(), id)));
         }
     } else {

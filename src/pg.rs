@@ -300,7 +300,9 @@ pub fn now() -> pg_sys::TimestampTz {
     unsafe { pg_sys::GetCurrentTransactionStartTimestamp() }
 }
 
-/// A jsonb value outside of any memory context.
+/// A jsonb value outside of any memory context. Equal bytes are equal values, but not the other
+/// way round.
+#[derive(PartialEq)]
 pub struct Jsonb(Vec<u64>);
 
 impl Jsonb {
@@ -346,6 +348,15 @@ pub struct ActivityRow {
     pub occurred_at: pg_sys::TimestampTz,
     pub attributes: Option<Jsonb>,
     pub recorded_at: pg_sys::TimestampTz,
+}
+
+impl ActivityRow {
+    /// Whether a rule sees no difference.
+    pub fn is_same(&self, other: &ActivityRow) -> bool {
+        (self.activity_id, self.person_id, self.occurred_at) == (other.activity_id, other.person_id, other.occurred_at)
+            && self.activity_type == other.activity_type
+            && self.attributes == other.attributes
+    }
 }
 
 /// # Safety

@@ -107,12 +107,15 @@ impl<'c> Desk<'c> {
     }
 
     /// Stores what becomes of a locked person: its row, and a category that changes. The row is
-    /// written even if nothing changes: a transaction with an older snapshot must notice that
-    /// something happened.
+    /// written even if nothing changes, unless this transaction wrote it already: a transaction
+    /// with an older snapshot must notice that something happened.
     pub fn settle(&mut self, person_id: i64, locked: &LockedPerson, new: Stored) {
         let before = self.persons.stored(locked);
         let category = scoring::category(&self.config.bands, self.persons.kind(locked), new.score);
-        self.persons.update(locked, Stored { category, ..new });
+        let new = Stored { category, ..new };
+        if !locked.is_own || new != before {
+            self.persons.update(locked, new);
+        }
         if category != before.category {
             let scored_on = new.scored_through.unwrap_or(self.config.scored_on).max(self.config.scored_on);
             LOG_CATEGORY.with(|statement| {
@@ -147,7 +150,8 @@ impl<'c> Desk<'c> {
 
         let mut activities = Vec::new();
         let mut beyond_calendar = false;
-        config.tables.each_activity(person_id, |activity| {
+        let history = config.tables.history(person_id);
+        history.each_activity(|activity| {
             let Some(day) = config.time_zone.day(activity.occurred_at()) else {
                 beyond_calendar = true;
                 return;
@@ -165,15 +169,15 @@ impl<'c> Desk<'c> {
             return Err(Unclear);
         }
         let is_silence_online = config.rules().any(|rule| rule.online && rule.applies_to(&person));
-        let is_exempt = is_silence_online && config.tables.has_refused(person_id);
+        let is_exempt = is_silence_online && history.has_refused();
         let silences = config.rules().filter(|rule| rule.inactivity && !(rule.online && is_exempt));
-        let adjustments = config.tables.adjustments(person_id);
+        let adjustments = history.adjustments();
         let standing = derive::derive(&person, since, activities, &adjustments, silences, config.scored_on).or_raise();
 
-        let (surplus, missing) = difference(config.tables.records(person_id), standing.records);
-        config.tables.delete_records(&surplus);
+        let (surplus, missing) = difference(history.records(), standing.records);
+        history.delete_records(&surplus);
         config.tables.insert_records(person_id, &missing);
-        config.tables.set_due(person_id, standing.due_on);
+        history.set_due(standing.due_on);
         self.settle(
             person_id,
             locked,
@@ -230,21 +234,33 @@ thread_local! {
 /// Which of the stored records are to go, and which of the derived ones are to be added. Copies
 /// of a record cannot come about by leadscore, but somebody may have inserted them.
 fn difference(stored: Vec<(StoredAt, Record)>, derived: Vec<Record>) -> (Vec<StoredAt>, Vec<Record>) {
-    let mut wanted: HashMap<Record, usize> = HashMap::with_capacity(derived.len());
-    for record in derived {
-        *wanted.entry(record).or_default() += 1;
+    let mut missing = derived;
+    let mut places: HashMap<Record, Vec<usize>> = HashMap::new();
+    // Up to so many, comparing each with each is faster than hashing them.
+    let few = missing.len() <= 32;
+    if !few {
+        for (place, record) in missing.iter().enumerate() {
+            places.entry(*record).or_default().push(place);
+        }
     }
-    let surplus = stored
-        .into_iter()
-        .filter_map(|(at, record)| match wanted.get_mut(&record) {
-            Some(count) if *count > 0 => {
-                *count -= 1;
-                None
-            }
-            _ => Some(at),
-        })
-        .collect();
-    let missing = wanted.into_iter().flat_map(|(record, count)| std::iter::repeat_n(record, count)).collect();
+    let mut surplus = Vec::new();
+    let mut kept = vec![false; missing.len()];
+    for (at, record) in stored {
+        let place = if few {
+            (0..missing.len()).find(|&place| !kept[place] && missing[place] == record)
+        } else {
+            places.get_mut(&record).and_then(Vec::pop)
+        };
+        match place {
+            Some(place) => kept[place] = true,
+            None => surplus.push(at),
+        }
+    }
+    let mut place = 0;
+    missing.retain(|_| {
+        place += 1;
+        !kept[place - 1]
+    });
     (surplus, missing)
 }
 
@@ -265,8 +281,10 @@ impl Unclears {
     }
 }
 
-/// Derives persons anew, with the days of their new activities.
-pub fn derive_unclear(config: &Config, unclears: Unclears) {
+/// Derives persons anew, with the days of their new activities. Returns those that were looked
+/// for one by one and are not there.
+pub fn derive_unclear(config: &Config, unclears: Unclears) -> Vec<i64> {
+    let mut missing = Vec::new();
     let mut wanted: Vec<(i64, Option<Day>)> = unclears.ids.into_iter().zip(unclears.days).collect();
     wanted.sort_unstable();
     // Of each person the latest day.
@@ -280,13 +298,15 @@ pub fn derive_unclear(config: &Config, unclears: Unclears) {
     } else {
         let mut desk = Desk::open(config, wanted.iter().map(|(person_id, _)| *person_id));
         for (person_id, day) in wanted {
-            if let Some(locked) = desk.lock(person_id) {
-                desk.derive_or_note(person_id, &locked, day, &mut left_over);
+            match desk.lock(person_id) {
+                Some(locked) => desk.derive_or_note(person_id, &locked, day, &mut left_over),
+                None => missing.push(person_id),
             }
         }
         desk.close();
     }
     derive_as_set(left_over);
+    missing
 }
 
 /// Derives persons anew by the set-based statements.

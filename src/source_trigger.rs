@@ -204,10 +204,7 @@ fn fold(changes: Vec<Change>) -> Vec<Change> {
 thread_local! {
     static TAKE_NEW: Statement = const { Statement::new(
         "INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes, source_id, source_key)
-         SELECT p.person_id, $3, coalesce($4, now()), $5::jsonb, $6, $7
-         FROM leadscore.person p
-         WHERE p.kind = $1 AND p.external_id = $2
-           AND NOT EXISTS (SELECT FROM leadscore.activity a WHERE a.source_id = $6 AND a.source_key = $7)",
+         VALUES ($1, $2, coalesce($3, now()), $4::jsonb, $5, $6)",
     ) };
 }
 
@@ -219,17 +216,22 @@ fn take_new(config: &Config, source: &Source, image: &Image) -> bool {
     if pg::transaction_has_one_snapshot() || !config.knows_type(activity_type) {
         return false;
     }
+    pg::make_changes_visible();
+    let Some(person_id) = config.tables.person_by_key(&source.person_kind, person) else { return false };
+    if config.tables.is_activity(source.source_id, &image.key) {
+        return false;
+    }
     TAKE_NEW.with(|statement| {
         statement.run(&[
-            DatumWithOid::from(source.person_kind.as_str()),
-            DatumWithOid::from(person),
+            DatumWithOid::from(person_id),
             DatumWithOid::from(activity_type),
             DatumWithOid::from(image.moment.map(pg::timestamptz)),
             DatumWithOid::from(image.attributes.as_deref()),
             DatumWithOid::from(source.source_id),
             DatumWithOid::from(image.key.as_str()),
-        ]) > 0
-    })
+        ])
+    });
+    true
 }
 
 /// Brings the noted changes of a source to persons or activities.

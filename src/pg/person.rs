@@ -30,6 +30,7 @@ pub struct Tables {
 }
 
 struct PersonColumns {
+    person_id: usize,
     external_id: usize,
     source_id: usize,
     kind: usize,
@@ -76,6 +77,7 @@ impl Tables {
         let [person, activity, score_record, adjustment, due, person_consent] =
             ["person", "activity", "score_record", "adjustment", "due", "person_consent"].map(|name| super::table(schema, name));
         let of_person = [
+            c"person_id",
             c"external_id",
             c"source_id",
             c"kind",
@@ -87,11 +89,12 @@ impl Tables {
             c"scored_through",
             c"penalised",
         ];
-        let [external_id, source_id, kind, status, since, score, category, last_activity_at, scored_through, penalised] =
+        let [of_person_id, external_id, source_id, kind, status, since, score, category, last_activity_at, scored_through, penalised] =
             positions(person, of_person);
         let of_activity = [c"activity_id", c"person_id", c"activity_type", c"occurred_at", c"attributes", c"recorded_at"];
         let [activity_id, person_id, activity_type, occurred_at, attributes, recorded_at] = positions(activity, of_activity);
         let person_columns = PersonColumns {
+            person_id: of_person_id,
             external_id,
             source_id,
             kind,
@@ -175,15 +178,48 @@ impl Tables {
         }
     }
 
+    /// What is stored of a person by now; the person is locked.
+    pub fn history(&self, person_id: i64) -> History<'_> {
+        History { tables: self, person_id, snapshot: Snapshot::latest() }
+    }
+
+    /// The person with this key of the application's own.
+    pub fn person_by_key(&self, kind: &str, external_id: &str) -> Option<i64> {
+        let table = Table::open(self.person, pg_sys::AccessShareLock);
+        let keys = [Key::text(&table, c"kind", kind), Key::text(&table, c"external_id", external_id)];
+        let mut found = None;
+        // SAFETY: `each` hands over extracted rows.
+        table.each(&keys, &Snapshot::latest(), |slot| found = unsafe { value(slot, self.person_columns.person_id) });
+        found
+    }
+
+    /// Whether a row of an attached table is an activity.
+    pub fn is_activity(&self, source_id: i32, source_key: &str) -> bool {
+        let table = Table::open(self.activity, pg_sys::AccessShareLock);
+        let number = Key { column: Key::column(&table, c"source_id"), equals: pg_sys::F_INT4EQ, value: pg_sys::Datum::from(source_id) };
+        let mut found = false;
+        table.each(&[number, Key::text(&table, c"source_key", source_key)], &Snapshot::latest(), |_| found = true);
+        found
+    }
+}
+
+/// All that is stored of one person.
+pub struct History<'t> {
+    tables: &'t Tables,
+    person_id: i64,
+    snapshot: Snapshot,
+}
+
+impl History<'_> {
     /// The score records of a person that are stored, and where.
-    pub fn records(&self, person_id: i64) -> Vec<(StoredAt, Record)> {
+    pub fn records(&self) -> Vec<(StoredAt, Record)> {
         let mut records = Vec::new();
-        let c = &self.record_columns;
+        let c = &self.tables.record_columns;
         let day = |slot, column| {
             // SAFETY: `each` hands over extracted rows; a date is stored as an int4.
             unsafe { value::<i32>(slot, column).map(Day) }
         };
-        Table::open(self.score_record, pg_sys::AccessShareLock).each(person_id, |slot| {
+        self.each(&Table::open(self.tables.score_record, pg_sys::AccessShareLock), |slot| {
             // SAFETY: as above.
             unsafe {
                 records.push((
@@ -206,22 +242,22 @@ impl Tables {
     /// Deletes score records.
     pub fn delete_records(&self, stored: &[StoredAt]) {
         if !stored.is_empty() {
-            let table = Table::open(self.score_record, pg_sys::RowExclusiveLock);
+            let table = Table::open(self.tables.score_record, pg_sys::RowExclusiveLock);
             stored.iter().for_each(|at| table.delete(at));
         }
     }
 
     /// Hands over each activity of a person.
-    pub fn each_activity(&self, person_id: i64, mut take: impl FnMut(StoredActivity)) {
-        let columns = &self.activity_columns;
-        Table::open(self.activity, pg_sys::AccessShareLock).each(person_id, |slot| take(StoredActivity { slot, columns }));
+    pub fn each_activity(&self, mut take: impl FnMut(StoredActivity)) {
+        let columns = &self.tables.activity_columns;
+        self.each(&Table::open(self.tables.activity, pg_sys::AccessShareLock), |slot| take(StoredActivity { slot, columns }));
     }
 
     /// The manual adjustments of a person.
-    pub fn adjustments(&self, person_id: i64) -> Vec<Adjustment> {
+    pub fn adjustments(&self) -> Vec<Adjustment> {
         let mut adjustments = Vec::new();
-        let [id, points, from, until] = self.adjustment_columns;
-        Table::open(self.adjustment, pg_sys::AccessShareLock).each(person_id, |slot| {
+        let [id, points, from, until] = self.tables.adjustment_columns;
+        self.each(&Table::open(self.tables.adjustment, pg_sys::AccessShareLock), |slot| {
             // SAFETY: `each` hands over extracted rows.
             unsafe {
                 adjustments.push(Adjustment {
@@ -236,21 +272,21 @@ impl Tables {
     }
 
     /// Whether a person does not want to be followed on the website.
-    pub fn has_refused(&self, person_id: i64) -> bool {
+    pub fn has_refused(&self) -> bool {
         let mut refused = false;
-        Table::open(self.person_consent, pg_sys::AccessShareLock).each(person_id, |slot| {
+        self.each(&Table::open(self.tables.person_consent, pg_sys::AccessShareLock), |slot| {
             // SAFETY: `each` hands over extracted rows.
-            refused |= unsafe { value(slot, self.consent_columns[0]) }.unwrap_or(false);
+            refused |= unsafe { value(slot, self.tables.consent_columns[0]) }.unwrap_or(false);
         });
         refused
     }
 
     /// Stores the day on which the night must look at a person again.
-    pub fn set_due(&self, person_id: i64, due_on: Option<Day>) {
-        let [person, due] = self.due_columns;
+    pub fn set_due(&self, due_on: Option<Day>) {
+        let [person, due] = self.tables.due_columns;
         let mut stored = None;
-        let table = Table::open(self.due, pg_sys::RowExclusiveLock);
-        table.each(person_id, |slot| {
+        let table = Table::open(self.tables.due, pg_sys::RowExclusiveLock);
+        self.each(&table, |slot| {
             // SAFETY: `each` hands over extracted rows.
             stored = Some(unsafe { (StoredAt((*slot).tts_tid), value::<i32>(slot, due).map(Day)) });
         });
@@ -261,8 +297,13 @@ impl Tables {
             table.delete(&at);
         }
         if let Some(day) = due_on {
-            table.insert(&IndexWriter::open(table.relation), &[(person, person_id.into_datum()), (due, day.0.into_datum())]);
+            table.insert(&IndexWriter::open(table.relation), &[(person, self.person_id.into_datum()), (due, day.0.into_datum())]);
         }
+    }
+
+    /// Hands over each row of a table.
+    fn each(&self, table: &Table, take: impl FnMut(*mut pg_sys::TupleTableSlot)) {
+        table.each(&[Key::person_id(table, self.person_id)], &self.snapshot, take);
     }
 }
 
@@ -280,37 +321,38 @@ impl Table {
         Table { relation: unsafe { pg_sys::table_open(table, lock as pg_sys::LOCKMODE) } }
     }
 
-    /// The index by which rows of one person are found: one of all rows that `person_id` leads.
-    fn index(&self) -> pg_sys::Relation {
+    /// An index of these columns first, of all rows that have them.
+    fn index(&self, keys: &[Key]) -> pg_sys::Relation {
         // SAFETY: the table is open, and what is opened here is closed here or by the caller.
         unsafe {
-            let person_id = pg_sys::get_attnum((*self.relation).rd_id, c"person_id".as_ptr());
             let list = pg_sys::RelationGetIndexList(self.relation);
             let length = if list.is_null() { 0 } else { (*list).length as usize };
             for nth in 0..length {
                 let oid = (*(*list).elements.add(nth)).oid_value;
                 let index = pg_sys::index_open(oid, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
                 let form = (*index).rd_index;
+                let columns = (*form).indkey.values.as_slice((*form).indnkeyatts as usize);
                 if (*form).indisvalid
                     && (*(*index).rd_rel).relam == pg_sys::Oid::from(pg_sys::BTREE_AM_OID)
-                    && *(*form).indkey.values.as_ptr() == person_id
-                    && pg_sys::RelationGetIndexPredicate(index).is_null()
+                    && columns.len() >= keys.len()
+                    && columns.iter().zip(keys).all(|(&column, key)| column == key.column)
+                    && holds_not_null(pg_sys::RelationGetIndexPredicate(index), keys)
                 {
                     return index;
                 }
                 pg_sys::index_close(index, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
             }
-            error!("leadscore: {} has no index on person_id", super::qualified_name((*self.relation).rd_id).unwrap_or_default())
+            let name = super::qualified_name((*self.relation).rd_id).unwrap_or_default();
+            error!("leadscore: {name} has not the index that it was created with")
         }
     }
 
-    /// Hands over each row of a person as of now, its attributes extracted.
-    fn each(&self, person_id: i64, mut take: impl FnMut(*mut pg_sys::TupleTableSlot)) {
-        let snapshot = Snapshot::latest();
+    /// Hands over each row with these keys, its attributes extracted.
+    fn each(&self, keys: &[Key], snapshot: &Snapshot, mut take: impl FnMut(*mut pg_sys::TupleTableSlot)) {
         // SAFETY: the slot fits the relation, and is dropped after the scan that fills it.
         unsafe {
             let slot = pg_sys::table_slot_create(self.relation, ptr::null_mut());
-            let scan = Scan::begin(self, person_id, &snapshot);
+            let scan = Scan::begin(self, keys, snapshot);
             while scan.next(slot) {
                 take(slot);
                 pgrx::check_for_interrupts!();
@@ -379,30 +421,82 @@ impl Drop for Snapshot {
     }
 }
 
-/// A search for the rows of one person.
+/// A value that a column must have.
+struct Key {
+    column: i16,
+    equals: u32,
+    value: pg_sys::Datum,
+}
+
+impl Key {
+    fn column(table: &Table, name: &CStr) -> i16 {
+        // SAFETY: a catalog lookup by a name that lives on.
+        unsafe { pg_sys::get_attnum((*table.relation).rd_id, name.as_ptr()) }
+    }
+
+    fn person_id(table: &Table, person_id: i64) -> Key {
+        Key { column: Key::column(table, c"person_id"), equals: pg_sys::F_INT8EQ, value: pg_sys::Datum::from(person_id) }
+    }
+
+    fn text(table: &Table, name: &CStr, value: &str) -> Key {
+        let value = value.into_datum().unwrap_or(pg_sys::Datum::from(0));
+        Key { column: Key::column(table, name), equals: pg_sys::F_TEXTEQ, value }
+    }
+}
+
+/// Whether rows with these keys satisfy a partial index's predicate: only that one of them IS NOT
+/// NULL is recognised, or that there is none.
+///
+/// # Safety
+/// The predicate is that of an index.
+unsafe fn holds_not_null(predicate: *mut pg_sys::List, keys: &[Key]) -> bool {
+    // SAFETY: nodes are read by the types that their tags tell.
+    unsafe {
+        if predicate.is_null() {
+            return true;
+        }
+        let test = (*(*predicate).elements).ptr_value.cast::<pg_sys::NullTest>();
+        if (*predicate).length != 1 || (*test).xpr.type_ != pg_sys::NodeTag::T_NullTest {
+            return false;
+        }
+        let column = (*test).arg.cast::<pg_sys::Var>();
+        (*test).nulltesttype == pg_sys::NullTestType::IS_NOT_NULL
+            && (*column).xpr.type_ == pg_sys::NodeTag::T_Var
+            && keys.iter().any(|key| key.column == (*column).varattno)
+    }
+}
+
+/// A search for rows by an index.
 struct Scan {
     scan: pg_sys::IndexScanDesc,
     index: pg_sys::Relation,
 }
 
 impl Scan {
-    fn begin(table: &Table, person_id: i64, snapshot: &Snapshot) -> Scan {
-        let index = table.index();
-        // SAFETY: table and snapshot outlive the scan, which is ended by Drop or an abort.
+    fn begin(table: &Table, keys: &[Key], snapshot: &Snapshot) -> Scan {
+        let index = table.index(keys);
+        let count = keys.len() as i32;
+        // SAFETY: table and snapshot outlive the scan, which is ended by Drop or an abort; it
+        // copies the keys, which go by the collations of the index.
         unsafe {
             #[cfg(not(feature = "pg18"))]
-            let scan = pg_sys::index_beginscan(table.relation, index, snapshot.0, 1, 0);
+            let scan = pg_sys::index_beginscan(table.relation, index, snapshot.0, count, 0);
             #[cfg(feature = "pg18")]
-            let scan = pg_sys::index_beginscan(table.relation, index, snapshot.0, ptr::null_mut(), 1, 0);
-            let mut key = pg_sys::ScanKeyData::default();
-            pg_sys::ScanKeyInit(
-                &mut key,
-                1,
-                pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
-                pg_sys::Oid::from(pg_sys::F_INT8EQ),
-                pg_sys::Datum::from(person_id),
-            );
-            pg_sys::index_rescan(scan, &mut key, 1, ptr::null_mut(), 0);
+            let scan = pg_sys::index_beginscan(table.relation, index, snapshot.0, ptr::null_mut(), count, 0);
+            let mut wanted: Vec<pg_sys::ScanKeyData> = keys.iter().map(|_| pg_sys::ScanKeyData::default()).collect();
+            for (nth, (entry, key)) in wanted.iter_mut().zip(keys).enumerate() {
+                pg_sys::ScanKeyEntryInitialize(
+                    entry,
+                    0,
+                    nth as i16 + 1,
+                    pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
+                    pg_sys::InvalidOid,
+                    *(*index).rd_indcollation.add(nth),
+                    pg_sys::Oid::from(key.equals),
+                    key.value,
+                );
+            }
+            pg_sys::index_rescan(scan, wanted.as_mut_ptr(), count, ptr::null_mut(), 0);
             Scan { scan, index }
         }
     }
@@ -472,6 +566,8 @@ pub struct Persons<'t> {
 /// A person's row, locked until the transaction ends.
 pub struct LockedPerson {
     slot: *mut pg_sys::TupleTableSlot,
+    /// Whether this transaction wrote the row already.
+    pub is_own: bool,
 }
 
 /// What leadscore stores in a person's row.
@@ -491,13 +587,14 @@ impl Persons<'_> {
         // SAFETY: the slot fits the relation; the tuple lock is of the version that the scan
         // found or the latest one after it.
         unsafe {
-            let person = LockedPerson { slot: pg_sys::table_slot_create(self.table.relation, ptr::null_mut()) };
+            let mut person = LockedPerson { slot: pg_sys::table_slot_create(self.table.relation, ptr::null_mut()), is_own: false };
             let slot = person.slot;
             let snapshot = Snapshot::latest();
-            if !Scan::begin(&self.table, person_id, &snapshot).next(slot) {
+            if !Scan::begin(&self.table, &[Key::person_id(&self.table, person_id)], &snapshot).next(slot) {
                 return None;
             }
-            if is_own(slot) {
+            person.is_own = is_own(slot);
+            if person.is_own {
                 return Some(person);
             }
             let mut failure = pg_sys::TM_FailureData::default();
