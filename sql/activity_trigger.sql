@@ -27,7 +27,7 @@ END $$;
 COMMENT ON FUNCTION leadscore._refuse_activity(bigint, text, timestamptz) IS 'Raises the error of an unacceptable activity';
 REVOKE ALL ON FUNCTION leadscore._refuse_activity(bigint, text, timestamptz) FROM PUBLIC;
 
--- Inserts: one row or a few take a path of their own, many are scored as a set.
+-- Inserts, of one row or of many.
 CREATE FUNCTION leadscore._activity_inserted() RETURNS trigger
 LANGUAGE c SECURITY DEFINER AS 'MODULE_PATHNAME', 'activity_inserted_wrapper';
 COMMENT ON FUNCTION leadscore._activity_inserted() IS 'Trigger: scores inserted activities';

@@ -127,7 +127,7 @@ BEGIN
         IF ids IS NOT NULL THEN
             UPDATE leadscore.person p SET scored_through = NULL
             WHERE p.person_id = ANY (ids) AND p.scored_through IS NOT NULL;
-            part := leadscore._rescore(ids, touch => false);
+            part := leadscore._rescore_due(ids);
             run.records_added := run.records_added + part.records_added;
             run.records_removed := run.records_removed + part.records_removed;
             run.persons_changed := run.persons_changed + part.persons_changed;
@@ -240,7 +240,7 @@ BEGIN
     PERFORM leadscore._lock_persons(ids);
     UPDATE leadscore.person p SET scored_through = NULL
     WHERE p.person_id = ANY (ids) AND p.scored_through <= (SELECT s.scored_on FROM leadscore.state s);
-    part := leadscore._rescore(ids, touch => false);
+    part := leadscore._rescore_due(ids);
     DELETE FROM leadscore.pending n WHERE n.person_id = ANY (ids);
     UPDATE leadscore.run r
     SET records_added = r.records_added + part.records_added, records_removed = r.records_removed + part.records_removed,

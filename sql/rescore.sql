@@ -215,6 +215,28 @@ END $$;
 COMMENT ON FUNCTION leadscore._rescore(bigint[], boolean) IS 'Derives some persons anew and stores what differs';
 REVOKE ALL ON FUNCTION leadscore._rescore(bigint[], boolean) FROM PUBLIC;
 
+CREATE FUNCTION leadscore._rescore_each(ids bigint[]) RETURNS bigint[]
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'rescore_each_wrapper';
+COMMENT ON FUNCTION leadscore._rescore_each(bigint[]) IS 'Derives some persons anew, one after the other, and returns what changed';
+REVOKE ALL ON FUNCTION leadscore._rescore_each(bigint[]) FROM PUBLIC;
+
+-- A run's part: persons of whom more is due than expiry. Each has little to derive from, so one
+-- after the other is faster than a set; where a statement cannot see what others committed, SQL
+-- raises the serialization error.
+CREATE FUNCTION leadscore._rescore_due(ids bigint[]) RETURNS leadscore._outcome
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    counts bigint[];
+BEGIN
+    IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+        RETURN leadscore._rescore(ids, touch => false);
+    END IF;
+    counts := leadscore._rescore_each(ids);
+    RETURN (counts[1], counts[2], counts[3], counts[4])::leadscore._outcome;
+END $$;
+COMMENT ON FUNCTION leadscore._rescore_due(bigint[]) IS 'Derives persons anew for whom more is due than expiry';
+REVOKE ALL ON FUNCTION leadscore._rescore_due(bigint[]) FROM PUBLIC;
+
 -- The same for everybody. Unless ahead is asked for, nobody is ahead of the day afterwards.
 CREATE FUNCTION leadscore._rescore_all(ahead boolean) RETURNS leadscore._outcome
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$

@@ -1,19 +1,23 @@
 //! The arrow from activity to score: what activities that are inserted, updated or deleted give,
-//! in the same statement. A few rows are scored here one person at a time; many are scored as a
-//! set by SQL.
+//! in the same statement. New rows are scored one person at a time, by what a backend keeps of
+//! the rules; persons of whom the rows alone do not tell all are derived anew.
 
 use crate::calendar::Day;
 use crate::config::{self, Config};
 use crate::error::OrRaise;
-use crate::pg::person::LockedPerson;
+use crate::pg::person::{LockedPerson, Tables};
 use crate::pg::{self, ActivityRow, ChangedRows};
 use crate::rescore::{self, Desk, Unclears, run};
-use crate::scoring::{self, Unclear};
+use crate::scoring::{self, Rule, Unclear};
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
+use std::collections::HashMap;
 
 /// Up to so many rows a statement, setting up set-based statements costs more than it saves.
 const FEW: i64 = 32;
+
+/// So many new rows are held in memory at once, at 40 bytes a row.
+const BATCH: i64 = 1 << 20;
 
 /// `AFTER INSERT … FOR EACH STATEMENT` on `leadscore.activity`.
 #[pg_trigger(sql = false)]
@@ -22,11 +26,9 @@ fn activity_inserted<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTupl
     if inserted.count() > 0 {
         let schema = pg::schema_of(trigger.relid()?);
         let mut config = config::current(schema);
-        let few = inserted.count() <= FEW;
-        let rows = if few { inserted.read(&config.tables) } else { Vec::new() };
         if !config.live {
-            let registered_now =
-                if few { rows.iter().any(|row| row.recorded_at == pg::now()) } else { any_registered_now(&inserted) };
+            let mut registered_now = false;
+            inserted.each(&config.tables, |row| registered_now |= row.recorded_at == pg::now());
             if !registered_now {
                 // A restore brings the rows with what belongs to them.
                 return Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>);
@@ -34,7 +36,7 @@ fn activity_inserted<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTupl
             run("SELECT leadscore._go_live()", &[]);
             config = config::current(schema);
         }
-        if few { score_few(&config, rows) } else { score_many(&config, &inserted) }
+        score(&config, &inserted);
     }
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
 }
@@ -89,6 +91,16 @@ fn refuse(row: &ActivityRow) -> ! {
     error!("leadscore: activity {} is refused", row.activity_id)
 }
 
+/// Refuses the first new activity of a person who does not exist.
+fn refuse_of(inserted: &ChangedRows, tables: &Tables, person_id: i64) -> ! {
+    inserted.each(tables, |row| {
+        if row.person_id == person_id {
+            refuse(&row);
+        }
+    });
+    error!("leadscore: person {person_id} does not exist")
+}
+
 /// The day of an activity that is acceptable by itself; refuses any other.
 fn accepted_day(config: &Config, row: &ActivityRow) -> Day {
     match config.time_zone.day(row.occurred_at) {
@@ -115,28 +127,74 @@ fn update_few(config: &Config, changes: Vec<(ActivityRow, ActivityRow)>) {
     }
 }
 
-fn score_few(config: &Config, mut rows: Vec<ActivityRow>) {
-    // Persons are locked in the order of their ids, everywhere.
-    rows.sort_by_key(|row| (row.person_id, row.occurred_at, row.activity_id));
-    let day_of = |row: &ActivityRow| accepted_day(config, row);
-    for row in &rows {
-        day_of(row);
+/// A new activity that is acceptable by itself.
+struct NewActivity {
+    person_id: i64,
+    activity_id: i64,
+    occurred_at: pg_sys::TimestampTz,
+    day: Day,
+    /// The place of the rules that match it.
+    matching: usize,
+}
+
+/// New activities and the rules that match them, each set of rules once.
+#[derive(Default)]
+struct Batch<'c> {
+    rows: Vec<NewActivity>,
+    matching: Vec<Vec<&'c Rule>>,
+    places: HashMap<Vec<i32>, usize>,
+}
+
+impl<'c> Batch<'c> {
+    fn add(&mut self, config: &'c Config, row: &ActivityRow) {
+        let day = accepted_day(config, row);
+        let matching: Vec<&Rule> = config.matching(&row.activity_type, row.attributes.as_ref()).collect();
+        let key = matching.iter().map(|rule| rule.rule_id).collect();
+        let matching = *self.places.entry(key).or_insert_with(|| {
+            self.matching.push(matching);
+            self.matching.len() - 1
+        });
+        let (person_id, activity_id, occurred_at) = (row.person_id, row.activity_id, row.occurred_at);
+        self.rows.push(NewActivity { person_id, activity_id, occurred_at, day, matching });
     }
+}
+
+fn score(config: &Config, inserted: &ChangedRows) {
+    let many = inserted.count() > FEW;
+    // Locking persons batch by batch would not be in the one order.
+    if many && (inserted.count() > BATCH || pg::transaction_has_one_snapshot()) {
+        lock_all(inserted);
+    }
+    let mut batch = Batch::default();
+    inserted.each(&config.tables, |row| {
+        if pg::transaction_has_one_snapshot() && !many {
+            check(&row);
+        }
+        batch.add(config, &row);
+        if batch.rows.len() as i64 == BATCH {
+            score_batch(config, inserted, std::mem::take(&mut batch));
+        }
+    });
+    score_batch(config, inserted, batch);
+}
+
+fn score_batch(config: &Config, inserted: &ChangedRows, mut batch: Batch) {
     let mut unclears = Unclears::default();
     if pg::transaction_has_one_snapshot() {
         // What a snapshot of the past shows of other activities decides nothing here, but the
         // person's row may be newer than it: SQL then raises the serialization error.
-        rows.iter().for_each(check);
-        rows.iter().for_each(|row| unclears.push(row.person_id, Some(day_of(row))));
+        batch.rows.iter().for_each(|row| unclears.push(row.person_id, Some(row.day)));
     } else {
-        let mut desk = Desk::open(config, rows.iter().map(|row| row.person_id));
-        for of_one in rows.chunk_by(|a, b| a.person_id == b.person_id) {
-            let person_id = of_one[0].person_id;
-            let Some(locked) = desk.lock(person_id) else { refuse(&of_one[0]) };
-            if (rescore::has_derived() && derived_already(config, of_one))
-                || score_person(config, &mut desk, &locked, of_one, day_of).is_err()
+        // Persons are locked in the order of their ids, everywhere.
+        batch.rows.sort_unstable_by_key(|row| (row.person_id, row.occurred_at, row.activity_id));
+        let mut desk = Desk::open(config, batch.rows.chunk_by(|a, b| a.person_id == b.person_id).map(|rows| rows[0].person_id));
+        for rows in batch.rows.chunk_by(|a, b| a.person_id == b.person_id) {
+            let person_id = rows[0].person_id;
+            let Some(locked) = desk.lock(person_id) else { refuse_of(inserted, &config.tables, person_id) };
+            if (rescore::has_derived() && derived_already(config, rows))
+                || score_person(config, &mut desk, &locked, rows, &batch.matching).is_err()
             {
-                desk.derive_or_note(person_id, &locked, of_one.iter().map(day_of).max(), &mut unclears);
+                desk.derive_or_note(person_id, &locked, rows.iter().map(|row| row.day).max(), &mut unclears);
             }
         }
         desk.close();
@@ -145,7 +203,7 @@ fn score_few(config: &Config, mut rows: Vec<ActivityRow>) {
 }
 
 /// Whether records of these activities of one person are stored already.
-fn derived_already(config: &Config, rows: &[ActivityRow]) -> bool {
+fn derived_already(config: &Config, rows: &[NewActivity]) -> bool {
     let is_one = |id: Option<i64>| rows.iter().any(|row| Some(row.activity_id) == id);
     config.tables.history(rows[0].person_id).records().iter().any(|(_, record)| is_one(record.activity_id))
 }
@@ -155,8 +213,8 @@ fn score_person(
     config: &Config,
     desk: &mut Desk,
     locked: &LockedPerson,
-    rows: &[ActivityRow],
-    day_of: impl Fn(&ActivityRow) -> Day,
+    rows: &[NewActivity],
+    matching: &[Vec<&Rule>],
 ) -> Result<(), Unclear> {
     let mut stored = desk.stored(locked);
     let since = desk.since(locked);
@@ -165,9 +223,8 @@ fn score_person(
     for row in rows {
         let last = stored.last_activity_at.map_or(since, |at| at.max(since));
         person.last_day = config.time_zone.day(last).unwrap_or(Day(i32::MAX));
-        let matching = config.matching(&row.activity_type, row.attributes.as_ref());
-        scoring::score_activity(&mut person, matching, row.activity_id, day_of(row), config.scored_on, &mut records)
-            .or_raise()?;
+        let matching = matching[row.matching].iter().copied();
+        scoring::score_activity(&mut person, matching, row.activity_id, row.day, config.scored_on, &mut records).or_raise()?;
         stored.last_activity_at = stored.last_activity_at.max(Some(row.occurred_at));
     }
     stored.score = person.score;
@@ -177,12 +234,12 @@ fn score_person(
     Ok(())
 }
 
-const ANY_REGISTERED_NOW: &str = "SELECT EXISTS (SELECT FROM inserted a WHERE a.recorded_at = now())";
-
 const FIRST_UNACCEPTABLE: &str = "SELECT leadscore._refuse_activity(a.person_id, a.activity_type, a.occurred_at)
     FROM inserted a
     WHERE NOT isfinite(a.occurred_at) OR a.occurred_at NOT BETWEEN '0001-01-01 UTC' AND '9999-12-31 UTC'
        OR a.activity_type NOT IN (SELECT t.activity_type FROM leadscore.activity_type t)";
+
+const DISTINCT_PERSONS: &str = "SELECT array_agg(DISTINCT a.person_id ORDER BY a.person_id) FROM inserted a";
 
 const LOCK_PERSONS: &str = "SELECT leadscore._lock_persons($1)";
 
@@ -256,51 +313,20 @@ fn persons_of(deleted: &ChangedRows) -> Vec<i64> {
     .unwrap_or_default()
 }
 
-fn any_registered_now(inserted: &ChangedRows) -> bool {
+/// Locks the persons of all new rows at once, and refuses rows that are not acceptable.
+fn lock_all(inserted: &ChangedRows) {
     pg::with_search_path_pinned(|| {
-        Spi::connect(|client| {
-            inserted.register();
-            client.select(ANY_REGISTERED_NOW, Some(1), &[])?.first().get_one::<bool>()
-        })
-    })
-    .unwrap_or_else(|e| error!("leadscore: {e}"))
-    .unwrap_or(false)
-}
-
-fn score_many(config: &Config, inserted: &ChangedRows) {
-    let today = config.time_zone.day(pg::now()).unwrap_or(config.scored_on);
-    let (ids, days, moved) = pg::with_search_path_pinned(|| {
         Spi::connect_mut(|client| -> Result<_, pgrx::spi::Error> {
             inserted.register();
             client.update(FIRST_UNACCEPTABLE, None, &[])?;
-            let ids = client
-                .update("SELECT array_agg(DISTINCT a.person_id ORDER BY a.person_id) FROM inserted a", Some(1), &[])?
-                .first()
-                .get_one::<Vec<i64>>()?
-                .unwrap_or_default();
+            let ids = client.update(DISTINCT_PERSONS, Some(1), &[])?.first().get_one::<Vec<i64>>()?.unwrap_or_default();
             let wanted = ids.len() as i64;
             let locked = client.update(LOCK_PERSONS, Some(1), &[DatumWithOid::from(ids)])?.first().get_one::<i64>()?;
             if locked != Some(wanted) {
                 client.update(WITHOUT_PERSON, None, &[])?;
             }
-            let table = client.update(
-                include_str!("../sql/activity_inserted.sql"),
-                Some(1),
-                &[
-                    DatumWithOid::from(pg::date(config.scored_on)),
-                    DatumWithOid::from(pg::date(today)),
-                    DatumWithOid::from(rescore::has_derived()),
-                ],
-            )?;
-            table.first().get_three::<Vec<i64>, Vec<Option<pgrx::datum::Date>>, Vec<i64>>()
+            Ok(())
         })
     })
     .unwrap_or_else(|e| error!("leadscore: {e}"));
-    if let Some(moved) = moved {
-        run("SELECT leadscore._write_back($1)", &[DatumWithOid::from(moved)]);
-    }
-    if let (Some(ids), Some(days)) = (ids, days) {
-        let days = days.into_iter().map(|day| day.map(|day| Day(day.to_pg_epoch_days()))).collect();
-        rescore::derive_unclear(config, Unclears::new(ids, days));
-    }
 }

@@ -400,9 +400,16 @@ impl<'a> ChangedRows<'a> {
     /// All rows of a table of activities; for few.
     pub fn read(&self, tables: &Tables) -> Vec<ActivityRow> {
         let mut rows = Vec::new();
+        self.each(tables, |row| rows.push(row));
+        rows
+    }
+
+    /// Hands over each row of a table of activities.
+    pub fn each(&self, tables: &Tables, mut take: impl FnMut(ActivityRow)) {
         let c = tables.activity_columns();
         // SAFETY: the tuplestore holds minimal tuples of the relation's row type. A read pointer
-        // of our own leaves those of others alone; the slot is dropped before the tuplestore.
+        // of our own leaves those of others alone, and is chosen again in case that one of them
+        // was read meanwhile; the slot is dropped before the tuplestore.
         unsafe {
             let pointer = pg_sys::tuplestore_alloc_read_pointer(self.store, pg_sys::EXEC_FLAG_REWIND as i32);
             pg_sys::tuplestore_select_read_pointer(self.store, pointer);
@@ -410,7 +417,7 @@ impl<'a> ChangedRows<'a> {
             let slot = pg_sys::MakeSingleTupleTableSlot((*self.data.tg_relation).rd_att, &raw const pg_sys::TTSOpsMinimalTuple);
             while pg_sys::tuplestore_gettupleslot(self.store, true, false, slot) {
                 pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts);
-                rows.push(ActivityRow {
+                take(ActivityRow {
                     activity_id: value(slot, c.activity_id).unwrap_or_default(),
                     person_id: value(slot, c.person_id).unwrap_or_default(),
                     activity_type: value::<&str>(slot, c.activity_type).unwrap_or_default().to_owned(),
@@ -418,10 +425,10 @@ impl<'a> ChangedRows<'a> {
                     attributes: (!*(*slot).tts_isnull.add(c.attributes)).then(|| Jsonb::copy(*(*slot).tts_values.add(c.attributes))),
                     recorded_at: value::<i64>(slot, c.recorded_at).unwrap_or_default(),
                 });
+                pg_sys::tuplestore_select_read_pointer(self.store, pointer);
             }
             pg_sys::ExecDropSingleTupleTableSlot(slot);
         }
-        rows
     }
 
     /// Makes the transition table known to the SPI connection that is open.

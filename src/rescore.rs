@@ -2,7 +2,7 @@
 //! differs. `sql/rescore.sql` does the same for a set.
 
 use crate::calendar::Day;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::derive::{self, Activity};
 use crate::error::OrRaise;
 use crate::pg::person::{LockedPerson, Persons, Stored, StoredAt};
@@ -66,6 +66,29 @@ pub struct Desk<'c> {
     config: &'c Config,
     persons: Persons<'c>,
     moved: Vec<Moved>,
+    changes: Changes,
+    /// Whether a person's row is written even if nothing changes.
+    touches: bool,
+    outcome: Outcome,
+}
+
+/// What a run or a part of it changed (`leadscore._outcome`).
+#[derive(Default)]
+struct Outcome {
+    records_added: usize,
+    records_removed: usize,
+    persons_changed: usize,
+    categories_changed: usize,
+}
+
+/// Changes of category, a list for each column.
+#[derive(Default)]
+struct Changes {
+    person_ids: Vec<i64>,
+    from: Vec<Option<String>>,
+    to: Vec<Option<String>>,
+    scores: Vec<i64>,
+    days: Vec<Date>,
 }
 
 impl<'c> Desk<'c> {
@@ -76,7 +99,7 @@ impl<'c> Desk<'c> {
         if config.writes_back() {
             source_trigger::lock_sources_of(config, ids.collect());
         }
-        Desk { config, persons: config.tables.persons(), moved: Vec::new() }
+        Desk { config, persons: config.tables.persons(), moved: Vec::new(), changes: Changes::default(), touches: true, outcome: Outcome::default() }
     }
 
     /// Locks a person until the transaction ends. `None` when there is none.
@@ -108,26 +131,24 @@ impl<'c> Desk<'c> {
 
     /// Stores what becomes of a locked person: its row, and a category that changes. The row is
     /// written even if nothing changes, unless this transaction wrote it already: a transaction
-    /// with an older snapshot must notice that something happened.
+    /// with an older snapshot must notice that something happened. In a run nobody needs to.
     pub fn settle(&mut self, person_id: i64, locked: &LockedPerson, new: Stored) {
         let before = self.persons.stored(locked);
         let category = scoring::category(&self.config.bands, self.persons.kind(locked), new.score);
         let new = Stored { category, ..new };
-        if !locked.is_own || new != before {
+        if new != before || (self.touches && !locked.is_own) {
             self.persons.update(locked, new);
         }
         if category != before.category {
             let scored_on = new.scored_through.unwrap_or(self.config.scored_on).max(self.config.scored_on);
-            LOG_CATEGORY.with(|statement| {
-                statement.run(&[
-                    DatumWithOid::from(person_id),
-                    DatumWithOid::from(before.category),
-                    DatumWithOid::from(category),
-                    DatumWithOid::from(new.score),
-                    DatumWithOid::from(pg::date(scored_on)),
-                ]);
-            });
+            self.changes.person_ids.push(person_id);
+            self.changes.from.push(before.category.map(str::to_owned));
+            self.changes.to.push(category.map(str::to_owned));
+            self.changes.scores.push(new.score);
+            self.changes.days.push(pg::date(scored_on));
+            self.outcome.categories_changed += 1;
         }
+        self.outcome.persons_changed += usize::from((new.score, category) != (before.score, before.category));
         if (new.score, category) != (before.score, before.category) && self.config.writes_back() {
             self.moved.push(Moved {
                 person_id,
@@ -175,6 +196,8 @@ impl<'c> Desk<'c> {
         let standing = derive::derive(&person, since, activities, &adjustments, silences, config.scored_on).or_raise();
 
         let (surplus, missing) = difference(history.records(), standing.records);
+        self.outcome.records_removed += surplus.len();
+        self.outcome.records_added += missing.len();
         history.delete_records(&surplus);
         config.tables.insert_records(person_id, &missing);
         history.set_due(standing.due_on);
@@ -195,10 +218,22 @@ impl<'c> Desk<'c> {
         }
     }
 
-    /// Brings scores back to the application's own tables, when all persons are done.
+    /// Notes the changes of category, and brings scores back to the application's own tables, when
+    /// all persons are done.
     pub fn close(self) {
-        let Desk { config, persons, moved } = self;
+        let Desk { config, persons, moved, changes, .. } = self;
         drop(persons);
+        if !changes.person_ids.is_empty() {
+            LOG_CATEGORIES.with(|statement| {
+                statement.run(&[
+                    DatumWithOid::from(changes.person_ids),
+                    DatumWithOid::from(changes.from),
+                    DatumWithOid::from(changes.to),
+                    DatumWithOid::from(changes.scores),
+                    DatumWithOid::from(changes.days),
+                ]);
+            });
+        }
         if moved.is_empty() {
             return;
         }
@@ -226,8 +261,9 @@ impl<'c> Desk<'c> {
 }
 
 thread_local! {
-    static LOG_CATEGORY: Statement = const { Statement::new(
-        "INSERT INTO leadscore.category_change (person_id, from_category, to_category, score, scored_on) VALUES ($1, $2, $3, $4, $5)",
+    static LOG_CATEGORIES: Statement = const { Statement::new(
+        "INSERT INTO leadscore.category_change (person_id, from_category, to_category, score, scored_on)
+         SELECT * FROM unnest($1, $2, $3, $4, $5)",
     ) };
 }
 
@@ -268,6 +304,26 @@ fn difference(stored: Vec<(StoredAt, Record)>, derived: Vec<Record>) -> (Vec<Sto
 pub fn derive_anew(config: &Config, ids: Vec<i64>) {
     let days = vec![None; ids.len()];
     derive_unclear(config, Unclears { ids, days });
+}
+
+/// `_rescore_each(bigint[])`: derives persons anew, one after the other, and returns what changed
+/// as the four counts of `leadscore._outcome`.
+#[pg_extern(sql = false)]
+fn rescore_each(mut ids: Vec<i64>) -> Vec<i64> {
+    let config = config::current(pg::own_schema());
+    ids.sort_unstable();
+    let mut unclears = Unclears::default();
+    let mut desk = Desk::open(&config, ids.iter().copied());
+    desk.touches = false;
+    for person_id in ids {
+        if let Some(locked) = desk.lock(person_id) {
+            desk.derive_or_note(person_id, &locked, None, &mut unclears);
+        }
+    }
+    let Outcome { records_added, records_removed, persons_changed, categories_changed } = std::mem::take(&mut desk.outcome);
+    desk.close();
+    derive_as_set(unclears);
+    [records_added, records_removed, persons_changed, categories_changed].into_iter().map(|count| count as i64).collect()
 }
 
 impl Unclears {
