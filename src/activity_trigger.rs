@@ -275,7 +275,8 @@ fn update_many(config: &Config, old: &ChangedRows, new: &ChangedRows) {
     let changed = pg::with_search_path_pinned(|| {
         Spi::connect_mut(|client| -> Result<_, pgrx::spi::Error> {
             old.register();
-            let (ids, days) = client.update(CHANGED, Some(1), &[])?.first().get_two::<Vec<i64>, Vec<Option<pgrx::datum::Date>>>()?;
+            let (ids, days) =
+                client.update(CHANGED, Some(1), &[])?.first().get_two::<Vec<i64>, Vec<Option<pgrx::datum::Date>>>()?;
             if let Some(ids) = &ids {
                 refuse_any(client, ids)?;
             }

@@ -115,8 +115,7 @@ impl From<SpanDocument> for Span {
 
 fn read(schema: pg_sys::Oid) -> Config {
     // A statement's own snapshot may be older than the lock that it waited for.
-    let document =
-        pg::with_search_path_pinned(|| pg::latest(include_str!("../sql/configuration.sql"), pg_sys::OIDOID, None));
+    let document = pg::with_search_path_pinned(|| pg::latest(include_str!("../sql/configuration.sql"), pg_sys::OIDOID, None));
     let document = document.unwrap_or_else(|| error!("leadscore: the configuration cannot be read"));
     let document: Document =
         serde_json::from_str(&document).unwrap_or_else(|e| error!("leadscore: the configuration cannot be understood: {e}"));

@@ -58,7 +58,8 @@ pub fn derive<'r>(
     let mut penalised = false;
     let mut next_penalty = None;
     for rule in silences.filter(|rule| rule.applies_to(person)) {
-        let days = activities.iter().filter(|activity| activity.matching.iter().any(|r| r.rule_id == rule.rule_id)).map(|a| a.day);
+        let days =
+            activities.iter().filter(|activity| activity.matching.iter().any(|r| r.rule_id == rule.rule_id)).map(|a| a.day);
         let touches: BTreeSet<Day> =
             days.chain([since]).map(|day| rule.effective_from.map_or(day, |first| first.max(day))).collect();
         for penalty in penalties(rule, &touches, scored_on) {
@@ -96,9 +97,8 @@ pub fn derive<'r>(
     let mut score = 0i128;
     let mut starts_on = None;
     for record in &records {
-        if record.counts_from <= person.reach {
-            score += i128::from(worth(record.points, record.counts_from, record.decays_until, record.counts_from.max(scored_on)));
-        } else {
+        score += i128::from(counted(record, person.reach, scored_on));
+        if record.counts_from > person.reach {
             starts_on = earlier(starts_on, Some(record.counts_from));
         }
     }
@@ -111,13 +111,21 @@ pub fn derive<'r>(
     })
 }
 
+/// What a record adds to the score of a person who stands for `scored_on` and reaches `reach`.
+pub fn counted(record: &Record, reach: Day, scored_on: Day) -> i64 {
+    if record.counts_from > reach {
+        return 0;
+    }
+    worth(record.points, record.counts_from, record.decays_until, record.counts_from.max(scored_on))
+}
+
 fn earlier(a: Option<Day>, b: Option<Day>) -> Option<Day> {
     a.into_iter().chain(b).min()
 }
 
-/// The records of activity rules (`_activity_record`) that count or will count. The activities
-/// come newest first.
-fn activity_records(person: &Person, activities: &[Activity], scored_on: Day) -> Vec<Record> {
+/// The records of activity rules (`_plain_record`, `_capped_record`) that count or will count. The activities
+/// come newest first, as far as any of the rules is capped.
+pub fn activity_records(person: &Person, activities: &[Activity], scored_on: Day) -> Vec<Record> {
     let mut records = Vec::new();
     // Of each capped rule the days of its records so far, the newest first.
     let mut newer: HashMap<i32, Vec<Day>> = HashMap::new();
@@ -255,17 +263,17 @@ mod tests {
     #[test]
     fn windows_end_and_the_future_waits() {
         let standing = standing(&rule(1), &[8940, 8941, 9000, 9002], 8000);
-        assert_eq!(
-            records(&standing),
-            [(Some(2), 8941, Some(9001)), (Some(3), 9000, Some(9060)), (Some(4), 9002, Some(9062))]
-        );
+        assert_eq!(records(&standing), [(Some(2), 8941, Some(9001)), (Some(3), 9000, Some(9060)), (Some(4), 9002, Some(9062))]);
         assert_eq!((standing.score, standing.due_on), (20, Some(Day(9002))));
     }
 
     #[test]
     fn the_newest_of_a_day_remain() {
         let capped = Rule { max_per_day: Some(1), ..rule(1) };
-        assert_eq!(records(&standing(&capped, &[8990, 8990, 8991], 8000)), [(Some(2), 8990, Some(9050)), (Some(3), 8991, Some(9051))]);
+        assert_eq!(
+            records(&standing(&capped, &[8990, 8990, 8991], 8000)),
+            [(Some(2), 8990, Some(9050)), (Some(3), 8991, Some(9051))]
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::config::{self, Config};
 use crate::error::{OrRaise, Refusal};
 use crate::pg;
 use crate::rescore;
-use crate::scoring;
+use crate::scoring::{self, Rule};
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::{Date, TimestampWithTimeZone};
 use pgrx::prelude::*;
@@ -74,15 +74,47 @@ fn write_begins<'a>(_trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
 }
 
+/// A changed row, with the savepoint in which it changed.
+struct Changed {
+    savepoint: u32,
+    person_id: i64,
+    concerned: Concerned,
+}
+
 thread_local! {
-    /// Persons whose row trigger fired and whose statement trigger has not yet, each with the
-    /// savepoint in which that happened.
-    static CHANGED: RefCell<Vec<(u32, i64)>> = const { RefCell::new(Vec::new()) };
+    /// Persons whose row trigger fired and whose statement trigger has not yet.
+    static CHANGED: RefCell<Vec<Changed>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Forgets persons that were noted in a savepoint, or in one within it: it was rolled back.
 pub fn forget_noted(savepoint: u32) {
-    CHANGED.with_borrow_mut(|noted| noted.retain(|(noted_in, _)| *noted_in < savepoint));
+    CHANGED.with_borrow_mut(|noted| noted.retain(|changed| changed.savepoint < savepoint));
+}
+
+/// What of a person a changed row concerns.
+enum Concerned {
+    Nothing,
+    /// Activity rules that apply now and did not before, or the other way round; none is capped.
+    Rules(Vec<i32>),
+    Everything,
+}
+
+fn concerned<W: WhoAllocated>(config: &Config, old: &PgHeapTuple<W>, new: &PgHeapTuple<W>) -> Concerned {
+    let since = |person: &PgHeapTuple<W>| person.get_by_name::<TimestampWithTimeZone>("since").ok().flatten().map(i64::from);
+    let text = |person: &PgHeapTuple<W>, column| person.get_by_name::<String>(column).ok().flatten();
+    if since(old) != since(new) || text(old, "kind") != text(new, "kind") {
+        return Concerned::Everything;
+    }
+    let (before, after) = (text(old, "status"), text(new, "status"));
+    let differ = |rule: &&Rule| rule.is_for_status(before.as_deref()) != rule.is_for_status(after.as_deref());
+    let rules: Vec<&Rule> = config.rules().filter(differ).collect();
+    if rules.is_empty() {
+        Concerned::Nothing
+    } else if rules.iter().any(|rule| rule.inactivity || rule.is_capped()) {
+        Concerned::Everything
+    } else {
+        Concerned::Rules(rules.iter().map(|rule| rule.rule_id).collect())
+    }
 }
 
 /// Whether a change of the row may change what the person has: a status that every rule takes
@@ -103,15 +135,28 @@ fn is_concerned<W: WhoAllocated>(config: &Config, old: &PgHeapTuple<W>, new: &Pg
 fn person_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     if let (PgTriggerLevel::Row, Some(old), Some(new)) = (trigger.level(), trigger.old(), trigger.new()) {
         let config = config::current(pg::schema_of(trigger.relid()?));
-        if let Ok(Some(id)) = new.get_by_name::<i64>("person_id")
-            && is_concerned(&config, &old, &new)
+        let concerned = concerned(&config, &old, &new);
+        if let Ok(Some(person_id)) = new.get_by_name::<i64>("person_id")
+            && !matches!(concerned, Concerned::Nothing)
         {
-            CHANGED.with_borrow_mut(|noted| noted.push((pg::current_savepoint(), id)));
+            CHANGED.with_borrow_mut(|noted| noted.push(Changed { savepoint: pg::current_savepoint(), person_id, concerned }));
         }
     } else {
-        let ids: Vec<i64> = CHANGED.take().into_iter().map(|(_, id)| id).collect();
-        if !ids.is_empty() {
-            rescore::derive_anew(&config::current(pg::schema_of(trigger.relid()?)), ids);
+        let changed = CHANGED.take();
+        let mut by_rules = Vec::new();
+        let mut everything = Vec::new();
+        for Changed { person_id, concerned, .. } in changed {
+            match concerned {
+                Concerned::Rules(rules) => by_rules.push((person_id, rules)),
+                _ => everything.push(person_id),
+            }
+        }
+        if !everything.is_empty() {
+            // Persons are locked in one order, so all of them together.
+            everything.extend(by_rules.drain(..).map(|(person_id, _)| person_id));
+            rescore::derive_anew(&config::current(pg::schema_of(trigger.relid()?)), everything);
+        } else if !by_rules.is_empty() {
+            rescore::derive_rules(&config::current(pg::schema_of(trigger.relid()?)), by_rules);
         }
     }
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)

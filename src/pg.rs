@@ -422,7 +422,8 @@ impl<'a> ChangedRows<'a> {
                     person_id: value(slot, c.person_id).unwrap_or_default(),
                     activity_type: value::<&str>(slot, c.activity_type).unwrap_or_default().to_owned(),
                     occurred_at: value::<i64>(slot, c.occurred_at).unwrap_or_default(),
-                    attributes: (!*(*slot).tts_isnull.add(c.attributes)).then(|| Jsonb::copy(*(*slot).tts_values.add(c.attributes))),
+                    attributes: (!*(*slot).tts_isnull.add(c.attributes))
+                        .then(|| Jsonb::copy(*(*slot).tts_values.add(c.attributes))),
                     recorded_at: value::<i64>(slot, c.recorded_at).unwrap_or_default(),
                 });
                 pg_sys::tuplestore_select_read_pointer(self.store, pointer);

@@ -5,14 +5,14 @@ use crate::calendar::Day;
 use crate::config::{self, Config};
 use crate::derive::{self, Activity};
 use crate::error::OrRaise;
-use crate::pg::person::{LockedPerson, Persons, Stored, StoredAt};
+use crate::pg::person::{History, LockedPerson, Persons, Stored, StoredAt};
 use crate::pg::{self, Statement};
-use crate::scoring::{self, Person, Record, Unclear};
+use crate::scoring::{self, Person, Record, Rule, Unclear};
 use crate::source_trigger;
 use pgrx::datum::{Date, DatumWithOid};
 use pgrx::prelude::*;
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Up to so many persons, deriving one after the other is faster than the set-based statements.
 const FEW: usize = 200;
@@ -99,7 +99,14 @@ impl<'c> Desk<'c> {
         if config.writes_back() {
             source_trigger::lock_sources_of(config, ids.collect());
         }
-        Desk { config, persons: config.tables.persons(), moved: Vec::new(), changes: Changes::default(), touches: true, outcome: Outcome::default() }
+        Desk {
+            config,
+            persons: config.tables.persons(),
+            moved: Vec::new(),
+            changes: Changes::default(),
+            touches: true,
+            outcome: Outcome::default(),
+        }
     }
 
     /// Locks a person until the transaction ends. `None` when there is none.
@@ -169,26 +176,8 @@ impl<'c> Desk<'c> {
         let person = self.person(locked, &stored);
         let since = config.time_zone.day(self.since(locked)).ok_or(Unclear)?;
 
-        let mut activities = Vec::new();
-        let mut beyond_calendar = false;
         let history = config.tables.history(person_id);
-        history.each_activity(|activity| {
-            let Some(day) = config.time_zone.day(activity.occurred_at()) else {
-                beyond_calendar = true;
-                return;
-            };
-            let activity_type = activity.activity_type();
-            let attributes = if config.asks_attributes(activity_type) { activity.attributes() } else { None };
-            activities.push(Activity {
-                activity_id: activity.activity_id(),
-                occurred_at: activity.occurred_at(),
-                day,
-                matching: config.matching(activity_type, attributes.as_ref()).collect(),
-            });
-        });
-        if beyond_calendar {
-            return Err(Unclear);
-        }
+        let activities = self.activities(&history, |_| true)?;
         let is_silence_online = config.rules().any(|rule| rule.online && rule.applies_to(&person));
         let is_exempt = is_silence_online && history.has_refused();
         let silences = config.rules().filter(|rule| rule.inactivity && !(rule.online && is_exempt));
@@ -204,8 +193,61 @@ impl<'c> Desk<'c> {
         self.settle(
             person_id,
             locked,
-            Stored { score: standing.score, last_activity_at: standing.last_activity_at, penalised: standing.penalised, ..stored },
+            Stored {
+                score: standing.score,
+                last_activity_at: standing.last_activity_at,
+                penalised: standing.penalised,
+                ..stored
+            },
         );
+        Ok(())
+    }
+
+    /// All activities of a person, each with those of the wanted rules that match it.
+    fn activities(&self, history: &History, wanted: impl Fn(&Rule) -> bool) -> Result<Vec<Activity<'c>>, Unclear> {
+        let config = self.config;
+        let mut activities = Vec::new();
+        let mut beyond_calendar = false;
+        history.each_activity(|activity| {
+            let activity_type = activity.activity_type();
+            let attributes = if config.asks_attributes(activity_type) { activity.attributes() } else { None };
+            let day = config.time_zone.day(activity.occurred_at());
+            beyond_calendar |= day.is_none();
+            activities.push(Activity {
+                activity_id: activity.activity_id(),
+                occurred_at: activity.occurred_at(),
+                day: day.unwrap_or(Day(0)),
+                matching: config.matching(activity_type, attributes.as_ref()).filter(|rule| wanted(rule)).collect(),
+            });
+        });
+        if beyond_calendar { Err(Unclear) } else { Ok(activities) }
+    }
+
+    /// Derives a locked person anew as far as some activity rules go, none of them capped, and
+    /// stores what differs: nothing else has changed.
+    fn derive_rules(&mut self, person_id: i64, locked: &LockedPerson, rules: &[i32]) -> Result<(), Unclear> {
+        let config = self.config;
+        let mut stored = self.stored(locked);
+        let person = self.person(locked, &stored);
+        let history = config.tables.history(person_id);
+        let is_wanted = |rule_id| rules.contains(&rule_id);
+        let mut activities = self.activities(&history, |rule| is_wanted(rule.rule_id))?;
+        activities.retain(|activity| !activity.matching.is_empty());
+        if activities.iter().any(|activity| activity.day > person.reach) {
+            return Err(Unclear);
+        }
+        let ids: Vec<i64> = activities.iter().map(|activity| activity.activity_id).collect();
+        let mut records = if ids.len() > 4 { history.records() } else { history.records_of(&ids) };
+        let known: HashSet<i64> = ids.into_iter().collect();
+        records.retain(|(_, r)| r.rule_id.is_some_and(is_wanted) && r.activity_id.is_some_and(|id| known.contains(&id)));
+        let derived = derive::activity_records(&person, &activities, config.scored_on);
+        let counted = |record: &Record| i128::from(derive::counted(record, person.reach, config.scored_on));
+        let gained = derived.iter().map(counted).sum::<i128>() - records.iter().map(|(_, r)| counted(r)).sum::<i128>();
+        stored.score = i64::try_from(i128::from(stored.score) + gained).map_err(|_| scoring::out_of_range()).or_raise();
+        let (surplus, missing) = difference(records, derived);
+        history.delete_records(&surplus);
+        config.tables.insert_records(person_id, &missing);
+        self.settle(person_id, locked, stored);
         Ok(())
     }
 
@@ -324,6 +366,29 @@ fn rescore_each(mut ids: Vec<i64>) -> Vec<i64> {
     desk.close();
     derive_as_set(unclears);
     [records_added, records_removed, persons_changed, categories_changed].into_iter().map(|count| count as i64).collect()
+}
+
+/// Derives persons anew for whom some activity rules, none of them capped, apply now or no longer.
+pub fn derive_rules(config: &Config, mut changed: Vec<(i64, Vec<i32>)>) {
+    if changed.len() > FEW || pg::transaction_has_one_snapshot() {
+        return derive_anew(config, changed.into_iter().map(|(person_id, _)| person_id).collect());
+    }
+    changed.sort_unstable();
+    // Rows are locked and read once each.
+    if changed.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        return derive_anew(config, changed.into_iter().map(|(person_id, _)| person_id).collect());
+    }
+    let mut desk = Desk::open(config, changed.iter().map(|(person_id, _)| *person_id));
+    let mut left_over = Unclears::default();
+    for (person_id, rules) in changed {
+        let Some(locked) = desk.lock(person_id) else { continue };
+        DERIVED.set(true);
+        if desk.derive_rules(person_id, &locked, &rules).is_err() {
+            desk.derive_or_note(person_id, &locked, None, &mut left_over);
+        }
+    }
+    desk.close();
+    derive_as_set(left_over);
 }
 
 impl Unclears {

@@ -3,8 +3,8 @@
 
 use crate::config::{self, Config};
 use crate::error::Refusal;
-use crate::pg::{self, Statement};
 use crate::pg::source::{self as rows, After, Place, RowChange, Rows, Scratch};
+use crate::pg::{self, Statement};
 use crate::source::{Cell as Value, Image, Role, Source, image};
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};

@@ -89,8 +89,19 @@ impl Tables {
             c"scored_through",
             c"penalised",
         ];
-        let [of_person_id, external_id, source_id, kind, status, since, score, category, last_activity_at, scored_through, penalised] =
-            positions(person, of_person);
+        let [
+            of_person_id,
+            external_id,
+            source_id,
+            kind,
+            status,
+            since,
+            score,
+            category,
+            last_activity_at,
+            scored_through,
+            penalised,
+        ] = positions(person, of_person);
         let of_activity = [c"activity_id", c"person_id", c"activity_type", c"occurred_at", c"attributes", c"recorded_at"];
         let [activity_id, person_id, activity_type, occurred_at, attributes, recorded_at] = positions(activity, of_activity);
         let person_columns = PersonColumns {
@@ -196,7 +207,8 @@ impl Tables {
     /// Whether a row of an attached table is an activity.
     pub fn is_activity(&self, source_id: i32, source_key: &str) -> bool {
         let table = Table::open(self.activity, pg_sys::AccessShareLock);
-        let number = Key { column: Key::column(&table, c"source_id"), equals: pg_sys::F_INT4EQ, value: pg_sys::Datum::from(source_id) };
+        let number =
+            Key { column: Key::column(&table, c"source_id"), equals: pg_sys::F_INT4EQ, value: pg_sys::Datum::from(source_id) };
         let mut found = false;
         table.each(&[number, Key::text(&table, c"source_key", source_key)], &Snapshot::latest(), |_| found = true);
         found
@@ -211,15 +223,31 @@ pub struct History<'t> {
 }
 
 impl History<'_> {
-    /// The score records of a person that are stored, and where.
+    /// The score records that are stored, and where.
     pub fn records(&self) -> Vec<(StoredAt, Record)> {
+        let table = Table::open(self.tables.score_record, pg_sys::AccessShareLock);
+        self.records_with(&table, vec![Key::person_id(&table, self.person_id)])
+    }
+
+    /// Those of some activities.
+    pub fn records_of(&self, activity_ids: &[i64]) -> Vec<(StoredAt, Record)> {
+        let table = Table::open(self.tables.score_record, pg_sys::AccessShareLock);
+        let column = Key::column(&table, c"activity_id");
+        let of_activity = |&id: &i64| {
+            let activity = Key { column, equals: pg_sys::F_INT8EQ, value: pg_sys::Datum::from(id) };
+            self.records_with(&table, vec![Key::person_id(&table, self.person_id), activity])
+        };
+        activity_ids.iter().flat_map(of_activity).collect()
+    }
+
+    fn records_with(&self, table: &Table, keys: Vec<Key>) -> Vec<(StoredAt, Record)> {
         let mut records = Vec::new();
         let c = &self.tables.record_columns;
         let day = |slot, column| {
             // SAFETY: `each` hands over extracted rows; a date is stored as an int4.
             unsafe { value::<i32>(slot, column).map(Day) }
         };
-        self.each(&Table::open(self.tables.score_record, pg_sys::AccessShareLock), |slot| {
+        table.each(&keys, &self.snapshot, |slot| {
             // SAFETY: as above.
             unsafe {
                 records.push((
@@ -587,7 +615,8 @@ impl Persons<'_> {
         // SAFETY: the slot fits the relation; the tuple lock is of the version that the scan
         // found or the latest one after it.
         unsafe {
-            let mut person = LockedPerson { slot: pg_sys::table_slot_create(self.table.relation, ptr::null_mut()), is_own: false };
+            let mut person =
+                LockedPerson { slot: pg_sys::table_slot_create(self.table.relation, ptr::null_mut()), is_own: false };
             let slot = person.slot;
             let snapshot = Snapshot::latest();
             if !Scan::begin(&self.table, &[Key::person_id(&self.table, person_id)], &snapshot).next(slot) {
