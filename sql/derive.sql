@@ -184,16 +184,16 @@ RETURNS TABLE (person_id bigint, rule_id int, activity_id bigint, adjustment_id 
                window_end date, displaced_on date, decays_until date, next_touch date, scored_through date)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT c.person_id, c.rule_id, c.activity_id, NULL::bigint, c.points, c.counts_from,
-           c.window_end, c.displaced_on, c.decays_until, NULL::date, c.scored_through
+    SELECT c.person_id, c.rule_id, c.activity_id, NULL::bigint AS adjustment_id, c.points, c.counts_from,
+           c.window_end, c.displaced_on, c.decays_until, NULL::date AS next_touch, c.scored_through
     FROM leadscore._capped_record c
     UNION ALL
-    SELECT n.person_id, n.rule_id, NULL, NULL, n.points, n.counts_from,
-           n.window_end, n.displaced_on, NULL, n.next_touch, n.scored_through
+    SELECT n.person_id, n.rule_id, NULL AS activity_id, NULL AS adjustment_id, n.points, n.counts_from,
+           n.window_end, n.displaced_on, NULL AS decays_until, n.next_touch, n.scored_through
     FROM leadscore._penalty(on_day, until_day) n
     UNION ALL
-    SELECT j.person_id, NULL, NULL, j.adjustment_id, j.points, j.from_day,
-           j.until_day, NULL, NULL, NULL, p.scored_through
+    SELECT j.person_id, NULL AS rule_id, NULL AS activity_id, j.adjustment_id, j.points, j.from_day,
+           j.until_day, NULL AS displaced_on, NULL AS decays_until, NULL AS next_touch, p.scored_through
     FROM leadscore.adjustment j
     JOIN leadscore.person p ON p.person_id = j.person_id;
 END;

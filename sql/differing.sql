@@ -31,15 +31,15 @@ BEGIN ATOMIC
         WHERE leadscore._stands(r.counts_from, r.window_end, NULL, today, today)
         GROUP BY r.person_id
         UNION ALL
-        SELECT c.person_id, count(*) FILTER (WHERE c.is_record),
+        SELECT c.person_id, count(*) FILTER (WHERE c.is_record) AS records,
                bit_xor(leadscore._fingerprint(seed, c.rule_id, c.activity_id, c.adjustment_id, c.points, c.counts_from,
-                                              least(c.window_end, c.displaced_on), c.decays_until)) FILTER (WHERE c.is_record),
+                                              least(c.window_end, c.displaced_on), c.decays_until)) FILTER (WHERE c.is_record) AS fingerprint,
                sum(leadscore._worth(c.points, c.counts_from, c.decays_until, greatest(today, c.counts_from))::int)
-                   FILTER (WHERE c.is_record AND c.counts_from <= c.through),
-               min(c.counts_from) FILTER (WHERE c.is_record AND c.counts_from > c.through),
-               min(c.counts_from) FILTER (WHERE c.is_penalty AND c.counts_from > today),
-               bool_or(c.is_penalty AND c.counts_from <= today AND (c.next_touch IS NULL OR c.next_touch > c.through)),
-               NULL
+                   FILTER (WHERE c.is_record AND c.counts_from <= c.through) AS score,
+               min(c.counts_from) FILTER (WHERE c.is_record AND c.counts_from > c.through) AS starts_on,
+               min(c.counts_from) FILTER (WHERE c.is_penalty AND c.counts_from > today) AS next_on,
+               bool_or(c.is_penalty AND c.counts_from <= today AND (c.next_touch IS NULL OR c.next_touch > c.through)) AS penalised,
+               NULL AS last_activity_at
         FROM (SELECT x.*, v.*,
                      leadscore._stands(x.counts_from, x.window_end, x.displaced_on, today, v.through)
                      AND NOT (v.is_penalty AND x.counts_from > today) AS is_record
@@ -48,7 +48,8 @@ BEGIN ATOMIC
                                          x.activity_id IS NULL AND x.adjustment_id IS NULL AS is_penalty) v) c
         GROUP BY c.person_id
         UNION ALL
-        SELECT a.person_id, 0, NULL, NULL, NULL, NULL, NULL, max(a.occurred_at)
+        SELECT a.person_id, 0 AS records, NULL AS fingerprint, NULL AS score, NULL AS starts_on, NULL AS next_on,
+               NULL AS penalised, max(a.occurred_at) AS last_activity_at
         FROM leadscore.activity a
         GROUP BY a.person_id) o
     GROUP BY o.person_id;

@@ -3,11 +3,627 @@
 SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL check_function_bodies = false;
 
+DROP FUNCTION leadscore_what_if._derived(date,boolean,date);
+
+DROP FUNCTION leadscore_what_if._candidate(date,date);
+
+DROP VIEW leadscore_what_if._activity_record;
+
 DROP FUNCTION leadscore._is_scored_on(timestamp with time zone);
 
 DROP FUNCTION leadscore._next_batch(integer);
 
 DROP FUNCTION leadscore._begin_batches(timestamp with time zone);
+
+DROP TRIGGER note_changed ON leadscore.person;
+
+DROP TRIGGER configuration_changed ON leadscore.settings;
+
+DROP FUNCTION leadscore._derived(date,boolean,date);
+
+DROP FUNCTION leadscore._candidate(date,date);
+
+DROP VIEW leadscore._activity_record;
+
+ALTER TABLE leadscore.settings ADD COLUMN notify_channel text;
+
+ALTER TABLE leadscore.settings ADD COLUMN keep_category_changes interval;
+
+CREATE OR REPLACE VIEW leadscore._plain_record AS
+ SELECT m.person_id,
+    m.rule_id,
+    m.activity_id,
+    m.points,
+    m.day AS counts_from,
+    ((m.day + m.relevant_for))::date AS window_end,
+        CASE
+            WHEN (m.decay = 'linear'::text) THEN ((m.day + m.relevant_for))::date
+            ELSE NULL::date
+        END AS decays_until,
+    m.scored_through
+   FROM leadscore._match m
+  WHERE ((m.kind = 'activity'::text) AND (m.max_per_day IS NULL) AND (m.max_counted IS NULL) AND ((m.effective_from IS NULL) OR (m.day >= m.effective_from)));
+
+CREATE OR REPLACE VIEW leadscore._capped_record AS
+ SELECT c.person_id,
+    c.rule_id,
+    c.activity_id,
+    c.points,
+    c.day AS counts_from,
+    ((c.day + c.relevant_for))::date AS window_end,
+    lag(c.day, c.max_counted) OVER (PARTITION BY c.person_id, c.rule_id ORDER BY c.occurred_at DESC, c.activity_id DESC) AS displaced_on,
+        CASE
+            WHEN (c.decay = 'linear'::text) THEN ((c.day + c.relevant_for))::date
+            ELSE NULL::date
+        END AS decays_until,
+    c.scored_through
+   FROM ( SELECT m.person_id,
+            m.activity_id,
+            m.occurred_at,
+            m.day,
+            m.scored_through,
+            m.rule_id,
+            m.kind,
+            m.points,
+            m.relevant_for,
+            m.decay,
+            m.max_per_day,
+            m.max_counted,
+            m.effective_from,
+            row_number() OVER (PARTITION BY m.person_id, m.rule_id, m.day ORDER BY m.occurred_at DESC, m.activity_id DESC) AS nth_newest
+           FROM leadscore._match m
+          WHERE ((m.kind = 'activity'::text) AND ((m.max_per_day IS NOT NULL) OR (m.max_counted IS NOT NULL)) AND ((m.effective_from IS NULL) OR (m.day >= m.effective_from)))) c
+  WHERE ((c.max_per_day IS NULL) OR (c.nth_newest <= c.max_per_day));
+
+CREATE OR REPLACE FUNCTION leadscore._other_candidate(on_day date, until_day date DEFAULT NULL::date)
+ RETURNS TABLE(person_id bigint, rule_id integer, activity_id bigint, adjustment_id bigint, points integer, counts_from date, window_end date, displaced_on date, decays_until date, next_touch date, scored_through date)
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT c.person_id,
+     c.rule_id,
+     c.activity_id,
+     NULL::bigint AS adjustment_id,
+     c.points,
+     c.counts_from,
+     c.window_end,
+     c.displaced_on,
+     c.decays_until,
+     NULL::date AS next_touch,
+     c.scored_through
+    FROM leadscore._capped_record c
+ UNION ALL
+  SELECT n.person_id,
+     n.rule_id,
+     NULL::bigint AS activity_id,
+     NULL::bigint AS adjustment_id,
+     n.points,
+     n.counts_from,
+     n.window_end,
+     n.displaced_on,
+     NULL::date AS decays_until,
+     n.next_touch,
+     n.scored_through
+    FROM leadscore._penalty(_other_candidate.on_day, _other_candidate.until_day) n(person_id, rule_id, points, counts_from, window_end, displaced_on, next_touch, scored_through)
+ UNION ALL
+  SELECT j.person_id,
+     NULL::integer AS rule_id,
+     NULL::bigint AS activity_id,
+     j.adjustment_id,
+     j.points,
+     j.from_day,
+     j.until_day,
+     NULL::date AS displaced_on,
+     NULL::date AS decays_until,
+     NULL::date AS next_touch,
+     p.scored_through
+    FROM (leadscore.adjustment j
+      JOIN leadscore.person p ON ((p.person_id = j.person_id)));
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._candidate(on_day date, until_day date DEFAULT NULL::date)
+ RETURNS TABLE(person_id bigint, rule_id integer, activity_id bigint, adjustment_id bigint, points integer, counts_from date, window_end date, displaced_on date, decays_until date, scored_through date)
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT r.person_id,
+     r.rule_id,
+     r.activity_id,
+     NULL::bigint AS int8,
+     r.points,
+     r.counts_from,
+     r.window_end,
+     NULL::date AS date,
+     r.decays_until,
+     r.scored_through
+    FROM leadscore._plain_record r
+ UNION ALL
+  SELECT o.person_id,
+     o.rule_id,
+     o.activity_id,
+     o.adjustment_id,
+     o.points,
+     o.counts_from,
+     o.window_end,
+     o.displaced_on,
+     o.decays_until,
+     o.scored_through
+    FROM leadscore._other_candidate(_candidate.on_day, _candidate.until_day) o(person_id, rule_id, activity_id, adjustment_id, points, counts_from, window_end, displaced_on, decays_until, next_touch, scored_through);
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._stands(counts_from date, window_end date, displaced_on date, on_day date, through date)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (((window_end IS NULL) OR (window_end > on_day)) AND ((displaced_on IS NULL) OR ((displaced_on > through) AND (displaced_on > counts_from))));
+
+CREATE OR REPLACE FUNCTION leadscore._derived(on_day date, ahead boolean, until_day date DEFAULT NULL::date)
+ RETURNS TABLE(person_id bigint, rule_id integer, activity_id bigint, adjustment_id bigint, points integer, counts_from date, counts_until date, decays_until date)
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT c.person_id,
+     c.rule_id,
+     c.activity_id,
+     c.adjustment_id,
+     c.points,
+     c.counts_from,
+     LEAST(c.window_end, c.displaced_on) AS "least",
+     c.decays_until
+    FROM leadscore._candidate(_derived.on_day, _derived.until_day) c(person_id, rule_id, activity_id, adjustment_id, points, counts_from, window_end, displaced_on, decays_until, scored_through)
+   WHERE (leadscore._stands(c.counts_from, c.window_end, c.displaced_on, _derived.on_day,
+         CASE
+             WHEN _derived.ahead THEN GREATEST(_derived.on_day, c.scored_through)
+             ELSE _derived.on_day
+         END) AND ((c.activity_id IS NOT NULL) OR (c.adjustment_id IS NOT NULL) OR (c.counts_from <= COALESCE(_derived.until_day, _derived.on_day))));
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._fingerprint(seed bigint, rule_id integer, activity_id bigint, adjustment_id bigint, points integer, counts_from date, counts_until date, decays_until date)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN hashint8extended(COALESCE(activity_id, (0)::bigint), hashint8extended((((COALESCE(rule_id, 0))::bigint << 32) | ((points)::bigint & '4294967295'::bigint)), hashint8extended(((((counts_from - '2000-01-01'::date))::bigint << 32) | ((COALESCE((counts_until - '2000-01-01'::date), 2147483647))::bigint & '4294967295'::bigint)), hashint8extended((((COALESCE((decays_until - '2000-01-01'::date), 2147483647))::bigint << 32) # COALESCE(adjustment_id, (0)::bigint)), seed))));
+
+CREATE OR REPLACE FUNCTION leadscore._standing(today date, seed bigint)
+ RETURNS TABLE(person_id bigint, records bigint, fingerprint bigint, score bigint, starts_on date, next_on date, penalised boolean, last_activity_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT o.person_id,
+     (sum(o.records))::bigint AS sum,
+     COALESCE(bit_xor(o.fingerprint), (0)::bigint) AS "coalesce",
+     (COALESCE(sum(o.score), (0)::numeric))::bigint AS "coalesce",
+     min(o.starts_on) AS min,
+     min(o.next_on) AS min,
+     COALESCE(bool_or(o.penalised), false) AS "coalesce",
+     max(o.last_activity_at) AS max
+    FROM ( SELECT r.person_id,
+             count(*) AS records,
+             bit_xor(leadscore._fingerprint(_standing.seed, r.rule_id, r.activity_id, NULL::bigint, r.points, r.counts_from, r.window_end, r.decays_until)) AS fingerprint,
+             sum((leadscore._worth(r.points, r.counts_from, r.decays_until, GREATEST(_standing.today, r.counts_from)))::integer) FILTER (WHERE (r.counts_from <= GREATEST(_standing.today, r.scored_through))) AS score,
+             min(r.counts_from) FILTER (WHERE (r.counts_from > GREATEST(_standing.today, r.scored_through))) AS starts_on,
+             NULL::date AS next_on,
+             NULL::boolean AS penalised,
+             NULL::timestamp with time zone AS last_activity_at
+            FROM leadscore._plain_record r
+           WHERE leadscore._stands(r.counts_from, r.window_end, NULL::date, _standing.today, _standing.today)
+           GROUP BY r.person_id
+         UNION ALL
+          SELECT c.person_id,
+             count(*) FILTER (WHERE c.is_record) AS records,
+             bit_xor(leadscore._fingerprint(_standing.seed, c.rule_id, c.activity_id, c.adjustment_id, c.points, c.counts_from, LEAST(c.window_end, c.displaced_on), c.decays_until)) FILTER (WHERE c.is_record) AS fingerprint,
+             sum((leadscore._worth(c.points, c.counts_from, c.decays_until, GREATEST(_standing.today, c.counts_from)))::integer) FILTER (WHERE (c.is_record AND (c.counts_from <= c.through))) AS score,
+             min(c.counts_from) FILTER (WHERE (c.is_record AND (c.counts_from > c.through))) AS starts_on,
+             min(c.counts_from) FILTER (WHERE (c.is_penalty AND (c.counts_from > _standing.today))) AS next_on,
+             bool_or((c.is_penalty AND (c.counts_from <= _standing.today) AND ((c.next_touch IS NULL) OR (c.next_touch > c.through)))) AS penalised,
+             NULL::timestamp with time zone AS last_activity_at
+            FROM ( SELECT x.person_id,
+                     x.rule_id,
+                     x.activity_id,
+                     x.adjustment_id,
+                     x.points,
+                     x.counts_from,
+                     x.window_end,
+                     x.displaced_on,
+                     x.decays_until,
+                     x.next_touch,
+                     x.scored_through,
+                     v.through,
+                     v.is_penalty,
+                     (leadscore._stands(x.counts_from, x.window_end, x.displaced_on, _standing.today, v.through) AND (NOT (v.is_penalty AND (x.counts_from > _standing.today)))) AS is_record
+                    FROM (leadscore._other_candidate(_standing.today) x(person_id, rule_id, activity_id, adjustment_id, points, counts_from, window_end, displaced_on, decays_until, next_touch, scored_through)
+                      CROSS JOIN LATERAL ( SELECT GREATEST(_standing.today, x.scored_through) AS through,
+                             ((x.activity_id IS NULL) AND (x.adjustment_id IS NULL)) AS is_penalty) v)) c
+           GROUP BY c.person_id
+         UNION ALL
+          SELECT a.person_id,
+             0 AS records,
+             NULL::bigint AS fingerprint,
+             NULL::bigint AS score,
+             NULL::date AS starts_on,
+             NULL::date AS next_on,
+             NULL::boolean AS penalised,
+             max(a.occurred_at) AS last_activity_at
+            FROM leadscore.activity a
+           GROUP BY a.person_id) o
+   GROUP BY o.person_id;
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._differing(today date)
+ RETURNS SETOF bigint
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+DECLARE
+    seed bigint := (random() * 4503599627370496)::bigint;
+BEGIN
+    RETURN QUERY
+    SELECT coalesce(p.person_id, t.person_id, s.person_id)
+    FROM leadscore.person p
+    FULL JOIN leadscore._standing(today, seed) t ON t.person_id = p.person_id
+    FULL JOIN (SELECT r.person_id, count(*) AS records,
+                      bit_xor(leadscore._fingerprint(seed, r.rule_id, r.activity_id, r.adjustment_id, r.points,
+                                                     r.counts_from, r.counts_until, r.decays_until)) AS fingerprint
+               FROM leadscore.score_record r
+               GROUP BY r.person_id) s ON s.person_id = p.person_id
+    LEFT JOIN leadscore.due u ON u.person_id = p.person_id
+    LEFT JOIN LATERAL leadscore._band_at(p.kind, coalesce(t.score, 0)) b ON true
+    WHERE p.person_id IS NULL
+       OR (p.score, coalesce(s.records, 0), coalesce(s.fingerprint, 0)) <> (coalesce(t.score, 0), coalesce(t.records, 0), coalesce(t.fingerprint, 0))
+       OR (p.category, p.last_activity_at, p.penalised) IS DISTINCT FROM (b.name, t.last_activity_at, coalesce(t.penalised, false))
+       -- The due day is a lower bound: it may be early but never late.
+       OR CASE WHEN p.scored_through > today THEN today ELSE least(t.next_on, t.starts_on) END < coalesce(u.due_on, 'infinity');
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._rescore_each(ids bigint[])
+ RETURNS bigint[]
+ LANGUAGE c
+ STRICT
+AS 'MODULE_PATHNAME', $function$rescore_each_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._rescore_due(ids bigint[])
+ RETURNS leadscore._outcome
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    counts bigint[];
+BEGIN
+    IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+        RETURN leadscore._rescore(ids, touch => false);
+    END IF;
+    counts := leadscore._rescore_each(ids);
+    RETURN (counts[1], counts[2], counts[3], counts[4])::leadscore._outcome;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._rescore_all(ahead boolean)
+ RETURNS leadscore._outcome
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+DECLARE
+    today   date := leadscore._begin();
+    outcome leadscore._outcome;
+    surplus bigint;
+    moved   bigint[];
+    ids     bigint[];
+BEGIN
+    PERFORM leadscore._note_derived();
+    IF NOT ahead THEN
+        UPDATE leadscore.person SET scored_through = NULL WHERE scored_through IS NOT NULL;
+    END IF;
+    ids := ARRAY(SELECT leadscore._differing(today));
+    IF cardinality(ids) <= (SELECT count(*) FROM leadscore.person) / 10 THEN
+        RETURN leadscore._rescore(ids, touch => false);
+    END IF;
+
+    -- Most of them differ: a plan over whole tables, which compares again.
+    WITH derived AS MATERIALIZED (
+        SELECT * FROM leadscore._derived(today, true)
+    ), difference AS MATERIALIZED (
+        SELECT s.at, d.*
+        FROM derived d
+        FULL JOIN (SELECT r.ctid AS at, r.* FROM leadscore.score_record r) s
+          ON s.person_id = d.person_id AND s.counts_from = d.counts_from
+         AND coalesce(s.activity_id, 0) = coalesce(d.activity_id, 0)
+         AND coalesce(s.rule_id, 0) = coalesce(d.rule_id, 0)
+         AND coalesce(s.adjustment_id, 0) = coalesce(d.adjustment_id, 0)
+         AND s.points = d.points
+         AND coalesce(s.counts_until, 'infinity') = coalesce(d.counts_until, 'infinity')
+         AND coalesce(s.decays_until, 'infinity') = coalesce(d.decays_until, 'infinity')
+        WHERE s.at IS NULL OR d.person_id IS NULL
+    ), removed AS (
+        DELETE FROM leadscore.score_record s
+        USING difference f
+        WHERE s.ctid = f.at
+        RETURNING s.person_id
+    ), added AS (
+        INSERT INTO leadscore.score_record
+            (person_id, activity_id, rule_id, points, counts_from, counts_until, decays_until, adjustment_id)
+        SELECT f.person_id, f.activity_id, f.rule_id, f.points, f.counts_from, f.counts_until, f.decays_until, f.adjustment_id
+        FROM difference f WHERE f.at IS NULL
+        RETURNING person_id
+    )
+    SELECT (SELECT count(*) FROM added), (SELECT count(*) FROM removed),
+           (SELECT count(*) FROM leadscore.score_record)
+           + (SELECT count(*) FROM added) - (SELECT count(*) FROM removed) - (SELECT count(*) FROM derived)
+    INTO outcome.records_added, outcome.records_removed, surplus;
+    IF surplus > 0 THEN
+        outcome.records_removed := outcome.records_removed
+            + leadscore._drop_copies(ARRAY(SELECT DISTINCT s.person_id FROM leadscore.score_record s));
+    END IF;
+
+    WITH silence AS (
+        SELECT n.person_id,
+               min(n.counts_from) FILTER (WHERE n.counts_from > today) AS next_on,
+               coalesce(bool_or(n.counts_from <= today
+                   AND (n.next_touch IS NULL OR n.next_touch > greatest(today, n.scored_through))), false) AS penalised
+        FROM leadscore._penalty(today) n
+        GROUP BY n.person_id
+    ), total AS (
+        SELECT s.person_id,
+               sum(leadscore._worth(s.points, s.counts_from, s.decays_until, greatest(today, s.counts_from)))
+                   FILTER (WHERE s.counts_from <= greatest(today, p.scored_through)) AS score,
+               min(s.counts_from) FILTER (WHERE s.counts_from > greatest(today, p.scored_through)) AS starts_on
+        FROM leadscore.score_record s
+        JOIN leadscore.person p ON p.person_id = s.person_id
+        GROUP BY s.person_id
+    ), latest AS (
+        SELECT a.person_id, max(a.occurred_at) AS last_activity_at FROM leadscore.activity a GROUP BY a.person_id
+    ), standing AS MATERIALIZED (
+        SELECT p.person_id, p.category AS old_category, x.score, b.name AS category, l.last_activity_at,
+               coalesce(n.penalised, false) AS penalised,
+               CASE WHEN p.scored_through > today THEN today ELSE least(n.next_on, t.starts_on) END AS due_on,
+               greatest(today, p.scored_through) AS scored_on,
+               (p.score, p.category) IS DISTINCT FROM (x.score, b.name) AS moved,
+               (p.score, p.category, p.last_activity_at, p.penalised)
+                   IS DISTINCT FROM (x.score, b.name, l.last_activity_at, coalesce(n.penalised, false)) AS changed
+        FROM leadscore.person p
+        LEFT JOIN total t ON t.person_id = p.person_id
+        LEFT JOIN latest l ON l.person_id = p.person_id
+        LEFT JOIN silence n ON n.person_id = p.person_id
+        CROSS JOIN LATERAL (SELECT coalesce(t.score, 0)::bigint AS score) x
+        LEFT JOIN LATERAL leadscore._band_at(p.kind, x.score) b ON true
+    ), updated AS (
+        UPDATE leadscore.person p
+        SET score = t.score, category = t.category, last_activity_at = t.last_activity_at, penalised = t.penalised
+        FROM standing t
+        WHERE p.person_id = t.person_id AND t.changed
+    ), logged AS (
+        INSERT INTO leadscore.category_change (person_id, from_category, to_category, score, scored_on)
+        SELECT t.person_id, t.old_category, t.category, t.score, t.scored_on
+        FROM standing t
+        WHERE t.old_category IS DISTINCT FROM t.category
+        ORDER BY t.person_id
+    ), settled AS (
+        DELETE FROM leadscore.due u
+        WHERE NOT EXISTS (SELECT FROM standing t WHERE t.person_id = u.person_id AND t.due_on IS NOT NULL)
+    ), awaited AS (
+        INSERT INTO leadscore.due AS u (person_id, due_on)
+        SELECT t.person_id, t.due_on FROM standing t WHERE t.due_on IS NOT NULL
+        ON CONFLICT (person_id) DO UPDATE SET due_on = EXCLUDED.due_on WHERE u.due_on <> EXCLUDED.due_on
+    )
+    SELECT count(*) FILTER (WHERE t.moved), count(*) FILTER (WHERE t.old_category IS DISTINCT FROM t.category),
+           array_agg(t.person_id ORDER BY t.person_id) FILTER (WHERE t.moved)
+    INTO outcome.persons_changed, outcome.categories_changed, moved
+    FROM standing t;
+    PERFORM leadscore._write_back(moved);
+    RETURN outcome;
+END $function$;
+
+CREATE TRIGGER configuration_changed AFTER INSERT OR DELETE OR UPDATE OF time_zone OR TRUNCATE ON leadscore.settings FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_changed('rebuild');
+
+CREATE OR REPLACE FUNCTION leadscore._check_outbox(notify_channel text, keep_category_changes interval)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    room int := current_setting('max_identifier_length');
+BEGIN
+    IF notify_channel = '' OR octet_length(notify_channel) > room THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('settings: notify_channel %L cannot be listened to', notify_channel),
+            DETAIL = format('The name of a channel has 1 to %s bytes; this one has %s.', room, octet_length(notify_channel)),
+            HINT = 'Use a name such as leadscore, or NULL to send nothing.';
+    END IF;
+    -- In this order: an infinite one has no fields.
+    IF keep_category_changes NOT BETWEEN '1 day' AND '1000 years'
+        OR date_trunc('day', keep_category_changes) <> keep_category_changes
+        OR least(extract(year FROM keep_category_changes), extract(month FROM keep_category_changes), extract(day FROM keep_category_changes)) < 0 THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('settings: keep_category_changes of %s cannot be used', keep_category_changes),
+            DETAIL = 'Changes of category are kept for whole days, at least one of them and at most 1000 years.',
+            HINT = 'Use days, weeks, months or years, such as ''90 days'', or NULL to keep them for ever.';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._check_settings()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "IntervalStyle" TO 'postgres'
+AS $function$
+BEGIN
+    PERFORM leadscore._require_time_zone(NEW.time_zone), leadscore._check_outbox(NEW.notify_channel, NEW.keep_category_changes);
+    RETURN NEW;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._activity_updated()
+ RETURNS trigger
+ LANGUAGE c
+ SECURITY DEFINER
+AS 'MODULE_PATHNAME', $function$activity_updated_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._activity_deleted()
+ RETURNS trigger
+ LANGUAGE c
+ SECURITY DEFINER
+AS 'MODULE_PATHNAME', $function$activity_deleted_wrapper$function$;
+
+CREATE TRIGGER note_changed AFTER UPDATE OF kind, status, since ON leadscore.person FOR EACH ROW EXECUTE FUNCTION leadscore._person_changed();
+
+CREATE OR REPLACE FUNCTION leadscore._trim_category_changes(at_most integer DEFAULT 1000000)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+DECLARE
+    before  timestamptz := (SELECT (leadscore.scoring_day() - s.keep_category_changes) AT TIME ZONE s.time_zone
+                            FROM leadscore.settings s);
+    removed bigint;
+BEGIN
+    IF before IS NULL THEN
+        RETURN 0;
+    END IF;
+    DELETE FROM leadscore.category_change c
+    WHERE c.change_id < coalesce((SELECT k.change_id FROM leadscore.category_change k
+                                  WHERE k.changed_at >= before ORDER BY k.change_id LIMIT 1),
+                                 (SELECT max(k.change_id) + 1 FROM leadscore.category_change k))
+      AND c.change_id < (SELECT min(k.change_id) + at_most FROM leadscore.category_change k);
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._end_run(run leadscore.run)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM leadscore._trim_category_changes();
+    PERFORM pg_notify(s.notify_channel, json_build_object(
+                'run_id', run.run_id, 'scored_on', run.scored_on,
+                'records_added', run.records_added, 'records_removed', run.records_removed,
+                'persons_changed', run.persons_changed, 'categories_changed', run.categories_changed)::text)
+    FROM leadscore.settings s
+    WHERE s.notify_channel IS NOT NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._category(kind text, score bigint)
+ RETURNS text
+ LANGUAGE c
+ STABLE STRICT
+AS 'MODULE_PATHNAME', $function$category_of_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._expire(last_day date, today date)
+ RETURNS leadscore._outcome
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+DECLARE
+    outcome leadscore._outcome;
+    ids     bigint[];
+    lost    bigint[];
+    moved   bigint[];
+BEGIN
+    -- First the sums, as arrays: the planner then knows how many persons there are to write.
+    WITH expired AS (
+        DELETE FROM leadscore.score_record s
+        WHERE s.counts_until <= today
+        RETURNING s.person_id,
+                  CASE WHEN s.counts_from <= last_day
+                       THEN -leadscore._worth(s.points, s.counts_from, s.decays_until, last_day) ELSE 0 END AS points
+    ), decayed AS (
+        SELECT s.person_id,
+               leadscore._worth(s.points, s.counts_from, s.decays_until, today)
+               - leadscore._worth(s.points, s.counts_from, s.decays_until, last_day) AS points
+        FROM leadscore.score_record s
+        WHERE s.decays_until IS NOT NULL AND s.counts_until > today AND s.counts_from <= last_day
+    )
+    SELECT (SELECT count(*) FROM expired), array_agg(t.person_id), array_agg(t.points)
+    INTO outcome.records_removed, ids, lost
+    FROM (SELECT o.person_id, sum(o.points)::bigint AS points
+          FROM (SELECT * FROM expired UNION ALL SELECT * FROM decayed) o
+          GROUP BY o.person_id
+          HAVING sum(o.points) <> 0
+          ORDER BY o.person_id) t
+    WHERE NOT EXISTS (SELECT FROM leadscore.due u WHERE u.person_id = t.person_id AND u.due_on <= today)
+      AND NOT EXISTS (SELECT FROM leadscore.pending n WHERE n.person_id = t.person_id);
+
+    -- The category before is that of the score before: an edit of categories makes the run a full one.
+    WITH updated AS (
+        UPDATE leadscore.person p
+        SET score = p.score + t.points, category = leadscore._category(p.kind, p.score + t.points)
+        FROM unnest(ids, lost) t(person_id, points)
+        WHERE p.person_id = t.person_id
+        RETURNING p.person_id, p.score, p.category, leadscore._category(p.kind, p.score - t.points) AS old_category
+    ), logged AS (
+        INSERT INTO leadscore.category_change (person_id, from_category, to_category, score, scored_on)
+        SELECT t.person_id, t.old_category, t.category, t.score, today
+        FROM updated t
+        WHERE t.old_category IS DISTINCT FROM t.category
+        ORDER BY t.person_id
+    )
+    SELECT 0, count(*), count(*) FILTER (WHERE t.old_category IS DISTINCT FROM t.category), array_agg(t.person_id)
+    INTO outcome.records_added, outcome.persons_changed, outcome.categories_changed, moved
+    FROM updated t;
+    PERFORM leadscore._write_back(moved);
+    RETURN outcome;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._recompute(as_of timestamp with time zone, full_rebuild boolean)
+ RETURNS leadscore.run
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    begun    record;
+    run      leadscore.run;
+    last_day date;
+    part     leadscore._outcome;
+    ids      bigint[];
+BEGIN
+    begun := leadscore._begin_run(as_of, full_rebuild);
+    run := begun.run;
+    last_day := begun.last_day;
+
+    IF run.full_rebuild THEN
+        part := leadscore._rescore_all(false);
+        UPDATE leadscore.instance SET rebuild_due = false WHERE rebuild_due;
+        run.records_added := part.records_added;
+        run.records_removed := part.records_removed;
+        run.persons_changed := part.persons_changed;
+        run.categories_changed := part.categories_changed;
+    ELSE
+        part := leadscore._expire(last_day, run.scored_on);
+        run.records_added := part.records_added;
+        run.records_removed := part.records_removed;
+        run.persons_changed := part.persons_changed;
+        run.categories_changed := part.categories_changed;
+        SELECT array_agg(d.person_id) INTO ids
+        FROM (SELECT u.person_id FROM leadscore.due u WHERE u.due_on <= run.scored_on
+              UNION SELECT n.person_id FROM leadscore.pending n) d;
+        IF ids IS NOT NULL THEN
+            UPDATE leadscore.person p SET scored_through = NULL
+            WHERE p.person_id = ANY (ids) AND p.scored_through IS NOT NULL;
+            part := leadscore._rescore_due(ids);
+            run.records_added := run.records_added + part.records_added;
+            run.records_removed := run.records_removed + part.records_removed;
+            run.persons_changed := run.persons_changed + part.persons_changed;
+            run.categories_changed := run.categories_changed + part.categories_changed;
+        END IF;
+    END IF;
+
+    -- A run in batches that was interrupted has nothing left to do.
+    DELETE FROM leadscore.pending;
+    UPDATE leadscore.run r SET finished_at = clock_timestamp() WHERE r.finished_at IS NULL;
+    INSERT INTO leadscore.run
+        (scored_on, started_at, finished_at, full_rebuild, records_added, records_removed, persons_changed, categories_changed)
+    VALUES (run.scored_on, run.started_at, clock_timestamp(), run.full_rebuild,
+            run.records_added, run.records_removed, run.persons_changed, run.categories_changed)
+    RETURNING * INTO run;
+    PERFORM leadscore._end_run(run);
+    RETURN run;
+END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._need_right_to_batches()
  RETURNS void
@@ -73,6 +689,7 @@ AS $function$
 DECLARE
     ids  bigint[];
     part leadscore._outcome;
+    run  leadscore.run;
 BEGIN
     PERFORM leadscore._need_right_to_batches();
     PERFORM leadscore._begin();
@@ -82,13 +699,16 @@ BEGIN
     SELECT array_agg(n.person_id) INTO ids
     FROM (SELECT p.person_id FROM leadscore.pending p ORDER BY p.person_id LIMIT batch_size) n;
     IF ids IS NULL THEN
-        UPDATE leadscore.run r SET finished_at = clock_timestamp() WHERE r.finished_at IS NULL;
+        UPDATE leadscore.run r SET finished_at = clock_timestamp() WHERE r.finished_at IS NULL RETURNING * INTO run;
+        IF FOUND THEN
+            PERFORM leadscore._end_run(run);
+        END IF;
         RETURN false;
     END IF;
     PERFORM leadscore._lock_persons(ids);
     UPDATE leadscore.person p SET scored_through = NULL
     WHERE p.person_id = ANY (ids) AND p.scored_through <= (SELECT s.scored_on FROM leadscore.state s);
-    part := leadscore._rescore(ids, touch => false);
+    part := leadscore._rescore_due(ids);
     DELETE FROM leadscore.pending n WHERE n.person_id = ANY (ids);
     UPDATE leadscore.run r
     SET records_added = r.records_added + part.records_added, records_removed = r.records_removed + part.records_removed,
@@ -109,7 +729,525 @@ BEGIN
        AND NOT (SELECT i.rebuild_due FROM leadscore.instance i);
 END $function$;
 
+CREATE OR REPLACE FUNCTION leadscore.verify()
+ RETURNS TABLE(person_id bigint, item text, rule_id integer, activity_id bigint, stored text, derived text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    today  date := (SELECT scored_on FROM leadscore.state);
+    source leadscore.source;
+    ids    bigint[];
+BEGIN
+    -- Nearly always nobody differs: what differs is looked for only where something does.
+    ids := ARRAY(SELECT leadscore._differing(today));
+    RETURN QUERY
+    WITH record AS (
+        SELECT coalesce(s.person_id, d.person_id) AS person_id, coalesce(s.rule_id, d.rule_id) AS rule_id,
+               coalesce(s.activity_id, d.activity_id) AS activity_id,
+               CASE WHEN s.person_id IS NOT NULL
+                    THEN format('%s points from %s until %s', s.points, s.counts_from, coalesce(s.counts_until::text, 'ever')) END AS stored,
+               CASE WHEN d.person_id IS NOT NULL
+                    THEN format('%s points from %s until %s', d.points, d.counts_from, coalesce(d.counts_until::text, 'ever')) END AS derived
+        FROM (SELECT x.*, 1 AS nth FROM leadscore._derived(today, true) x WHERE x.person_id = ANY (ids)) d
+        FULL JOIN (SELECT r.*, row_number() OVER (PARTITION BY r.person_id, r.activity_id, r.rule_id, r.adjustment_id, r.points,
+                                                               r.counts_from, r.counts_until, r.decays_until) AS nth
+                   FROM leadscore.score_record r WHERE r.person_id = ANY (ids)) s
+          ON s.person_id = d.person_id AND s.counts_from = d.counts_from AND s.nth = d.nth
+         AND coalesce(s.activity_id, 0) = coalesce(d.activity_id, 0)
+         AND coalesce(s.rule_id, 0) = coalesce(d.rule_id, 0)
+         AND coalesce(s.adjustment_id, 0) = coalesce(d.adjustment_id, 0)
+         AND s.points = d.points
+         AND coalesce(s.counts_until, 'infinity') = coalesce(d.counts_until, 'infinity')
+         AND coalesce(s.decays_until, 'infinity') = coalesce(d.decays_until, 'infinity')
+        WHERE s.person_id IS NULL OR d.person_id IS NULL
+    ), standing AS (
+        SELECT p.*, coalesce(t.score, 0) AS right_score, b.name AS right_category, t.last_activity_at AS right_last_activity_at,
+               CASE WHEN p.scored_through > today THEN today ELSE least(t.next_on, t.starts_on) END AS right_due_on, u.due_on
+        FROM leadscore.person p
+        LEFT JOIN leadscore._standing(today, 0) t ON t.person_id = p.person_id AND t.person_id = ANY (ids)
+        LEFT JOIN leadscore.due u ON u.person_id = p.person_id
+        LEFT JOIN LATERAL leadscore._band_at(p.kind, coalesce(t.score, 0)) b ON true
+        WHERE p.person_id = ANY (ids)
+    )
+    SELECT r.person_id, 'score record', r.rule_id, r.activity_id, r.stored, r.derived FROM record r
+    UNION ALL
+    SELECT t.person_id, 'score', NULL, NULL, t.score::text, t.right_score::text
+    FROM standing t WHERE t.score <> t.right_score
+    UNION ALL
+    SELECT t.person_id, 'category', NULL, NULL, t.category, t.right_category
+    FROM standing t WHERE t.category IS DISTINCT FROM t.right_category
+    UNION ALL
+    SELECT t.person_id, 'last activity', NULL, NULL, t.last_activity_at::text, t.right_last_activity_at::text
+    FROM standing t WHERE t.last_activity_at IS DISTINCT FROM t.right_last_activity_at
+    UNION ALL
+    -- The due day is a lower bound: it may be early but never late.
+    SELECT t.person_id, 'due day', NULL, NULL, t.due_on::text, t.right_due_on::text
+    FROM standing t WHERE t.right_due_on < coalesce(t.due_on, 'infinity')
+    UNION ALL
+    SELECT a.person_id, 'activity without a person', NULL, a.activity_id, a.activity_type, NULL
+    FROM leadscore.activity a
+    WHERE a.person_id = ANY (ids) AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = a.person_id)
+    ORDER BY 1, 2, 3, 4, 5 NULLS FIRST, 6;
+
+    -- Attached tables: what is there, and what came from them.
+    FOR source IN SELECT * FROM leadscore.source x WHERE x.attached AND EXISTS (SELECT FROM pg_class c WHERE c.oid = x.source)
+                  ORDER BY x.source_id LOOP
+        BEGIN
+        IF source.role = 'person' THEN
+            RETURN QUERY
+            SELECT p.person_id, format('score or category in %s, row %s', source.source, n.key), NULL::int, NULL::bigint,
+                   concat_ws(' ', n.score, n.category),
+                   concat_ws(' ', CASE WHEN source.parts ? 'score' THEN p.score END, CASE WHEN source.parts ? 'category' THEN p.category END)
+            FROM leadscore._source_rows(source.source_id) n
+            JOIN leadscore._person_key k ON k.source_id = source.source_id AND k.external_id = n.key
+            JOIN leadscore.person p ON p.person_id = k.person_id
+            WHERE (source.parts ? 'score' AND n.score::numeric IS DISTINCT FROM p.score)
+               OR (source.parts ? 'category' AND n.category IS DISTINCT FROM p.category)
+            ORDER BY 2;
+            RETURN QUERY
+            SELECT p.person_id, format('person of %s, row %s', source.source, coalesce(r.key, p.external_id)), NULL::int, NULL::bigint,
+                   CASE WHEN p.person_id IS NOT NULL THEN format('status %s, owner %s, since %s', p.status, p.owner, p.since) END,
+                   CASE WHEN r.key IS NOT NULL THEN format('status %s, owner %s, since %s', r.status, r.owner, coalesce(r.moment, p.since)) END
+            FROM (SELECT n.* FROM leadscore._source_rows(source.source_id) n
+                  WHERE NOT EXISTS (SELECT FROM leadscore.person_alias l WHERE l.kind = source.person_kind AND l.external_id = n.key)) r
+            FULL JOIN (SELECT q.* FROM leadscore.person q WHERE q.source_id = source.source_id) p ON p.external_id = r.key
+            WHERE p.person_id IS NULL OR r.key IS NULL
+               OR (source.parts ? 'status' AND p.status IS DISTINCT FROM r.status)
+               OR (source.parts ? 'owner' AND p.owner IS DISTINCT FROM r.owner)
+               OR p.since IS DISTINCT FROM coalesce(r.moment, p.since)
+            ORDER BY 2;
+        ELSE
+            RETURN QUERY
+            SELECT coalesce(a.person_id, r.person_id), format('activity of %s, row %s', source.source, coalesce(r.key, a.source_key)), NULL::int, a.activity_id,
+                   CASE WHEN a.source_key IS NOT NULL THEN format('%s of person %s at %s %s', a.activity_type, coalesce(a.person_id::text, '?'), a.occurred_at, a.attributes) END,
+                   CASE WHEN r.key IS NOT NULL THEN format('%s of person %s at %s %s', r.activity_type, coalesce(r.person_id::text, '?'), coalesce(r.moment, a.occurred_at), r.attributes) END
+            FROM (SELECT n.key, n.activity_type, n.moment, n.attributes,
+                         CASE WHEN EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = n.activity_type) THEN k.person_id END AS person_id
+                  FROM leadscore._source_rows(source.source_id) n
+                  LEFT JOIN leadscore._person_key k ON k.kind = source.person_kind AND k.external_id = n.person) r
+            FULL JOIN (SELECT b.person_id, b.activity_id, b.source_key, b.activity_type, b.occurred_at, b.attributes
+                       FROM leadscore.activity b WHERE b.source_id = source.source_id
+                       UNION ALL
+                       SELECT NULL, NULL, w.source_key, w.activity_type, w.occurred_at, w.attributes
+                       FROM leadscore.waiting w WHERE w.source_id = source.source_id) a ON a.source_key = r.key
+            WHERE a.source_key IS NULL OR r.key IS NULL
+               OR (a.person_id, a.activity_type, a.occurred_at, a.attributes)
+                  IS DISTINCT FROM (r.person_id, r.activity_type, coalesce(r.moment, a.occurred_at), r.attributes)
+            ORDER BY 2;
+        END IF;
+        EXCEPTION WHEN OTHERS THEN
+            -- One table that cannot be read keeps nothing else from being verified.
+            RETURN QUERY SELECT NULL::bigint, format('%s cannot be read', source.source), NULL::int, NULL::bigint, NULL::text, SQLERRM;
+        END;
+    END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.export_config()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT jsonb_build_object('settings', ( SELECT jsonb_strip_nulls(jsonb_build_object('time_zone', s.time_zone, 'notify_channel', s.notify_channel, 'keep_category_changes', leadscore._length(s.keep_category_changes))) AS jsonb_strip_nulls
+            FROM leadscore.settings s), 'activity_types', ( SELECT COALESCE(jsonb_agg(jsonb_strip_nulls(to_jsonb(t.*)) ORDER BY t.activity_type), '[]'::jsonb) AS "coalesce"
+            FROM leadscore.activity_type t), 'categories', ( SELECT COALESCE(jsonb_agg(jsonb_strip_nulls((to_jsonb(c.*) - 'category_id'::text)) ORDER BY c.person_kind NULLS FIRST, c.min_score NULLS FIRST), '[]'::jsonb) AS "coalesce"
+            FROM leadscore.category c), 'rules', ( SELECT COALESCE(jsonb_agg(((jsonb_strip_nulls(((((((to_jsonb(r.*) - 'rule_id'::text) - 'created_at'::text) - 'relevant_for'::text) - 'inactive_for'::text) - 'repeat_every'::text) - 'condition'::text)) ||
+                 CASE
+                     WHEN (r.condition IS NULL) THEN '{}'::jsonb
+                     ELSE jsonb_build_object('condition', r.condition)
+                 END) || jsonb_strip_nulls(jsonb_build_object('relevant_for', leadscore._length(r.relevant_for), 'inactive_for', leadscore._length(r.inactive_for), 'repeat_every', leadscore._length(r.repeat_every)))) ORDER BY r.name), '[]'::jsonb) AS "coalesce"
+            FROM leadscore.rule r)) AS jsonb_build_object;
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._check_times(document jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    item record;
+BEGIN
+    FOR item IN
+        SELECT 'settings.keep_category_changes' AS path, 'length' AS sort, document #>> '{settings,keep_category_changes}' AS value
+        UNION ALL
+        SELECT format('rules[%s].%s', r.nth - 1, f.name), f.sort, r.rule ->> f.name
+        FROM jsonb_array_elements(document -> 'rules') WITH ORDINALITY r(rule, nth)
+        CROSS JOIN (VALUES ('relevant_for', 'length'), ('inactive_for', 'length'), ('repeat_every', 'length'),
+                           ('effective_from', 'day')) f(name, sort)
+        UNION ALL
+        SELECT format('tests[%s].person.since', t.nth - 1), 'moment', t.test #>> '{person,since}'
+        FROM jsonb_array_elements(document -> 'tests') WITH ORDINALITY t(test, nth)
+        UNION ALL
+        SELECT format('tests[%s].%s[%s].on', t.nth - 1, f.name, i.nth - 1), f.sort, i.item ->> 'on'
+        FROM jsonb_array_elements(document -> 'tests') WITH ORDINALITY t(test, nth)
+        CROSS JOIN (VALUES ('activities', 'moment'), ('expect', 'day')) f(name, sort)
+        CROSS JOIN jsonb_array_elements(t.test -> f.name) WITH ORDINALITY i(item, nth)
+    LOOP
+        BEGIN
+            CASE item.sort
+                WHEN 'length' THEN PERFORM item.value::interval;
+                WHEN 'day' THEN PERFORM item.value::date;
+                ELSE PERFORM item.value::timestamp;
+            END CASE;
+        EXCEPTION WHEN data_exception THEN
+            RAISE invalid_parameter_value USING
+                MESSAGE = format('configuration: %s is not as expected', item.path),
+                DETAIL = format('%L is no %s.', item.value, CASE item.sort WHEN 'length' THEN 'length of time' ELSE item.sort END),
+                HINT = CASE item.sort WHEN 'length' THEN 'Write days, weeks, months or years, such as "60 days" or "3 months".'
+                                      WHEN 'day' THEN 'Write a day as 2026-01-31.'
+                                      ELSE 'Write a day, or a day and a time, such as 2026-01-31 or 2026-01-31 14:30.' END;
+        END;
+    END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._apply_config(config jsonb, replace boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    document jsonb := leadscore._checked_config(config);
+BEGIN
+    PERFORM leadscore._check_times(document);
+
+    -- An update of the time zone, even of no row, has everything derived anew.
+    IF document #>> '{settings,time_zone}' <> (SELECT s.time_zone FROM leadscore.settings s) THEN
+        UPDATE leadscore.settings SET time_zone = document #>> '{settings,time_zone}';
+    END IF;
+    UPDATE leadscore.settings s
+    SET notify_channel = n.notify_channel, keep_category_changes = n.keep_category_changes
+    FROM jsonb_to_record(document -> 'settings') n(notify_channel text, keep_category_changes interval)
+    WHERE replace AND document ? 'settings'
+      AND (s.notify_channel, leadscore._length(s.keep_category_changes))
+          IS DISTINCT FROM (n.notify_channel, leadscore._length(n.keep_category_changes));
+
+    INSERT INTO leadscore.activity_type AS t (activity_type, description)
+    SELECT n.activity_type, n.description
+    FROM jsonb_to_recordset(document -> 'activity_types') n(activity_type text, description text)
+    ON CONFLICT (activity_type) DO UPDATE SET description = EXCLUDED.description
+    WHERE t.description IS DISTINCT FROM EXCLUDED.description;
+
+    IF document ? 'categories' THEN
+        -- Bounds move past each other, so all make place first; a category keeps its id.
+        WITH old AS (
+            DELETE FROM leadscore.category RETURNING *
+        )
+        SELECT coalesce(jsonb_agg(to_jsonb(o)), '[]') INTO config FROM old o;
+        INSERT INTO leadscore.category (category_id, person_kind, name, min_score, color)
+        SELECT coalesce(o.category_id, nextval('leadscore.category_category_id_seq')::int), n.person_kind, n.name, n.min_score, n.color
+        FROM jsonb_to_recordset(document -> 'categories') n(person_kind text, name text, min_score bigint, color text)
+        LEFT JOIN jsonb_to_recordset(config) o(category_id int, person_kind text, name text)
+               ON o.name = n.name AND o.person_kind IS NOT DISTINCT FROM n.person_kind
+        UNION ALL
+        SELECT o.category_id, o.person_kind, o.name, o.min_score, o.color
+        FROM jsonb_to_recordset(config) o(category_id int, person_kind text, name text, min_score bigint, color text)
+        WHERE NOT replace AND NOT EXISTS (
+            SELECT FROM jsonb_to_recordset(document -> 'categories') n(person_kind text)
+            WHERE n.person_kind IS NOT DISTINCT FROM o.person_kind);
+    END IF;
+
+    IF document ? 'rules' THEN
+        IF replace THEN
+            DELETE FROM leadscore.rule r
+            WHERE r.name NOT IN (SELECT n.name FROM jsonb_to_recordset(document -> 'rules') n(name text));
+        END IF;
+        INSERT INTO leadscore.rule AS r
+            (name, kind, activity_types, condition, person_kinds, statuses, points, relevant_for, decay, max_per_day,
+             max_counted, inactive_for, repeat_every, max_repeats, effective_from, enabled)
+        SELECT n.name, n.kind, n.activity_types, n.condition, n.person_kinds, n.statuses, n.points, n.relevant_for, n.decay, n.max_per_day,
+               n.max_counted, n.inactive_for, n.repeat_every, n.max_repeats, n.effective_from, n.enabled
+        FROM leadscore._document_rules(document) n
+        ON CONFLICT (name) DO UPDATE SET
+            kind = EXCLUDED.kind, activity_types = EXCLUDED.activity_types, condition = EXCLUDED.condition,
+            person_kinds = EXCLUDED.person_kinds, statuses = EXCLUDED.statuses, points = EXCLUDED.points,
+            relevant_for = EXCLUDED.relevant_for, decay = EXCLUDED.decay, max_per_day = EXCLUDED.max_per_day,
+            max_counted = EXCLUDED.max_counted, inactive_for = EXCLUDED.inactive_for, repeat_every = EXCLUDED.repeat_every,
+            max_repeats = EXCLUDED.max_repeats, effective_from = EXCLUDED.effective_from, enabled = EXCLUDED.enabled
+        WHERE to_jsonb(r) - 'rule_id' - 'created_at' <> to_jsonb(EXCLUDED) - 'rule_id' - 'created_at';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE VIEW leadscore_what_if.settings WITH (security_invoker=true) AS
+ SELECT s.one_row,
+    s.time_zone,
+    s.notify_channel,
+    s.keep_category_changes
+   FROM jsonb_populate_recordset(NULL::leadscore.settings, leadscore_what_if.assumed('settings'::text)) s(one_row, time_zone, notify_channel, keep_category_changes);
+
+CREATE OR REPLACE VIEW leadscore_what_if._plain_record WITH (security_invoker=true) AS
+ SELECT m.person_id,
+    m.rule_id,
+    m.activity_id,
+    m.points,
+    m.day AS counts_from,
+    ((m.day + m.relevant_for))::date AS window_end,
+        CASE
+            WHEN (m.decay = 'linear'::text) THEN ((m.day + m.relevant_for))::date
+            ELSE NULL::date
+        END AS decays_until,
+    m.scored_through
+   FROM leadscore_what_if._match m
+  WHERE ((m.kind = 'activity'::text) AND (m.max_per_day IS NULL) AND (m.max_counted IS NULL) AND ((m.effective_from IS NULL) OR (m.day >= m.effective_from)));
+
+CREATE OR REPLACE VIEW leadscore_what_if._capped_record WITH (security_invoker=true) AS
+ SELECT c.person_id,
+    c.rule_id,
+    c.activity_id,
+    c.points,
+    c.day AS counts_from,
+    ((c.day + c.relevant_for))::date AS window_end,
+    lag(c.day, c.max_counted) OVER (PARTITION BY c.person_id, c.rule_id ORDER BY c.occurred_at DESC, c.activity_id DESC) AS displaced_on,
+        CASE
+            WHEN (c.decay = 'linear'::text) THEN ((c.day + c.relevant_for))::date
+            ELSE NULL::date
+        END AS decays_until,
+    c.scored_through
+   FROM ( SELECT m.person_id,
+            m.activity_id,
+            m.occurred_at,
+            m.day,
+            m.scored_through,
+            m.rule_id,
+            m.kind,
+            m.points,
+            m.relevant_for,
+            m.decay,
+            m.max_per_day,
+            m.max_counted,
+            m.effective_from,
+            row_number() OVER (PARTITION BY m.person_id, m.rule_id, m.day ORDER BY m.occurred_at DESC, m.activity_id DESC) AS nth_newest
+           FROM leadscore_what_if._match m
+          WHERE ((m.kind = 'activity'::text) AND ((m.max_per_day IS NOT NULL) OR (m.max_counted IS NOT NULL)) AND ((m.effective_from IS NULL) OR (m.day >= m.effective_from)))) c
+  WHERE ((c.max_per_day IS NULL) OR (c.nth_newest <= c.max_per_day));
+
+CREATE OR REPLACE FUNCTION leadscore_what_if._other_candidate(on_day date, until_day date DEFAULT NULL::date)
+ RETURNS TABLE(person_id bigint, rule_id integer, activity_id bigint, adjustment_id bigint, points integer, counts_from date, window_end date, displaced_on date, decays_until date, next_touch date, scored_through date)
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT c.person_id,
+     c.rule_id,
+     c.activity_id,
+     NULL::bigint AS adjustment_id,
+     c.points,
+     c.counts_from,
+     c.window_end,
+     c.displaced_on,
+     c.decays_until,
+     NULL::date AS next_touch,
+     c.scored_through
+    FROM leadscore_what_if._capped_record c
+ UNION ALL
+  SELECT n.person_id,
+     n.rule_id,
+     NULL::bigint AS activity_id,
+     NULL::bigint AS adjustment_id,
+     n.points,
+     n.counts_from,
+     n.window_end,
+     n.displaced_on,
+     NULL::date AS decays_until,
+     n.next_touch,
+     n.scored_through
+    FROM leadscore_what_if._penalty(_other_candidate.on_day, _other_candidate.until_day) n(person_id, rule_id, points, counts_from, window_end, displaced_on, next_touch, scored_through)
+ UNION ALL
+  SELECT j.person_id,
+     NULL::integer AS rule_id,
+     NULL::bigint AS activity_id,
+     j.adjustment_id,
+     j.points,
+     j.from_day,
+     j.until_day,
+     NULL::date AS displaced_on,
+     NULL::date AS decays_until,
+     NULL::date AS next_touch,
+     p.scored_through
+    FROM (leadscore_what_if.adjustment j
+      JOIN leadscore_what_if.person p ON ((p.person_id = j.person_id)));
+END;
+
+CREATE OR REPLACE FUNCTION leadscore_what_if._candidate(on_day date, until_day date DEFAULT NULL::date)
+ RETURNS TABLE(person_id bigint, rule_id integer, activity_id bigint, adjustment_id bigint, points integer, counts_from date, window_end date, displaced_on date, decays_until date, scored_through date)
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT r.person_id,
+     r.rule_id,
+     r.activity_id,
+     NULL::bigint AS int8,
+     r.points,
+     r.counts_from,
+     r.window_end,
+     NULL::date AS date,
+     r.decays_until,
+     r.scored_through
+    FROM leadscore_what_if._plain_record r
+ UNION ALL
+  SELECT o.person_id,
+     o.rule_id,
+     o.activity_id,
+     o.adjustment_id,
+     o.points,
+     o.counts_from,
+     o.window_end,
+     o.displaced_on,
+     o.decays_until,
+     o.scored_through
+    FROM leadscore_what_if._other_candidate(_candidate.on_day, _candidate.until_day) o(person_id, rule_id, activity_id, adjustment_id, points, counts_from, window_end, displaced_on, decays_until, next_touch, scored_through);
+END;
+
+CREATE OR REPLACE FUNCTION leadscore_what_if._derived(on_day date, ahead boolean, until_day date DEFAULT NULL::date)
+ RETURNS TABLE(person_id bigint, rule_id integer, activity_id bigint, adjustment_id bigint, points integer, counts_from date, counts_until date, decays_until date)
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT c.person_id,
+     c.rule_id,
+     c.activity_id,
+     c.adjustment_id,
+     c.points,
+     c.counts_from,
+     LEAST(c.window_end, c.displaced_on) AS "least",
+     c.decays_until
+    FROM leadscore_what_if._candidate(_derived.on_day, _derived.until_day) c(person_id, rule_id, activity_id, adjustment_id, points, counts_from, window_end, displaced_on, decays_until, scored_through)
+   WHERE (leadscore._stands(c.counts_from, c.window_end, c.displaced_on, _derived.on_day,
+         CASE
+             WHEN _derived.ahead THEN GREATEST(_derived.on_day, c.scored_through)
+             ELSE _derived.on_day
+         END) AND ((c.activity_id IS NOT NULL) OR (c.adjustment_id IS NOT NULL) OR (c.counts_from <= COALESCE(_derived.until_day, _derived.on_day))));
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._assumption(document jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "IntervalStyle" TO 'postgres'
+AS $function$
+DECLARE
+    time_zone  text := coalesce(document #>> '{settings,time_zone}', (SELECT s.time_zone FROM leadscore.settings s));
+    types      text[];
+    rules      jsonb;
+    categories jsonb;
+BEGIN
+    PERFORM leadscore._check_times(document);
+    PERFORM leadscore._require_time_zone(time_zone),
+            leadscore._check_outbox(document #>> '{settings,notify_channel}', (document #>> '{settings,keep_category_changes}')::interval);
+    types := ARRAY(SELECT t.activity_type FROM leadscore.activity_type t
+                   UNION
+                   SELECT n.activity_type FROM jsonb_to_recordset(document -> 'activity_types') n(activity_type text));
+    IF document ? 'rules' THEN
+        PERFORM leadscore._check_assumed_rule(r, types) FROM leadscore._document_rules(document) r;
+        rules := (SELECT jsonb_agg(to_jsonb(r)) FROM leadscore._document_rules(document) r);
+    ELSE
+        rules := (SELECT jsonb_agg(to_jsonb(r)) FROM leadscore.rule r);
+    END IF;
+    IF document ? 'categories' THEN
+        categories := document -> 'categories';
+        PERFORM leadscore._refuse_bound(c.name, c.other, c.person_kind, c.min_score)
+        FROM (SELECT n.*, lag(n.name) OVER (PARTITION BY n.person_kind, n.min_score ORDER BY n.nth) AS other
+              FROM ROWS FROM (jsonb_to_recordset(categories) AS (name text, person_kind text, min_score bigint))
+                   WITH ORDINALITY n(name, person_kind, min_score, nth)) c
+        WHERE c.other IS NOT NULL;
+    ELSE
+        categories := (SELECT jsonb_agg(to_jsonb(c)) FROM leadscore.category c);
+    END IF;
+    RETURN jsonb_build_object(
+        'settings', jsonb_build_array(jsonb_build_object('time_zone', time_zone)),
+        'activity_types', (SELECT jsonb_agg(jsonb_build_object('activity_type', t)) FROM unnest(types) t),
+        'rules', coalesce(rules, '[]'),
+        'categories', coalesce(categories, '[]'));
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.report(language text DEFAULT 'en'::text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, YMD'
+AS $function$
+DECLARE
+    today date := (SELECT w.scored_on FROM leadscore.state w);
+    -- No further back than changes of category are kept.
+    days  int := (SELECT least(30, leadscore.scoring_day() - (leadscore.scoring_day() - s.keep_category_changes)::date)
+                  FROM leadscore.settings s);
+BEGIN
+    PERFORM leadscore._require_language('report', language);
+    RETURN leadscore._report_page(jsonb_build_object(
+        'language', language,
+        'scored_on', today,
+        'days', days,
+        'persons', (SELECT count(*) FROM leadscore.person),
+        'bands', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', c.person_kind, 'name', c.name, 'low', c.min_score, 'color', c.color)
+                                            ORDER BY c.person_kind NULLS FIRST, c.min_score DESC NULLS LAST), '[]') FROM leadscore.category c),
+        'course', (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.day), '[]') FROM leadscore._category_course(days) c),
+        'scores', (SELECT coalesce(jsonb_agg(jsonb_build_object('low', b.low, 'high', b.low + b.width, 'persons', b.persons) ORDER BY b.low), '[]')
+                   FROM (SELECT e.first + e.width * ((p.score - e.first) / e.width) AS low, e.width, count(*) AS persons
+                         FROM leadscore.person p
+                         CROSS JOIN (SELECT 5 * floor(min(q.score) / 5.0)::bigint AS first,
+                                            greatest(5, 5 * ceil((max(q.score) - min(q.score) + 1) / 200.0)::bigint) AS width
+                                     FROM leadscore.person q) e
+                         GROUP BY 1, 2) b),
+        'rules', (SELECT coalesce(jsonb_agg(jsonb_build_object('rule', t.rule, 'points', t.points) ORDER BY t.points DESC), '[]')
+                  FROM (SELECT coalesce(r.name, '±') AS rule,
+                               sum(leadscore._worth(s.points, s.counts_from, s.decays_until, today))::bigint AS points
+                        FROM leadscore.score_record s
+                        LEFT JOIN leadscore.rule r ON r.rule_id = s.rule_id
+                        WHERE s.counts_from <= today
+                        GROUP BY 1) t),
+        'first', (SELECT coalesce(jsonb_agg(to_jsonb(w)), '[]')
+                  FROM (SELECT w.person_id, w.kind, w.external_id, w.owner, w.score, w.category, w.change_7,
+                               w.last_activity, leadscore.scoring_day(w.last_activity_at) AS last_on, w.why
+                        FROM leadscore.worklist w ORDER BY w.score DESC, w.person_id LIMIT 10) w),
+        'cooling', (SELECT coalesce(jsonb_agg(to_jsonb(c)), '[]')
+                    FROM (SELECT c.* FROM leadscore.cooling(14) c ORDER BY c.score DESC, c.falls_on, c.person_id LIMIT 10) c),
+        'runs', (SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]')
+                 FROM (SELECT u.scored_on, round(extract(epoch FROM u.finished_at - u.started_at), 1)::text AS seconds,
+                              u.persons_changed, u.categories_changed
+                       FROM leadscore.run u ORDER BY u.run_id DESC LIMIT 7) r)));
+END $function$;
+
+COMMENT ON COLUMN leadscore.event_mapping.activity_type IS 'The activity type that it becomes; NULL: such events are left out';
+COMMENT ON COLUMN leadscore.event_mapping.event IS 'The name of the event';
+COMMENT ON COLUMN leadscore.event_mapping.only_online IS 'Whether activities of this type are seen on the website alone';
+COMMENT ON COLUMN leadscore.settings.keep_category_changes IS 'How long category_change is kept, in whole days, weeks, months or years: runs remove older rows; NULL: for ever';
+COMMENT ON COLUMN leadscore.settings.notify_channel IS 'Each run sends one NOTIFY on this channel, with what it did as JSON; NULL: none';
+COMMENT ON COLUMN leadscore.status.category_changes_7 IS 'Changes of category in the last 7 days, as far as they are kept';
+COMMENT ON VIEW leadscore._plain_record IS 'What rules without a cap give for each activity, with its window, on no particular day';
+COMMENT ON VIEW leadscore._capped_record IS 'What rules with a cap give for each activity, with window and displacement, on no particular day';
+COMMENT ON FUNCTION leadscore._other_candidate(date,date) IS 'What caps leave, penalties and adjustments: all that can give points on or after a day, besides plain records';
+COMMENT ON FUNCTION leadscore._candidate(date,date) IS 'All that can give points on or after a day';
+COMMENT ON FUNCTION leadscore._stands(date,date,date,date,date) IS 'Whether a candidate counts on a day or will later';
+COMMENT ON FUNCTION leadscore._derived(date,boolean,date) IS 'The score records of a day: those that count on it or will later';
+COMMENT ON FUNCTION leadscore._fingerprint(bigint,integer,bigint,bigint,integer,date,date,date) IS 'A score record as one number, by a seed';
+COMMENT ON FUNCTION leadscore._standing(date,bigint) IS 'What is derived of each person who has anything: records as number and fingerprint, score, when the next one starts or falls due';
+COMMENT ON FUNCTION leadscore._differing(date) IS 'The persons of whom anything stored is not what is derived';
+COMMENT ON FUNCTION leadscore._rescore_each(bigint[]) IS 'Derives some persons anew, one after the other, and returns what changed';
+REVOKE EXECUTE ON FUNCTION leadscore._rescore_each(bigint[]) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._rescore_due(bigint[]) IS 'Derives persons anew for whom more is due than expiry';
+REVOKE EXECUTE ON FUNCTION leadscore._rescore_due(bigint[]) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._check_outbox(text,interval) IS 'Refuses a channel that cannot be and a length of time that is not of whole days';
+COMMENT ON FUNCTION leadscore._check_settings() IS 'Trigger: refuses settings that cannot be';
+COMMENT ON FUNCTION leadscore._trim_category_changes(integer) IS 'Removes changes of category that were kept as long as settings.keep_category_changes says, at most so many, and returns how many';
+REVOKE EXECUTE ON FUNCTION leadscore._trim_category_changes(integer) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._end_run(leadscore.run) IS 'Removes old changes of category and sends word of a run';
+REVOKE EXECUTE ON FUNCTION leadscore._end_run(leadscore.run) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._category(text,bigint) IS 'The category in which a score of a person of a kind falls, as leadscore._band_at';
+REVOKE EXECUTE ON FUNCTION leadscore._category(text,bigint) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._need_right_to_batches() IS 'Refuses a caller who may not call recompute_in_batches()';
 COMMENT ON FUNCTION leadscore._begin_batches(timestamp with time zone) IS 'Begins a run in batches, or leaves it to one that was interrupted';
 COMMENT ON FUNCTION leadscore._next_batch(integer) IS 'Derives the next persons of a run in batches anew and returns whether there may be more';
 COMMENT ON FUNCTION leadscore._is_scored_on(timestamp with time zone) IS 'Whether the scores stand for the day of a moment, by the rules as they are';
+COMMENT ON FUNCTION leadscore._check_times(jsonb) IS 'Refuses a document with a length of time, a day or a moment that cannot be read';
+COMMENT ON VIEW leadscore_what_if._plain_record IS 'leadscore._plain_record over what is assumed';
+GRANT SELECT ON TABLE leadscore_what_if._plain_record TO PUBLIC;
+COMMENT ON VIEW leadscore_what_if._capped_record IS 'leadscore._capped_record over what is assumed';
+GRANT SELECT ON TABLE leadscore_what_if._capped_record TO PUBLIC;
+COMMENT ON FUNCTION leadscore_what_if._other_candidate(date,date) IS 'leadscore._other_candidate() over what is assumed';
+COMMENT ON FUNCTION leadscore_what_if._candidate(date,date) IS 'leadscore._candidate() over what is assumed';
+COMMENT ON FUNCTION leadscore_what_if._derived(date,boolean,date) IS 'leadscore._derived() over what is assumed';
