@@ -178,29 +178,19 @@ BEGIN ATOMIC
          END) AND ((c.activity_id IS NOT NULL) OR (c.adjustment_id IS NOT NULL) OR (c.counts_from <= COALESCE(_derived.until_day, _derived.on_day))));
 END;
 
-CREATE OR REPLACE FUNCTION leadscore._fingerprint(seed bigint, rule_id integer, activity_id bigint, adjustment_id bigint, points integer, counts_from date, counts_until date, decays_until date)
- RETURNS bigint
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
-RETURN hashint8extended(COALESCE(activity_id, (0)::bigint), hashint8extended((((COALESCE(rule_id, 0))::bigint << 32) | ((points)::bigint & '4294967295'::bigint)), hashint8extended(((((counts_from - '2000-01-01'::date))::bigint << 32) | ((COALESCE((counts_until - '2000-01-01'::date), 2147483647))::bigint & '4294967295'::bigint)), hashint8extended((((COALESCE((decays_until - '2000-01-01'::date), 2147483647))::bigint << 32) # COALESCE(adjustment_id, (0)::bigint)), seed))));
-
-CREATE OR REPLACE FUNCTION leadscore._standing(today date, seed bigint)
- RETURNS TABLE(person_id bigint, records bigint, fingerprint bigint, score bigint, starts_on date, next_on date, penalised boolean, last_activity_at timestamp with time zone)
+CREATE OR REPLACE FUNCTION leadscore._standing(today date)
+ RETURNS TABLE(person_id bigint, score bigint, starts_on date, next_on date, penalised boolean, last_activity_at timestamp with time zone)
  LANGUAGE sql
  STABLE PARALLEL SAFE
 BEGIN ATOMIC
  SELECT o.person_id,
-     (sum(o.records))::bigint AS sum,
-     COALESCE(bit_xor(o.fingerprint), (0)::bigint) AS "coalesce",
      (COALESCE(sum(o.score), (0)::numeric))::bigint AS "coalesce",
      min(o.starts_on) AS min,
      min(o.next_on) AS min,
      COALESCE(bool_or(o.penalised), false) AS "coalesce",
      max(o.last_activity_at) AS max
     FROM ( SELECT r.person_id,
-             count(*) AS records,
-             bit_xor(leadscore._fingerprint(_standing.seed, r.rule_id, r.activity_id, NULL::bigint, r.points, r.counts_from, r.window_end, r.decays_until)) AS fingerprint,
-             sum((leadscore._worth(r.points, r.counts_from, r.decays_until, GREATEST(_standing.today, r.counts_from)))::integer) FILTER (WHERE (r.counts_from <= GREATEST(_standing.today, r.scored_through))) AS score,
+             sum(leadscore._worth(r.points, r.counts_from, r.decays_until, GREATEST(_standing.today, r.counts_from))) FILTER (WHERE (r.counts_from <= GREATEST(_standing.today, r.scored_through))) AS score,
              min(r.counts_from) FILTER (WHERE (r.counts_from > GREATEST(_standing.today, r.scored_through))) AS starts_on,
              NULL::date AS next_on,
              NULL::boolean AS penalised,
@@ -210,9 +200,7 @@ BEGIN ATOMIC
            GROUP BY r.person_id
          UNION ALL
           SELECT c.person_id,
-             count(*) FILTER (WHERE c.is_record) AS records,
-             bit_xor(leadscore._fingerprint(_standing.seed, c.rule_id, c.activity_id, c.adjustment_id, c.points, c.counts_from, LEAST(c.window_end, c.displaced_on), c.decays_until)) FILTER (WHERE c.is_record) AS fingerprint,
-             sum((leadscore._worth(c.points, c.counts_from, c.decays_until, GREATEST(_standing.today, c.counts_from)))::integer) FILTER (WHERE (c.is_record AND (c.counts_from <= c.through))) AS score,
+             sum(leadscore._worth(c.points, c.counts_from, c.decays_until, GREATEST(_standing.today, c.counts_from))) FILTER (WHERE (c.is_record AND (c.counts_from <= c.through))) AS score,
              min(c.counts_from) FILTER (WHERE (c.is_record AND (c.counts_from > c.through))) AS starts_on,
              min(c.counts_from) FILTER (WHERE (c.is_penalty AND (c.counts_from > _standing.today))) AS next_on,
              bool_or((c.is_penalty AND (c.counts_from <= _standing.today) AND ((c.next_touch IS NULL) OR (c.next_touch > c.through)))) AS penalised,
@@ -237,9 +225,7 @@ BEGIN ATOMIC
            GROUP BY c.person_id
          UNION ALL
           SELECT a.person_id,
-             0 AS records,
-             NULL::bigint AS fingerprint,
-             NULL::bigint AS score,
+             NULL::numeric AS score,
              NULL::date AS starts_on,
              NULL::date AS next_on,
              NULL::boolean AS penalised,
@@ -249,33 +235,11 @@ BEGIN ATOMIC
    GROUP BY o.person_id;
 END;
 
-CREATE OR REPLACE FUNCTION leadscore._differing(today date)
+CREATE OR REPLACE FUNCTION leadscore._differing()
  RETURNS SETOF bigint
- LANGUAGE plpgsql
+ LANGUAGE c
  STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET plan_cache_mode TO 'force_custom_plan'
-AS $function$
-DECLARE
-    seed bigint := (random() * 4503599627370496)::bigint;
-BEGIN
-    RETURN QUERY
-    SELECT coalesce(p.person_id, t.person_id, s.person_id)
-    FROM leadscore.person p
-    FULL JOIN leadscore._standing(today, seed) t ON t.person_id = p.person_id
-    FULL JOIN (SELECT r.person_id, count(*) AS records,
-                      bit_xor(leadscore._fingerprint(seed, r.rule_id, r.activity_id, r.adjustment_id, r.points,
-                                                     r.counts_from, r.counts_until, r.decays_until)) AS fingerprint
-               FROM leadscore.score_record r
-               GROUP BY r.person_id) s ON s.person_id = p.person_id
-    LEFT JOIN leadscore.due u ON u.person_id = p.person_id
-    LEFT JOIN LATERAL leadscore._band_at(p.kind, coalesce(t.score, 0)) b ON true
-    WHERE p.person_id IS NULL
-       OR (p.score, coalesce(s.records, 0), coalesce(s.fingerprint, 0)) <> (coalesce(t.score, 0), coalesce(t.records, 0), coalesce(t.fingerprint, 0))
-       OR (p.category, p.last_activity_at, p.penalised) IS DISTINCT FROM (b.name, t.last_activity_at, coalesce(t.penalised, false))
-       -- The due day is a lower bound: it may be early but never late.
-       OR CASE WHEN p.scored_through > today THEN today ELSE least(t.next_on, t.starts_on) END < coalesce(u.due_on, 'infinity');
-END $function$;
+AS 'MODULE_PATHNAME', $function$differing_wrapper$function$;
 
 CREATE OR REPLACE FUNCTION leadscore._rescore_each(ids bigint[])
  RETURNS bigint[]
@@ -315,7 +279,7 @@ BEGIN
     IF NOT ahead THEN
         UPDATE leadscore.person SET scored_through = NULL WHERE scored_through IS NOT NULL;
     END IF;
-    ids := ARRAY(SELECT leadscore._differing(today));
+    ids := ARRAY(SELECT leadscore._differing());
     IF cardinality(ids) <= (SELECT count(*) FROM leadscore.person) / 10 THEN
         RETURN leadscore._rescore(ids, touch => false);
     END IF;
@@ -743,7 +707,7 @@ DECLARE
     ids    bigint[];
 BEGIN
     -- Nearly always nobody differs: what differs is looked for only where something does.
-    ids := ARRAY(SELECT leadscore._differing(today));
+    ids := ARRAY(SELECT leadscore._differing());
     RETURN QUERY
     WITH record AS (
         SELECT coalesce(s.person_id, d.person_id) AS person_id, coalesce(s.rule_id, d.rule_id) AS rule_id,
@@ -766,9 +730,10 @@ BEGIN
         WHERE s.person_id IS NULL OR d.person_id IS NULL
     ), standing AS (
         SELECT p.*, coalesce(t.score, 0) AS right_score, b.name AS right_category, t.last_activity_at AS right_last_activity_at,
+               coalesce(t.penalised, false) AS right_penalised,
                CASE WHEN p.scored_through > today THEN today ELSE least(t.next_on, t.starts_on) END AS right_due_on, u.due_on
         FROM leadscore.person p
-        LEFT JOIN leadscore._standing(today, 0) t ON t.person_id = p.person_id AND t.person_id = ANY (ids)
+        LEFT JOIN leadscore._standing(today) t ON t.person_id = p.person_id AND t.person_id = ANY (ids)
         LEFT JOIN leadscore.due u ON u.person_id = p.person_id
         LEFT JOIN LATERAL leadscore._band_at(p.kind, coalesce(t.score, 0)) b ON true
         WHERE p.person_id = ANY (ids)
@@ -783,6 +748,10 @@ BEGIN
     UNION ALL
     SELECT t.person_id, 'last activity', NULL, NULL, t.last_activity_at::text, t.right_last_activity_at::text
     FROM standing t WHERE t.last_activity_at IS DISTINCT FROM t.right_last_activity_at
+    UNION ALL
+    -- The flag may be set where nothing is to be cleared any more, but not the other way round.
+    SELECT t.person_id, 'penalised', NULL, NULL, t.penalised::text, t.right_penalised::text
+    FROM standing t WHERE t.right_penalised AND NOT t.penalised
     UNION ALL
     -- The due day is a lower bound: it may be early but never late.
     SELECT t.person_id, 'due day', NULL, NULL, t.due_on::text, t.right_due_on::text
@@ -1224,9 +1193,8 @@ COMMENT ON FUNCTION leadscore._other_candidate(date,date) IS 'What caps leave, p
 COMMENT ON FUNCTION leadscore._candidate(date,date) IS 'All that can give points on or after a day';
 COMMENT ON FUNCTION leadscore._stands(date,date,date,date,date) IS 'Whether a candidate counts on a day or will later';
 COMMENT ON FUNCTION leadscore._derived(date,boolean,date) IS 'The score records of a day: those that count on it or will later';
-COMMENT ON FUNCTION leadscore._fingerprint(bigint,integer,bigint,bigint,integer,date,date,date) IS 'A score record as one number, by a seed';
-COMMENT ON FUNCTION leadscore._standing(date,bigint) IS 'What is derived of each person who has anything: records as number and fingerprint, score, when the next one starts or falls due';
-COMMENT ON FUNCTION leadscore._differing(date) IS 'The persons of whom anything stored is not what is derived';
+COMMENT ON FUNCTION leadscore._standing(date) IS 'What is derived of each person who has anything: score, when the next record starts or falls due, the latest activity';
+COMMENT ON FUNCTION leadscore._differing() IS 'The persons of whom anything stored is not what is derived';
 COMMENT ON FUNCTION leadscore._rescore_each(bigint[]) IS 'Derives some persons anew, one after the other, and returns what changed';
 REVOKE EXECUTE ON FUNCTION leadscore._rescore_each(bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._rescore_due(bigint[]) IS 'Derives persons anew for whom more is due than expiry';

@@ -251,7 +251,7 @@ BEGIN
     IF NOT ahead THEN
         UPDATE leadscore.person SET scored_through = NULL WHERE scored_through IS NOT NULL;
     END IF;
-    ids := ARRAY(SELECT leadscore._differing(today));
+    ids := ARRAY(SELECT leadscore._differing());
     IF cardinality(ids) <= (SELECT count(*) FROM leadscore.person) / 10 THEN
         RETURN leadscore._rescore(ids, touch => false);
     END IF;

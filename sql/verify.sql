@@ -9,7 +9,7 @@ DECLARE
     ids    bigint[];
 BEGIN
     -- Nearly always nobody differs: what differs is looked for only where something does.
-    ids := ARRAY(SELECT leadscore._differing(today));
+    ids := ARRAY(SELECT leadscore._differing());
     RETURN QUERY
     WITH record AS (
         SELECT coalesce(s.person_id, d.person_id) AS person_id, coalesce(s.rule_id, d.rule_id) AS rule_id,
@@ -32,9 +32,10 @@ BEGIN
         WHERE s.person_id IS NULL OR d.person_id IS NULL
     ), standing AS (
         SELECT p.*, coalesce(t.score, 0) AS right_score, b.name AS right_category, t.last_activity_at AS right_last_activity_at,
+               coalesce(t.penalised, false) AS right_penalised,
                CASE WHEN p.scored_through > today THEN today ELSE least(t.next_on, t.starts_on) END AS right_due_on, u.due_on
         FROM leadscore.person p
-        LEFT JOIN leadscore._standing(today, 0) t ON t.person_id = p.person_id AND t.person_id = ANY (ids)
+        LEFT JOIN leadscore._standing(today) t ON t.person_id = p.person_id AND t.person_id = ANY (ids)
         LEFT JOIN leadscore.due u ON u.person_id = p.person_id
         LEFT JOIN LATERAL leadscore._band_at(p.kind, coalesce(t.score, 0)) b ON true
         WHERE p.person_id = ANY (ids)
@@ -49,6 +50,10 @@ BEGIN
     UNION ALL
     SELECT t.person_id, 'last activity', NULL, NULL, t.last_activity_at::text, t.right_last_activity_at::text
     FROM standing t WHERE t.last_activity_at IS DISTINCT FROM t.right_last_activity_at
+    UNION ALL
+    -- The flag may be set where nothing is to be cleared any more, but not the other way round.
+    SELECT t.person_id, 'penalised', NULL, NULL, t.penalised::text, t.right_penalised::text
+    FROM standing t WHERE t.right_penalised AND NOT t.penalised
     UNION ALL
     -- The due day is a lower bound: it may be early but never late.
     SELECT t.person_id, 'due day', NULL, NULL, t.due_on::text, t.right_due_on::text

@@ -5,13 +5,13 @@
 use crate::calendar::Day;
 use crate::config::{self, Config};
 use crate::error::OrRaise;
+use crate::matching::Matching;
 use crate::pg::person::{LockedPerson, Tables};
-use crate::pg::{self, ActivityRow, ChangedRows};
+use crate::pg::{self, ActivityRow, ChangedRows, LocalDays, scan};
 use crate::rescore::{self, Desk, Unclears, run};
-use crate::scoring::{self, Rule, Unclear};
+use crate::scoring::{self, Unclear};
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
-use std::collections::HashMap;
 
 /// Up to so many rows a statement, setting up set-based statements costs more than it saves.
 const FEW: i64 = 32;
@@ -75,27 +75,23 @@ fn activity_deleted<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple
 }
 
 /// Raises the error of an unacceptable row; returns when it is acceptable.
-fn check(row: &ActivityRow) {
+fn check(person_id: i64, activity_type: &str, occurred_at: i64) {
     run(
         "SELECT leadscore._refuse_activity($1, $2, $3)",
-        &[
-            DatumWithOid::from(row.person_id),
-            DatumWithOid::from(row.activity_type.as_str()),
-            DatumWithOid::from(pg::timestamptz(row.occurred_at)),
-        ],
+        &[DatumWithOid::from(person_id), DatumWithOid::from(activity_type), DatumWithOid::from(pg::timestamptz(occurred_at))],
     );
 }
 
-fn refuse(row: &ActivityRow) -> ! {
-    check(row);
-    error!("leadscore: activity {} is refused", row.activity_id)
+fn refuse(person_id: i64, activity_type: &str, occurred_at: i64) -> ! {
+    check(person_id, activity_type, occurred_at);
+    error!("leadscore: an activity of person {person_id} is refused")
 }
 
 /// Refuses the first new activity of a person who does not exist.
 fn refuse_of(inserted: &ChangedRows, tables: &Tables, person_id: i64) -> ! {
     inserted.each(tables, |row| {
         if row.person_id == person_id {
-            refuse(&row);
+            refuse(row.person_id, row.activity_type, row.occurred_at);
         }
     });
     error!("leadscore: person {person_id} does not exist")
@@ -105,7 +101,7 @@ fn refuse_of(inserted: &ChangedRows, tables: &Tables, person_id: i64) -> ! {
 fn accepted_day(config: &Config, row: &ActivityRow) -> Day {
     match config.time_zone.day(row.occurred_at) {
         Some(day) if pg::is_within_calendar(row.occurred_at) && config.knows_type(&row.activity_type) => day,
-        _ => refuse(row),
+        _ => refuse(row.person_id, &row.activity_type, row.occurred_at),
     }
 }
 
@@ -122,7 +118,7 @@ fn update_few(config: &Config, changes: Vec<(ActivityRow, ActivityRow)>) {
         }
         let missing = rescore::derive_unclear(config, unclears);
         if let Some((_, new)) = changes.iter().find(|(_, new)| missing.contains(&new.person_id)) {
-            refuse(new);
+            refuse(new.person_id, &new.activity_type, new.occurred_at);
         }
     }
 }
@@ -134,26 +130,26 @@ struct NewActivity {
     occurred_at: pg_sys::TimestampTz,
     day: Day,
     /// The place of the rules that match it.
-    matching: usize,
+    matching: u32,
 }
 
-/// New activities and the rules that match them, each set of rules once.
-#[derive(Default)]
+/// New activities and the rules that match them.
 struct Batch<'c> {
     rows: Vec<NewActivity>,
-    matching: Vec<Vec<&'c Rule>>,
-    places: HashMap<Vec<i32>, usize>,
+    matching: Matching<'c>,
+    days: LocalDays,
 }
 
 impl<'c> Batch<'c> {
-    fn add(&mut self, config: &'c Config, row: &ActivityRow) {
-        let day = accepted_day(config, row);
-        let matching: Vec<&Rule> = config.matching(&row.activity_type, row.attributes.as_ref()).collect();
-        let key = matching.iter().map(|rule| rule.rule_id).collect();
-        let matching = *self.places.entry(key).or_insert_with(|| {
-            self.matching.push(matching);
-            self.matching.len() - 1
-        });
+    fn new(config: &'c Config) -> Self {
+        Batch { rows: Vec::new(), matching: Matching::new(config), days: LocalDays::of(config.time_zone) }
+    }
+
+    fn add(&mut self, row: &scan::ActivityRow) {
+        let day = self.days.day(row.occurred_at).filter(|_| pg::is_within_calendar(row.occurred_at));
+        let (Some(day), Some(matching)) = (day, self.matching.of_known(row.activity_type, row.attributes)) else {
+            refuse(row.person_id, row.activity_type, row.occurred_at)
+        };
         let (person_id, activity_id, occurred_at) = (row.person_id, row.activity_id, row.occurred_at);
         self.rows.push(NewActivity { person_id, activity_id, occurred_at, day, matching });
     }
@@ -165,20 +161,20 @@ fn score(config: &Config, inserted: &ChangedRows) {
     if many && (inserted.count() > BATCH || pg::transaction_has_one_snapshot()) {
         lock_all(inserted);
     }
-    let mut batch = Batch::default();
+    let mut batch = Batch::new(config);
     inserted.each(&config.tables, |row| {
         if pg::transaction_has_one_snapshot() && !many {
-            check(&row);
+            check(row.person_id, row.activity_type, row.occurred_at);
         }
-        batch.add(config, &row);
+        batch.add(&row);
         if batch.rows.len() as i64 == BATCH {
-            score_batch(config, inserted, std::mem::take(&mut batch));
+            score_batch(config, inserted, &mut batch);
         }
     });
-    score_batch(config, inserted, batch);
+    score_batch(config, inserted, &mut batch);
 }
 
-fn score_batch(config: &Config, inserted: &ChangedRows, mut batch: Batch) {
+fn score_batch(config: &Config, inserted: &ChangedRows, batch: &mut Batch) {
     let mut unclears = Unclears::default();
     if pg::transaction_has_one_snapshot() {
         // What a snapshot of the past shows of other activities decides nothing here, but the
@@ -200,6 +196,7 @@ fn score_batch(config: &Config, inserted: &ChangedRows, mut batch: Batch) {
         desk.close();
     }
     rescore::derive_as_set(unclears);
+    batch.rows.clear();
 }
 
 /// Whether records of these activities of one person are stored already.
@@ -214,7 +211,7 @@ fn score_person(
     desk: &mut Desk,
     locked: &LockedPerson,
     rows: &[NewActivity],
-    matching: &[Vec<&Rule>],
+    matching: &Matching,
 ) -> Result<(), Unclear> {
     let mut stored = desk.stored(locked);
     let since = desk.since(locked);
@@ -223,7 +220,7 @@ fn score_person(
     for row in rows {
         let last = stored.last_activity_at.map_or(since, |at| at.max(since));
         person.last_day = config.time_zone.day(last).unwrap_or(Day(i32::MAX));
-        let matching = matching[row.matching].iter().copied();
+        let matching = matching.set(row.matching).iter().copied();
         scoring::score_activity(&mut person, matching, row.activity_id, row.day, config.scored_on, &mut records).or_raise()?;
         stored.last_activity_at = stored.last_activity_at.max(Some(row.occurred_at));
     }

@@ -113,9 +113,14 @@ impl From<SpanDocument> for Span {
     }
 }
 
+const CONFIGURATION: &str = include_str!("../sql/configuration.sql");
+
 fn read(schema: pg_sys::Oid) -> Config {
     // A statement's own snapshot may be older than the lock that it waited for.
-    let document = pg::with_search_path_pinned(|| pg::latest(include_str!("../sql/configuration.sql"), pg_sys::OIDOID, None));
+    understand(schema, pg::with_search_path_pinned(|| pg::latest(CONFIGURATION, pg_sys::OIDOID, None)))
+}
+
+fn understand(schema: pg_sys::Oid, document: Option<String>) -> Config {
     let document = document.unwrap_or_else(|| error!("leadscore: the configuration cannot be read"));
     let document: Document =
         serde_json::from_str(&document).unwrap_or_else(|e| error!("leadscore: the configuration cannot be understood: {e}"));
@@ -205,6 +210,11 @@ pub fn current(schema: pg_sys::Oid) -> Rc<Config> {
 /// The configuration for reading only: no lock is taken, so it serves on a standby too.
 pub fn read_only() -> Config {
     read(pg::own_schema())
+}
+
+/// The configuration as the active snapshot shows it.
+pub fn as_seen() -> Config {
+    understand(pg::own_schema(), pg::with_search_path_pinned(|| pg::seen(CONFIGURATION)))
 }
 
 /// Refuses to write on a standby.

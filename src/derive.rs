@@ -5,6 +5,7 @@
 use crate::calendar::{Day, Span, worth};
 use crate::error::Refusal;
 use crate::scoring::{Person, Record, Rule, out_of_range};
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 /// An activity with the rules that match its type and attributes.
@@ -13,7 +14,7 @@ pub struct Activity<'r> {
     /// The instant, in microseconds since 2000-01-01 UTC.
     pub occurred_at: i64,
     pub day: Day,
-    pub matching: Vec<&'r Rule>,
+    pub matching: Cow<'r, [&'r Rule]>,
 }
 
 /// A manual adjustment.
@@ -243,7 +244,7 @@ mod tests {
             activity_id: nth as i64 + 1,
             occurred_at: i64::from(day) * 86_400_000_000,
             day: Day(day),
-            matching: vec![rule],
+            matching: Cow::Owned(vec![rule]),
         };
         on.iter().enumerate().map(activity).collect()
     }

@@ -16,11 +16,14 @@ mod scoring;
 mod source;
 
 mod config;
+mod matching;
 #[allow(unsafe_code)]
 mod pg;
 
 #[allow(unsafe_code)]
 mod activity_trigger;
+#[allow(unsafe_code)]
+mod differing;
 #[allow(unsafe_code)]
 mod document;
 #[allow(unsafe_code)]

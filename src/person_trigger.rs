@@ -117,18 +117,6 @@ fn concerned<W: WhoAllocated>(config: &Config, old: &PgHeapTuple<W>, new: &PgHea
     }
 }
 
-/// Whether a change of the row may change what the person has: a status that every rule takes
-/// like the one before does not.
-fn is_concerned<W: WhoAllocated>(config: &Config, old: &PgHeapTuple<W>, new: &PgHeapTuple<W>) -> bool {
-    let since = |person: &PgHeapTuple<W>| person.get_by_name::<TimestampWithTimeZone>("since").ok().flatten().map(i64::from);
-    let text = |person: &PgHeapTuple<W>, column| person.get_by_name::<String>(column).ok().flatten();
-    if since(old) != since(new) || text(old, "kind") != text(new, "kind") {
-        return true;
-    }
-    let (before, after) = (text(old, "status"), text(new, "status"));
-    before != after && config.rules().any(|rule| rule.is_for_status(before.as_deref()) != rule.is_for_status(after.as_deref()))
-}
-
 /// `AFTER UPDATE OF kind, status, since` on `leadscore.person`: for each row it notes whom, for
 /// the statement it derives them anew as one set.
 #[pg_trigger(sql = false)]

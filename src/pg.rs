@@ -1,6 +1,7 @@
 //! The one module that talks to PostgreSQL below SPI: locks, the relcache, transition tables,
 //! and reading and writing single rows without an executor run. Everything unsafe is here.
 pub mod person;
+pub mod scan;
 pub mod source;
 
 use crate::calendar::Day;
@@ -206,6 +207,12 @@ pub fn latest(query: &str, parameter_type: pg_sys::Oid, parameter: Option<pg_sys
     }
 }
 
+/// The first value, as text, that a query without parameters gives by the active snapshot.
+pub fn seen(query: &str) -> Option<String> {
+    Spi::connect(|client| client.select(query, Some(1), &[])?.first().get_one::<String>())
+        .unwrap_or_else(|e| error!("leadscore: {e}"))
+}
+
 /// A statement of our own that is planned once in a backend.
 pub struct Statement {
     text: &'static str,
@@ -235,6 +242,12 @@ impl Statement {
         })
         .unwrap_or_else(|e| error!("leadscore: {e}"))
     }
+}
+
+/// The memory that maintenance may take, in bytes (`maintenance_work_mem`).
+pub fn maintenance_memory() -> usize {
+    // SAFETY: reads a backend-local variable.
+    usize::try_from(unsafe { pg_sys::maintenance_work_mem }).unwrap_or(0) * 1024
 }
 
 /// Whether the server is a standby, which can be read only.
@@ -294,6 +307,77 @@ impl TimeZone {
     }
 }
 
+/// The local days of many instants in one zone. Between two changes of its clocks a day is a
+/// division.
+pub struct LocalDays {
+    zone: TimeZone,
+    /// Times with one offset, in order: first and last second but one, seconds east of Greenwich.
+    spans: Vec<(i64, i64, i64)>,
+    /// The span that was asked for last.
+    latest: usize,
+}
+
+impl LocalDays {
+    /// Seconds from 1970-01-01 to 2000-01-01.
+    const EPOCH: i64 = (pg_sys::POSTGRES_EPOCH_JDATE - pg_sys::UNIX_EPOCH_JDATE) as i64 * 86_400;
+
+    pub fn of(zone: TimeZone) -> LocalDays {
+        LocalDays { zone, spans: Vec::new(), latest: 0 }
+    }
+
+    /// As [`TimeZone::day`].
+    pub fn day(&mut self, at: pg_sys::TimestampTz) -> Option<Day> {
+        if !is_within_calendar(at) {
+            return self.zone.day(at);
+        }
+        let second = at.div_euclid(1_000_000);
+        let is_in = |&(from, until, _): &(i64, i64, i64)| (from..until).contains(&second);
+        if !self.spans.get(self.latest).is_some_and(is_in) {
+            let after = self.spans.partition_point(|&(from, ..)| from <= second);
+            self.latest = after.saturating_sub(1);
+            if !self.spans.get(self.latest).is_some_and(is_in) {
+                self.latest = self.learn(second, after)?;
+            }
+        }
+        let (_, _, offset) = self.spans[self.latest];
+        i32::try_from((second + offset).div_euclid(86_400)).ok().map(Day)
+    }
+
+    /// The place of a new span that begins with a second; the next one begins at `after`.
+    fn learn(&mut self, second: i64, after: usize) -> Option<usize> {
+        let time = second + Self::EPOCH;
+        let (mut offset, mut offset_after, mut summer, mut summer_after, mut boundary) = (0, 0, 0, 0, 0);
+        // SAFETY: all pointers are to locals, and the zone lives as long as the backend.
+        let found = unsafe {
+            pg_sys::pg_next_dst_boundary(
+                &time,
+                &mut offset,
+                &mut summer,
+                &mut boundary,
+                &mut offset_after,
+                &mut summer_after,
+                self.zone.0,
+            )
+        };
+        let until = match found {
+            0 => i64::MAX,
+            1 => boundary - Self::EPOCH,
+            _ => return None,
+        };
+        match self.spans.get_mut(after) {
+            // The same span, known from a later second on.
+            Some(next) if next.1 == until => {
+                next.0 = second;
+                Some(after)
+            }
+            _ => {
+                self.spans.insert(after, (second, until, offset));
+                Some(after)
+            }
+        }
+    }
+}
+
 /// The instant at which the transaction began, as `now()`.
 pub fn now() -> pg_sys::TimestampTz {
     // SAFETY: reads a backend-local variable.
@@ -347,7 +431,6 @@ pub struct ActivityRow {
     pub activity_type: String,
     pub occurred_at: pg_sys::TimestampTz,
     pub attributes: Option<Jsonb>,
-    pub recorded_at: pg_sys::TimestampTz,
 }
 
 impl ActivityRow {
@@ -400,12 +483,20 @@ impl<'a> ChangedRows<'a> {
     /// All rows of a table of activities; for few.
     pub fn read(&self, tables: &Tables) -> Vec<ActivityRow> {
         let mut rows = Vec::new();
-        self.each(tables, |row| rows.push(row));
+        self.each(tables, |row| {
+            rows.push(ActivityRow {
+                activity_id: row.activity_id,
+                person_id: row.person_id,
+                activity_type: row.activity_type.to_owned(),
+                occurred_at: row.occurred_at,
+                attributes: row.attributes.copy(),
+            });
+        });
         rows
     }
 
     /// Hands over each row of a table of activities.
-    pub fn each(&self, tables: &Tables, mut take: impl FnMut(ActivityRow)) {
+    pub fn each(&self, tables: &Tables, mut take: impl FnMut(scan::ActivityRow)) {
         let c = tables.activity_columns();
         // SAFETY: the tuplestore holds minimal tuples of the relation's row type. A read pointer
         // of our own leaves those of others alone, and is chosen again in case that one of them
@@ -417,15 +508,7 @@ impl<'a> ChangedRows<'a> {
             let slot = pg_sys::MakeSingleTupleTableSlot((*self.data.tg_relation).rd_att, &raw const pg_sys::TTSOpsMinimalTuple);
             while pg_sys::tuplestore_gettupleslot(self.store, true, false, slot) {
                 pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts);
-                take(ActivityRow {
-                    activity_id: value(slot, c.activity_id).unwrap_or_default(),
-                    person_id: value(slot, c.person_id).unwrap_or_default(),
-                    activity_type: value::<&str>(slot, c.activity_type).unwrap_or_default().to_owned(),
-                    occurred_at: value::<i64>(slot, c.occurred_at).unwrap_or_default(),
-                    attributes: (!*(*slot).tts_isnull.add(c.attributes))
-                        .then(|| Jsonb::copy(*(*slot).tts_values.add(c.attributes))),
-                    recorded_at: value::<i64>(slot, c.recorded_at).unwrap_or_default(),
-                });
+                take(c.read(slot));
                 pg_sys::tuplestore_select_read_pointer(self.store, pointer);
             }
             pg_sys::ExecDropSingleTupleTableSlot(slot);

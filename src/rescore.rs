@@ -217,7 +217,11 @@ impl<'c> Desk<'c> {
                 activity_id: activity.activity_id(),
                 occurred_at: activity.occurred_at(),
                 day: day.unwrap_or(Day(0)),
-                matching: config.matching(activity_type, attributes.as_ref()).filter(|rule| wanted(rule)).collect(),
+                matching: config
+                    .matching(activity_type, attributes.as_ref())
+                    .filter(|rule| wanted(rule))
+                    .collect::<Vec<_>>()
+                    .into(),
             });
         });
         if beyond_calendar { Err(Unclear) } else { Ok(activities) }

@@ -12,35 +12,36 @@ use std::ptr;
 /// leadscore's tables of persons and the positions of their columns from 0, which stay the same
 /// whatever columns are added or dropped.
 pub struct Tables {
-    person: pg_sys::Oid,
-    activity: pg_sys::Oid,
-    score_record: pg_sys::Oid,
-    adjustment: pg_sys::Oid,
-    due: pg_sys::Oid,
-    person_consent: pg_sys::Oid,
-    person_columns: PersonColumns,
-    activity_columns: ActivityColumns,
-    record_columns: RecordColumns,
+    pub(super) person: pg_sys::Oid,
+    pub(super) activity: pg_sys::Oid,
+    pub(super) score_record: pg_sys::Oid,
+    pub(super) adjustment: pg_sys::Oid,
+    pub(super) due: pg_sys::Oid,
+    pub(super) person_consent: pg_sys::Oid,
+    pub(super) person_columns: PersonColumns,
+    pub(super) activity_columns: ActivityColumns,
+    pub(super) record_columns: RecordColumns,
+    pub(super) adjustment_person: usize,
     /// Of adjustment: `adjustment_id`, `points`, `from_day`, `until_day`.
-    adjustment_columns: [usize; 4],
+    pub(super) adjustment_columns: [usize; 4],
     /// Of due: `person_id`, `due_on`.
-    due_columns: [usize; 2],
-    /// Of `person_consent`: `refused`.
-    consent_columns: [usize; 1],
+    pub(super) due_columns: [usize; 2],
+    /// Of `person_consent`: `person_id`, `refused`.
+    pub(super) consent_columns: [usize; 2],
 }
 
-struct PersonColumns {
-    person_id: usize,
-    external_id: usize,
-    source_id: usize,
-    kind: usize,
-    status: usize,
-    since: usize,
-    score: usize,
-    category: usize,
-    last_activity_at: usize,
-    scored_through: usize,
-    penalised: usize,
+pub(super) struct PersonColumns {
+    pub person_id: usize,
+    pub external_id: usize,
+    pub source_id: usize,
+    pub kind: usize,
+    pub status: usize,
+    pub since: usize,
+    pub score: usize,
+    pub category: usize,
+    pub last_activity_at: usize,
+    pub scored_through: usize,
+    pub penalised: usize,
 }
 
 pub(super) struct ActivityColumns {
@@ -52,15 +53,35 @@ pub(super) struct ActivityColumns {
     pub recorded_at: usize,
 }
 
-struct RecordColumns {
-    person_id: usize,
-    activity_id: usize,
-    rule_id: usize,
-    points: usize,
-    counts_from: usize,
-    counts_until: usize,
-    decays_until: usize,
-    adjustment_id: usize,
+pub(super) struct RecordColumns {
+    pub person_id: usize,
+    pub activity_id: usize,
+    pub rule_id: usize,
+    pub points: usize,
+    pub counts_from: usize,
+    pub counts_until: usize,
+    pub decays_until: usize,
+    pub adjustment_id: usize,
+}
+
+impl RecordColumns {
+    /// # Safety
+    /// The slot holds a score record, all of whose attributes are extracted.
+    pub unsafe fn read(&self, slot: *mut pg_sys::TupleTableSlot) -> Record {
+        // SAFETY: as the caller promises; a date is stored as an int4.
+        unsafe {
+            let day = |column| value::<i32>(slot, column).map(Day);
+            Record {
+                activity_id: value(slot, self.activity_id),
+                rule_id: value(slot, self.rule_id),
+                adjustment_id: value(slot, self.adjustment_id),
+                points: value(slot, self.points).unwrap_or_default(),
+                counts_from: day(self.counts_from).unwrap_or(Day(0)),
+                counts_until: day(self.counts_until),
+                decays_until: day(self.decays_until),
+            }
+        }
+    }
 }
 
 fn positions<const N: usize>(relation: pg_sys::Oid, names: [&CStr; N]) -> [usize; N] {
@@ -149,10 +170,16 @@ impl Tables {
                 decays_until,
                 adjustment_id,
             },
+            adjustment_person: positions(adjustment, [c"person_id"])[0],
             adjustment_columns: positions(adjustment, [c"adjustment_id", c"points", c"from_day", c"until_day"]),
             due_columns: positions(due, [c"person_id", c"due_on"]),
-            consent_columns: positions(person_consent, [c"refused"]),
+            consent_columns: positions(person_consent, [c"person_id", c"refused"]),
         }
+    }
+
+    /// The tables that tell everything of all persons.
+    pub(super) fn scanned(&self) -> [pg_sys::Oid; 6] {
+        [self.person, self.activity, self.score_record, self.adjustment, self.due, self.person_consent]
     }
 
     pub(super) fn activity_columns(&self) -> &ActivityColumns {
@@ -242,27 +269,9 @@ impl History<'_> {
 
     fn records_with(&self, table: &Table, keys: Vec<Key>) -> Vec<(StoredAt, Record)> {
         let mut records = Vec::new();
-        let c = &self.tables.record_columns;
-        let day = |slot, column| {
-            // SAFETY: `each` hands over extracted rows; a date is stored as an int4.
-            unsafe { value::<i32>(slot, column).map(Day) }
-        };
         table.each(&keys, &self.snapshot, |slot| {
-            // SAFETY: as above.
-            unsafe {
-                records.push((
-                    StoredAt((*slot).tts_tid),
-                    Record {
-                        activity_id: value(slot, c.activity_id),
-                        rule_id: value(slot, c.rule_id),
-                        adjustment_id: value(slot, c.adjustment_id),
-                        points: value(slot, c.points).unwrap_or_default(),
-                        counts_from: day(slot, c.counts_from).unwrap_or(Day(0)),
-                        counts_until: day(slot, c.counts_until),
-                        decays_until: day(slot, c.decays_until),
-                    },
-                ));
-            }
+            // SAFETY: `each` hands over extracted rows.
+            unsafe { records.push((StoredAt((*slot).tts_tid), self.tables.record_columns.read(slot))) }
         });
         records
     }
@@ -304,7 +313,7 @@ impl History<'_> {
         let mut refused = false;
         self.each(&Table::open(self.tables.person_consent, pg_sys::AccessShareLock), |slot| {
             // SAFETY: `each` hands over extracted rows.
-            refused |= unsafe { value(slot, self.tables.consent_columns[0]) }.unwrap_or(false);
+            refused |= unsafe { value(slot, self.tables.consent_columns[1]) }.unwrap_or(false);
         });
         refused
     }

@@ -1,0 +1,201 @@
+//! Whole tables of leadscore, read row by row as one snapshot shows them, without an executor run.
+
+use super::person::{ActivityColumns, Tables};
+use super::{Jsonb, value};
+use crate::calendar::Day;
+use crate::derive::Adjustment;
+use crate::scoring::Record;
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+use std::ptr;
+
+/// A row of `leadscore.person`, as far as leadscore stores or asks it.
+pub struct PersonRow<'s> {
+    pub person_id: i64,
+    pub kind: &'s str,
+    pub status: Option<&'s str>,
+    /// Instants are in microseconds since 2000-01-01 UTC.
+    pub since: i64,
+    pub score: i64,
+    pub category: Option<&'s str>,
+    pub last_activity_at: Option<i64>,
+    pub scored_through: Option<Day>,
+    pub penalised: bool,
+}
+
+/// A row of `leadscore.activity`.
+pub struct ActivityRow<'s> {
+    pub person_id: i64,
+    pub activity_id: i64,
+    pub activity_type: &'s str,
+    pub occurred_at: i64,
+    pub attributes: Attributes,
+    pub recorded_at: i64,
+}
+
+/// A jsonb value, or none, as it stands in a row.
+#[derive(Clone, Copy)]
+pub struct Attributes(Option<pg_sys::Datum>);
+
+impl ActivityColumns {
+    /// # Safety
+    /// The slot holds an activity, all of whose attributes are extracted, longer than `'s`.
+    pub unsafe fn read<'s>(&self, slot: *mut pg_sys::TupleTableSlot) -> ActivityRow<'s> {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let attributes = *(*slot).tts_values.add(self.attributes);
+            ActivityRow {
+                person_id: value(slot, self.person_id).unwrap_or_default(),
+                activity_id: value(slot, self.activity_id).unwrap_or_default(),
+                activity_type: value(slot, self.activity_type).unwrap_or_default(),
+                occurred_at: value(slot, self.occurred_at).unwrap_or_default(),
+                attributes: Attributes((!*(*slot).tts_isnull.add(self.attributes)).then_some(attributes)),
+                recorded_at: value(slot, self.recorded_at).unwrap_or_default(),
+            }
+        }
+    }
+}
+
+impl Attributes {
+    /// A copy outside of any memory context.
+    pub fn copy(&self) -> Option<Jsonb> {
+        // SAFETY: it is a jsonb value of a row that lives.
+        self.0.map(|datum| unsafe { Jsonb::copy(datum) })
+    }
+
+    /// The stored bytes: equal ones are equal values. `None` for what is compressed or stored elsewhere.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        let Some(datum) = self.0 else { return Some(&[]) };
+        // SAFETY: as above; the size is read from the value's own header.
+        unsafe {
+            let varlena = datum.cast_mut_ptr::<pg_sys::varlena>();
+            let is_plain = pgrx::varatt_is_4b_u(varlena) || (pgrx::varatt_is_1b(varlena) && !pgrx::varatt_is_1b_e(varlena));
+            is_plain.then(|| std::slice::from_raw_parts(varlena.cast::<u8>(), pgrx::varsize_any(varlena)))
+        }
+    }
+}
+
+impl Tables {
+    /// Refuses a caller who may not read all that is scanned: a scan itself asks nobody.
+    pub fn check_may_read(&self) {
+        for table in self.scanned() {
+            // SAFETY: looks up the catalogs.
+            let answer = unsafe { pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), pg_sys::ACL_SELECT.into()) };
+            if answer != pg_sys::AclResult::ACLCHECK_OK {
+                // SAFETY: raises PostgreSQL's own error.
+                unsafe {
+                    pg_sys::aclcheck_error(answer, pg_sys::ObjectType::OBJECT_TABLE, pg_sys::get_rel_name(table));
+                }
+            }
+        }
+    }
+
+    /// Hands over each person.
+    pub fn each_person(&self, mut take: impl FnMut(PersonRow)) {
+        let c = &self.person_columns;
+        each(self.person, |slot| {
+            // SAFETY: `each` hands over extracted rows; a date is stored as an int4.
+            unsafe {
+                take(PersonRow {
+                    person_id: value(slot, c.person_id).unwrap_or_default(),
+                    kind: value(slot, c.kind).unwrap_or_default(),
+                    status: value(slot, c.status),
+                    since: value(slot, c.since).unwrap_or_default(),
+                    score: value(slot, c.score).unwrap_or_default(),
+                    category: value(slot, c.category),
+                    last_activity_at: value(slot, c.last_activity_at),
+                    scored_through: value::<i32>(slot, c.scored_through).map(Day),
+                    penalised: value(slot, c.penalised).unwrap_or_default(),
+                });
+            }
+        });
+    }
+
+    /// Hands over each activity.
+    pub fn each_activity(&self, mut take: impl FnMut(ActivityRow)) {
+        let c = &self.activity_columns;
+        each(self.activity, |slot| {
+            // SAFETY: `each` hands over extracted rows, which live while they are handed over.
+            unsafe { take(c.read(slot)) }
+        });
+    }
+
+    /// Hands over each score record, with its person.
+    pub fn each_record(&self, mut take: impl FnMut(i64, Record)) {
+        each(self.score_record, |slot| {
+            // SAFETY: `each` hands over extracted rows.
+            unsafe { take(value(slot, self.record_columns.person_id).unwrap_or_default(), self.record_columns.read(slot)) }
+        });
+    }
+
+    /// Hands over each manual adjustment, with its person.
+    pub fn each_adjustment(&self, mut take: impl FnMut(i64, Adjustment)) {
+        let [id, points, from, until] = self.adjustment_columns;
+        each(self.adjustment, |slot| {
+            // SAFETY: `each` hands over extracted rows.
+            unsafe {
+                let adjustment = Adjustment {
+                    adjustment_id: value(slot, id).unwrap_or_default(),
+                    points: value(slot, points).unwrap_or_default(),
+                    from_day: Day(value(slot, from).unwrap_or_default()),
+                    until_day: value(slot, until).map(Day),
+                };
+                take(value(slot, self.adjustment_person).unwrap_or_default(), adjustment);
+            }
+        });
+    }
+
+    /// Hands over each person for whom the night must look, and from which day on.
+    pub fn each_due(&self, mut take: impl FnMut(i64, Day)) {
+        let [person, due] = self.due_columns;
+        each(self.due, |slot| {
+            // SAFETY: `each` hands over extracted rows.
+            unsafe { take(value(slot, person).unwrap_or_default(), Day(value(slot, due).unwrap_or_default())) }
+        });
+    }
+
+    /// Hands over each person who does not want to be followed on the website.
+    pub fn each_refusal(&self, mut take: impl FnMut(i64)) {
+        let [person, refused] = self.consent_columns;
+        each(self.person_consent, |slot| {
+            // SAFETY: `each` hands over extracted rows.
+            unsafe {
+                if value(slot, refused).unwrap_or(false) {
+                    take(value(slot, person).unwrap_or_default());
+                }
+            }
+        });
+    }
+}
+
+/// Hands over each row of a table that the active snapshot shows, its attributes extracted.
+fn each(table: pg_sys::Oid, mut take: impl FnMut(*mut pg_sys::TupleTableSlot)) {
+    // SAFETY: what is opened here is closed here, or by an abort; the access method is that of the table.
+    unsafe {
+        let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        let methods = &*(*relation).rd_tableam;
+        let (Some(begin), Some(next), Some(end)) = (methods.scan_begin, methods.scan_getnextslot, methods.scan_end) else {
+            error!("leadscore: a table access method cannot scan");
+        };
+        let flags = pg_sys::ScanOptions::SO_TYPE_SEQSCAN
+            | pg_sys::ScanOptions::SO_ALLOW_STRAT
+            | pg_sys::ScanOptions::SO_ALLOW_SYNC
+            | pg_sys::ScanOptions::SO_ALLOW_PAGEMODE;
+        let snapshot = pg_sys::GetActiveSnapshot();
+        let scan = begin(relation, snapshot, 0, ptr::null_mut(), ptr::null_mut(), flags);
+        let slot = pg_sys::table_slot_create(relation, ptr::null_mut());
+        let attributes = (*(*slot).tts_tupleDescriptor).natts;
+        let mut count = 0u32;
+        while next(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {
+            pg_sys::slot_getsomeattrs_int(slot, attributes);
+            take(slot);
+            count = count.wrapping_add(1);
+            if count.is_multiple_of(1024) {
+                pgrx::check_for_interrupts!();
+            }
+        }
+        pg_sys::ExecDropSingleTupleTableSlot(slot);
+        end(scan);
+        pg_sys::table_close(relation, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+    }
+}
