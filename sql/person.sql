@@ -1,4 +1,5 @@
 -- Persons: candidates, contact persons or any other kind that an application has.
+-- A night can write every row: with half of each page free, the new versions fit beside the old ones, as heap-only ones.
 -- The fillfactor and the absence of an index on score, category and last_activity_at keep
 -- the update that each activity brings a heap-only one.
 CREATE TABLE leadscore.person (
@@ -17,7 +18,7 @@ CREATE TABLE leadscore.person (
     source_id        int,
     departed         boolean NOT NULL DEFAULT false,
     UNIQUE (kind, external_id)
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 50);
 CREATE INDEX person_owner_idx ON leadscore.person (owner) WHERE owner IS NOT NULL;
 SELECT pg_catalog.pg_extension_config_dump('leadscore.person', '');
 SELECT pg_catalog.pg_extension_config_dump('leadscore.person_person_id_seq', '');

@@ -1,67 +1,35 @@
 -- The night: bring everything to a day.
 
--- What a score falls in, from the bands that a backend keeps: for statements over many rows.
-CREATE FUNCTION leadscore._category(kind text, score bigint) RETURNS text
-LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'category_of_wrapper';
-COMMENT ON FUNCTION leadscore._category(text, bigint) IS 'The category in which a score of a person of a kind falls, as leadscore._band_at';
-REVOKE ALL ON FUNCTION leadscore._category(text, bigint) FROM PUBLIC;
+CREATE FUNCTION leadscore._pass_days(ids bigint[], lost bigint[], last_day date, today date, left_out bigint[]) RETURNS bigint[]
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'pass_days_wrapper';
+COMMENT ON FUNCTION leadscore._pass_days(bigint[], bigint[], date, date, bigint[]) IS 'Takes from persons what their ended records gave and what the decaying ones lose between two days, and returns what changed';
+REVOKE ALL ON FUNCTION leadscore._pass_days(bigint[], bigint[], date, date, bigint[]) FROM PUBLIC;
 
 -- What the passing of days alone changes: windows that end, records that decay. Persons for
--- whom something else is due are left to _rescore.
-CREATE FUNCTION leadscore._expire(last_day date, today date) RETURNS leadscore._outcome
+-- whom something else is due are left out: they are derived anew.
+CREATE FUNCTION leadscore._expire(last_day date, today date, left_out bigint[]) RETURNS leadscore._outcome
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
-    outcome leadscore._outcome;
+    removed bigint;
     ids     bigint[];
     lost    bigint[];
-    moved   bigint[];
+    counts  bigint[];
 BEGIN
-    -- First the sums, as arrays: the planner then knows how many persons there are to write.
     WITH expired AS (
         DELETE FROM leadscore.score_record s
         WHERE s.counts_until <= today
         RETURNING s.person_id,
                   CASE WHEN s.counts_from <= last_day
                        THEN -leadscore._worth(s.points, s.counts_from, s.decays_until, last_day) ELSE 0 END AS points
-    ), decayed AS (
-        SELECT s.person_id,
-               leadscore._worth(s.points, s.counts_from, s.decays_until, today)
-               - leadscore._worth(s.points, s.counts_from, s.decays_until, last_day) AS points
-        FROM leadscore.score_record s
-        WHERE s.decays_until IS NOT NULL AND s.counts_until > today AND s.counts_from <= last_day
     )
-    SELECT (SELECT count(*) FROM expired), array_agg(t.person_id), array_agg(t.points)
-    INTO outcome.records_removed, ids, lost
-    FROM (SELECT o.person_id, sum(o.points)::bigint AS points
-          FROM (SELECT * FROM expired UNION ALL SELECT * FROM decayed) o
-          GROUP BY o.person_id
-          HAVING sum(o.points) <> 0
-          ORDER BY o.person_id) t
-    WHERE NOT EXISTS (SELECT FROM leadscore.due u WHERE u.person_id = t.person_id AND u.due_on <= today)
-      AND NOT EXISTS (SELECT FROM leadscore.pending n WHERE n.person_id = t.person_id);
-
-    -- The category before is that of the score before: an edit of categories makes the run a full one.
-    WITH updated AS (
-        UPDATE leadscore.person p
-        SET score = p.score + t.points, category = leadscore._category(p.kind, p.score + t.points)
-        FROM unnest(ids, lost) t(person_id, points)
-        WHERE p.person_id = t.person_id
-        RETURNING p.person_id, p.score, p.category, leadscore._category(p.kind, p.score - t.points) AS old_category
-    ), logged AS (
-        INSERT INTO leadscore.category_change (person_id, from_category, to_category, score, scored_on)
-        SELECT t.person_id, t.old_category, t.category, t.score, today
-        FROM updated t
-        WHERE t.old_category IS DISTINCT FROM t.category
-        ORDER BY t.person_id
-    )
-    SELECT 0, count(*), count(*) FILTER (WHERE t.old_category IS DISTINCT FROM t.category), array_agg(t.person_id)
-    INTO outcome.records_added, outcome.persons_changed, outcome.categories_changed, moved
-    FROM updated t;
-    PERFORM leadscore._write_back(moved);
-    RETURN outcome;
+    SELECT count(*), coalesce(array_agg(e.person_id), '{}'), coalesce(array_agg(e.points), '{}')
+    INTO removed, ids, lost
+    FROM expired e;
+    counts := leadscore._pass_days(ids, lost, last_day, today, left_out);
+    RETURN (counts[1], counts[2] + removed, counts[3], counts[4])::leadscore._outcome;
 END $$;
-COMMENT ON FUNCTION leadscore._expire(date, date) IS 'Takes the points that end or decay between two days';
-REVOKE ALL ON FUNCTION leadscore._expire(date, date) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._expire(date, date, bigint[]) IS 'Takes the points that end or decay between two days';
+REVOKE ALL ON FUNCTION leadscore._expire(date, date, bigint[]) FROM PUBLIC;
 
 -- How every run begins: it waits for writers, keeps others waiting, and moves the day.
 CREATE FUNCTION leadscore._begin_run(as_of timestamptz, full_rebuild boolean, OUT run leadscore.run, OUT last_day date)
@@ -116,15 +84,15 @@ BEGIN
         run.persons_changed := part.persons_changed;
         run.categories_changed := part.categories_changed;
     ELSE
-        part := leadscore._expire(last_day, run.scored_on);
+        SELECT coalesce(array_agg(d.person_id), '{}') INTO ids
+        FROM (SELECT u.person_id FROM leadscore.due u WHERE u.due_on <= run.scored_on
+              UNION SELECT n.person_id FROM leadscore.pending n) d;
+        part := leadscore._expire(last_day, run.scored_on, ids);
         run.records_added := part.records_added;
         run.records_removed := part.records_removed;
         run.persons_changed := part.persons_changed;
         run.categories_changed := part.categories_changed;
-        SELECT array_agg(d.person_id) INTO ids
-        FROM (SELECT u.person_id FROM leadscore.due u WHERE u.due_on <= run.scored_on
-              UNION SELECT n.person_id FROM leadscore.pending n) d;
-        IF ids IS NOT NULL THEN
+        IF ids <> '{}' THEN
             UPDATE leadscore.person p SET scored_through = NULL
             WHERE p.person_id = ANY (ids) AND p.scored_through IS NOT NULL;
             part := leadscore._rescore_due(ids);

@@ -4,10 +4,7 @@
 -- ORDER BY and LIMIT, so only for the rows that are returned.
 
 CREATE FUNCTION leadscore._change(person_id bigint, score bigint, days int) RETURNS bigint
-LANGUAGE plpgsql STABLE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN score - leadscore.score_at(person_id, (SELECT s.scored_on - days FROM leadscore.state s));
-END $$;
+LANGUAGE c STABLE STRICT COST 1000 AS 'MODULE_PATHNAME', 'change_wrapper';
 COMMENT ON FUNCTION leadscore._change(bigint, bigint, int) IS 'By how many points a person''s score changed over so many days';
 
 CREATE FUNCTION leadscore._last_activity(person_id bigint, at timestamptz) RETURNS text
@@ -20,21 +17,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore._last_activity(bigint, timestamptz) IS 'The type of a person''s latest activity, whose moment is given';
 
--- A year ahead: what comes later is of no use to who works through a list today.
 CREATE FUNCTION leadscore._outlook(person_id bigint, category text) RETURNS text
-LANGUAGE plpgsql STABLE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
-DECLARE
-    today date := (SELECT s.scored_on FROM leadscore.state s);
-    turn  record;
-BEGIN
-    SELECT c.category, c.day INTO turn
-    FROM leadscore._course(_outlook.person_id, today, today + 365) c
-    WHERE c.day > today AND c.category IS DISTINCT FROM _outlook.category
-    ORDER BY c.day LIMIT 1;
-    RETURN CASE WHEN FOUND THEN format('turns %s on %s', coalesce(turn.category, 'to no category'), to_char(turn.day, 'YYYY-MM-DD'))
-                WHEN _outlook.category IS NOT NULL THEN format('stays %s', _outlook.category) END;
-END $$;
+LANGUAGE c STABLE COST 1000 AS 'MODULE_PATHNAME', 'outlook_wrapper';
 COMMENT ON FUNCTION leadscore._outlook(bigint, text) IS 'Which category a person turns to next, and when, if nothing more is registered within a year';
 
 CREATE FUNCTION leadscore._top_rules(person_id bigint) RETURNS text

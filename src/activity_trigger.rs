@@ -6,8 +6,8 @@ use crate::calendar::Day;
 use crate::config::{self, Config};
 use crate::error::OrRaise;
 use crate::matching::Matching;
-use crate::pg::person::{LockedPerson, Tables};
-use crate::pg::{self, ActivityRow, ChangedRows, LocalDays, scan};
+use crate::pg::person::{LockedPerson, NewActivity, Tables};
+use crate::pg::{self, ActivityRow, ChangedRows, Jsonb, LocalDays, scan};
 use crate::rescore::{self, Desk, Unclears, run};
 use crate::scoring::{self, Unclear};
 use pgrx::datum::DatumWithOid;
@@ -124,7 +124,7 @@ fn update_few(config: &Config, changes: Vec<(ActivityRow, ActivityRow)>) {
 }
 
 /// A new activity that is acceptable by itself.
-struct NewActivity {
+struct ScoredActivity {
     person_id: i64,
     activity_id: i64,
     occurred_at: pg_sys::TimestampTz,
@@ -135,7 +135,7 @@ struct NewActivity {
 
 /// New activities and the rules that match them.
 struct Batch<'c> {
-    rows: Vec<NewActivity>,
+    rows: Vec<ScoredActivity>,
     matching: Matching<'c>,
     days: LocalDays,
 }
@@ -151,7 +151,7 @@ impl<'c> Batch<'c> {
             refuse(row.person_id, row.activity_type, row.occurred_at)
         };
         let (person_id, activity_id, occurred_at) = (row.person_id, row.activity_id, row.occurred_at);
-        self.rows.push(NewActivity { person_id, activity_id, occurred_at, day, matching });
+        self.rows.push(ScoredActivity { person_id, activity_id, occurred_at, day, matching });
     }
 }
 
@@ -174,7 +174,29 @@ fn score(config: &Config, inserted: &ChangedRows) {
     score_batch(config, inserted, &mut batch);
 }
 
+/// Scores an activity that was inserted without firing a trigger; its type is known and its
+/// moment within the calendar.
+pub fn score_new(config: &Config, activity_id: i64, new: &NewActivity) {
+    let Some(day) = config.time_zone.day(new.occurred_at) else { refuse(new.person_id, new.activity_type, new.occurred_at) };
+    let attributes = new.attributes.filter(|_| config.asks_attributes(new.activity_type)).map(Jsonb::parse);
+    let matching = config.matching(new.activity_type, attributes.as_ref()).collect();
+    let mut batch = Batch::new(config);
+    batch.rows.push(ScoredActivity {
+        person_id: new.person_id,
+        activity_id,
+        occurred_at: new.occurred_at,
+        day,
+        matching: batch.matching.keep(matching),
+    });
+    score_rows(config, &mut batch, |person_id| refuse(person_id, new.activity_type, new.occurred_at));
+}
+
 fn score_batch(config: &Config, inserted: &ChangedRows, batch: &mut Batch) {
+    score_rows(config, batch, |person_id| refuse_of(inserted, &config.tables, person_id));
+}
+
+/// Scores new activities; `refuse` those of a person who does not exist.
+fn score_rows(config: &Config, batch: &mut Batch, refuse: impl Fn(i64)) {
     let mut unclears = Unclears::default();
     if pg::transaction_has_one_snapshot() {
         // What a snapshot of the past shows of other activities decides nothing here, but the
@@ -186,7 +208,10 @@ fn score_batch(config: &Config, inserted: &ChangedRows, batch: &mut Batch) {
         let mut desk = Desk::open(config, batch.rows.chunk_by(|a, b| a.person_id == b.person_id).map(|rows| rows[0].person_id));
         for rows in batch.rows.chunk_by(|a, b| a.person_id == b.person_id) {
             let person_id = rows[0].person_id;
-            let Some(locked) = desk.lock(person_id) else { refuse_of(inserted, &config.tables, person_id) };
+            let Some(locked) = desk.lock(person_id) else {
+                refuse(person_id);
+                continue;
+            };
             if (rescore::has_derived() && derived_already(config, rows))
                 || score_person(config, &mut desk, &locked, rows, &batch.matching).is_err()
             {
@@ -200,7 +225,7 @@ fn score_batch(config: &Config, inserted: &ChangedRows, batch: &mut Batch) {
 }
 
 /// Whether records of these activities of one person are stored already.
-fn derived_already(config: &Config, rows: &[NewActivity]) -> bool {
+fn derived_already(config: &Config, rows: &[ScoredActivity]) -> bool {
     let is_one = |id: Option<i64>| rows.iter().any(|row| Some(row.activity_id) == id);
     config.tables.history(rows[0].person_id).records().iter().any(|(_, record)| is_one(record.activity_id))
 }
@@ -210,7 +235,7 @@ fn score_person(
     config: &Config,
     desk: &mut Desk,
     locked: &LockedPerson,
-    rows: &[NewActivity],
+    rows: &[ScoredActivity],
     matching: &Matching,
 ) -> Result<(), Unclear> {
     let mut stored = desk.stored(locked);
@@ -226,7 +251,7 @@ fn score_person(
     }
     stored.score = person.score;
     let person_id = rows[0].person_id;
-    config.tables.insert_records(person_id, &records);
+    desk.exchange(person_id, &[], &records);
     desk.settle(person_id, locked, stored);
     Ok(())
 }

@@ -19,6 +19,16 @@ impl Day {
     }
 }
 
+impl std::fmt::Display for Day {
+    /// As ISO 8601 has it.
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self.to_chrono() {
+            Some(date) => write!(f, "{date}"),
+            None => f.write_str("a day beyond the calendar"),
+        }
+    }
+}
+
 /// A positive length of whole months and days, such as `60 days`, `2 weeks` or `1 year`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {

@@ -212,9 +212,24 @@ pub fn read_only() -> Config {
     read(pg::own_schema())
 }
 
-/// The configuration as the active snapshot shows it.
+/// The configuration as the active snapshot shows it, whoever asks.
 pub fn as_seen() -> Config {
-    understand(pg::own_schema(), pg::with_search_path_pinned(|| pg::seen(CONFIGURATION)))
+    let schema = pg::own_schema();
+    let owner = pg::owner_of(pg::table(schema, "state"));
+    understand(schema, pg::as_role(owner, || pg::with_search_path_pinned(|| pg::seen(CONFIGURATION))))
+}
+
+/// The configuration that this backend keeps, or that of now, for who only reads: no lock is
+/// taken, so it serves on a standby too. Whoever asks, it is read with its owner's rights.
+pub fn for_reading() -> Rc<Config> {
+    let schema = pg::own_schema();
+    let kept = KEPT.with_borrow(|kept| kept.as_ref().filter(|k| k.schema == schema).and_then(|k| k.config.clone()));
+    kept.unwrap_or_else(|| {
+        let state = pg::table(schema, "state");
+        let config = Rc::new(pg::as_role(pg::owner_of(state), || read(schema)));
+        KEPT.set(Some(Kept { schema, state, config: Some(config.clone()) }));
+        config
+    })
 }
 
 /// Refuses to write on a standby.

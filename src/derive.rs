@@ -53,9 +53,69 @@ pub fn derive<'r>(
     silences: impl Iterator<Item = &'r Rule>,
     scored_on: Day,
 ) -> Result<Standing, Refusal> {
-    // The newest first.
+    newest_first(&mut activities);
+    let Found { records, penalised, next_penalty } =
+        find(person, since, &activities, adjustments, silences, scored_on, scored_on);
+    let mut score = 0i128;
+    let mut starts_on = None;
+    for record in &records {
+        score += i128::from(counted(record, person.reach, scored_on));
+        if record.counts_from > person.reach {
+            starts_on = earlier(starts_on, Some(record.counts_from));
+        }
+    }
+    Ok(Standing {
+        records,
+        score: i64::try_from(score).map_err(|_| out_of_range())?,
+        last_activity_at: activities.first().map(|activity| activity.occurred_at),
+        penalised,
+        due_on: if person.reach > scored_on { Some(scored_on) } else { earlier(next_penalty, starts_on) },
+    })
+}
+
+/// The records that count on a day or later, with the penalties that fall due until another day
+/// if nothing more is registered (`_derived` of `sql/derive.sql`). The arguments are those of
+/// [`derive()`], with the days in place of its day.
+pub fn course<'r>(
+    person: &Person,
+    since: Day,
+    mut activities: Vec<Activity<'r>>,
+    adjustments: &[Adjustment],
+    silences: impl Iterator<Item = &'r Rule>,
+    from_day: Day,
+    until_day: Day,
+) -> Vec<Record> {
+    newest_first(&mut activities);
+    find(person, since, &activities, adjustments, silences, from_day, until_day).records
+}
+
+/// The sum of what counts on a day.
+pub fn score_on(records: &[Record], day: Day) -> i128 {
+    let counts = |record: &&Record| record.counts_from <= day && record.counts_until.is_none_or(|end| end > day);
+    records.iter().filter(counts).map(|r| i128::from(worth(r.points, r.counts_from, r.decays_until, day))).sum()
+}
+
+fn newest_first(activities: &mut [Activity]) {
     activities.sort_by_key(|activity| std::cmp::Reverse((activity.occurred_at, activity.activity_id)));
-    let mut records = activity_records(person, &activities, scored_on);
+}
+
+struct Found {
+    records: Vec<Record>,
+    penalised: bool,
+    next_penalty: Option<Day>,
+}
+
+/// The activities come newest first; penalties are those due by `until_day`.
+fn find<'r>(
+    person: &Person,
+    since: Day,
+    activities: &[Activity<'r>],
+    adjustments: &[Adjustment],
+    silences: impl Iterator<Item = &'r Rule>,
+    scored_on: Day,
+    until_day: Day,
+) -> Found {
+    let mut records = activity_records(person, activities, scored_on);
     let mut penalised = false;
     let mut next_penalty = None;
     for rule in silences.filter(|rule| rule.applies_to(person)) {
@@ -63,13 +123,13 @@ pub fn derive<'r>(
             activities.iter().filter(|activity| activity.matching.iter().any(|r| r.rule_id == rule.rule_id)).map(|a| a.day);
         let touches: BTreeSet<Day> =
             days.chain([since]).map(|day| rule.effective_from.map_or(day, |first| first.max(day))).collect();
-        for penalty in penalties(rule, &touches, scored_on) {
+        for penalty in penalties(rule, &touches, scored_on, until_day) {
             let ended_by = penalty.next_touch.filter(|&day| day <= person.reach);
-            if penalty.due_on > scored_on {
+            if penalty.due_on > until_day {
                 next_penalty = earlier(next_penalty, Some(penalty.due_on));
                 continue;
             }
-            penalised |= ended_by.is_none();
+            penalised |= penalty.due_on <= scored_on && ended_by.is_none();
             let window_end = rule.relevant_for.and_then(|length| length.after(penalty.due_on));
             let displaced_on = if rule.relevant_for.is_none() { penalty.next_touch } else { None };
             if window_end.is_none_or(|end| end > scored_on) && displaced_on.is_none_or(|day| day > person.reach) {
@@ -94,22 +154,7 @@ pub fn derive<'r>(
         counts_until: adjustment.until_day,
         decays_until: None,
     }));
-
-    let mut score = 0i128;
-    let mut starts_on = None;
-    for record in &records {
-        score += i128::from(counted(record, person.reach, scored_on));
-        if record.counts_from > person.reach {
-            starts_on = earlier(starts_on, Some(record.counts_from));
-        }
-    }
-    Ok(Standing {
-        records,
-        score: i64::try_from(score).map_err(|_| out_of_range())?,
-        last_activity_at: activities.first().map(|activity| activity.occurred_at),
-        penalised,
-        due_on: if person.reach > scored_on { Some(scored_on) } else { earlier(next_penalty, starts_on) },
-    })
+    Found { records, penalised, next_penalty }
 }
 
 /// What a record adds to the score of a person who stands for `scored_on` and reaches `reach`.
@@ -171,9 +216,9 @@ struct Penalty {
     next_touch: Option<Day>,
 }
 
-/// The penalties due by a day, and of the silence that lasts the first one due after it
-/// (`_penalty`).
-fn penalties(rule: &Rule, touches: &BTreeSet<Day>, on_day: Day) -> Vec<Penalty> {
+/// The penalties due until a day, and of the silence that lasts the first one due after it, that
+/// can count on a day or later (`_penalty`).
+fn penalties(rule: &Rule, touches: &BTreeSet<Day>, on_day: Day, until_day: Day) -> Vec<Penalty> {
     let mut penalties = Vec::new();
     let mut following = touches.iter().copied().skip(1);
     for &touch in touches {
@@ -193,7 +238,7 @@ fn penalties(rule: &Rule, touches: &BTreeSet<Day>, on_day: Day) -> Vec<Penalty> 
                 break;
             }
             penalties.push(Penalty { due_on, next_touch });
-            if due_on > on_day {
+            if due_on > until_day {
                 break;
             }
         }
@@ -294,6 +339,14 @@ mod tests {
         assert_eq!((standing.score, standing.penalised, standing.due_on), (-8, true, Some(Day(9005))));
         let resumed = super::tests::standing(&repeated, &[8999], 8955);
         assert_eq!((records(&resumed), resumed.penalised, resumed.due_on), (vec![], false, Some(Day(9029))));
+    }
+
+    #[test]
+    fn a_course_has_the_penalties_to_come() {
+        let repeated = Rule { repeat_every: days(10), max_repeats: Some(3), ..silence() };
+        let records = course(&person(TODAY), Day(8955), vec![], &[], [&repeated].into_iter(), TODAY, Day(9100));
+        let scores = [8999, 9004, 9005, 9100].map(|day| score_on(&records, Day(day)));
+        assert_eq!(scores, [-8, -8, -12, -12]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod config;
 mod matching;
 #[allow(unsafe_code)]
 mod pg;
+mod registered;
 
 #[allow(unsafe_code)]
 mod activity_trigger;
@@ -26,6 +27,8 @@ mod activity_trigger;
 mod differing;
 #[allow(unsafe_code)]
 mod document;
+#[allow(unsafe_code)]
+mod outlook;
 #[allow(unsafe_code)]
 mod person_trigger;
 #[allow(unsafe_code)]

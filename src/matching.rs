@@ -95,7 +95,8 @@ impl<'c> Matching<'c> {
         place
     }
 
-    fn keep(&mut self, set: Vec<&'c Rule>) -> u32 {
+    /// The place of a set of rules.
+    pub fn keep(&mut self, set: Vec<&'c Rule>) -> u32 {
         let ids = set.iter().map(|rule| rule.rule_id).collect();
         *self.places.entry(ids).or_insert_with(|| {
             self.sets.push(set);

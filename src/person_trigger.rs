@@ -10,12 +10,6 @@ use pgrx::datum::{Date, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use std::cell::RefCell;
 
-/// `_category(text, bigint)`.
-#[pg_extern(sql = false)]
-fn category_of(kind: &str, score: i64) -> Option<String> {
-    scoring::category(&config::current(pg::own_schema()).bands, kind, score).map(str::to_owned)
-}
-
 fn check(person: &PgHeapTuple<impl WhoAllocated>) -> Result<(), Refusal> {
     let since = person.get_by_name::<TimestampWithTimeZone>("since").ok().flatten();
     match since {

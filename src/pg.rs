@@ -142,6 +142,17 @@ pub fn as_role<T>(role: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
     result
 }
 
+/// The role that owns a relation.
+pub fn owner_of(relation: pg_sys::Oid) -> pg_sys::Oid {
+    // SAFETY: the relation is looked up in the catalogs, and its entry is released at once.
+    unsafe {
+        let table = pg_sys::relation_open(relation, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        let owner = (*(*table).rd_rel).relowner;
+        pg_sys::relation_close(table, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        owner
+    }
+}
+
 /// The role whose rights are in force.
 pub fn current_role() -> pg_sys::Oid {
     // SAFETY: reads a backend-local variable.

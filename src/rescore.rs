@@ -1,17 +1,18 @@
 //! The arrow to the sum, for single persons: locks them, derives them anew and stores what
 //! differs. `sql/rescore.sql` does the same for a set.
 
-use crate::calendar::Day;
+use crate::calendar::{Day, worth};
 use crate::config::{self, Config};
-use crate::derive::{self, Activity};
+use crate::derive;
 use crate::error::OrRaise;
-use crate::pg::person::{History, LockedPerson, Persons, Stored, StoredAt};
+use crate::pg::person::{LockedPerson, Persons, Records, Stored, StoredAt};
 use crate::pg::{self, Statement};
-use crate::scoring::{self, Person, Record, Rule, Unclear};
+use crate::registered::{self, Registered};
+use crate::scoring::{self, Person, Record, Unclear};
 use crate::source_trigger;
 use pgrx::datum::{Date, DatumWithOid};
 use pgrx::prelude::*;
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::{HashMap, HashSet};
 
 /// Up to so many persons, deriving one after the other is faster than the set-based statements.
@@ -65,6 +66,8 @@ struct Moved {
 pub struct Desk<'c> {
     config: &'c Config,
     persons: Persons<'c>,
+    /// Opened when the first of them is written.
+    records: OnceCell<Records<'c>>,
     moved: Vec<Moved>,
     changes: Changes,
     /// Whether a person's row is written even if nothing changes.
@@ -102,6 +105,7 @@ impl<'c> Desk<'c> {
         Desk {
             config,
             persons: config.tables.persons(),
+            records: OnceCell::new(),
             moved: Vec::new(),
             changes: Changes::default(),
             touches: true,
@@ -136,6 +140,15 @@ impl<'c> Desk<'c> {
         }
     }
 
+    /// Deletes score records and inserts others of one person.
+    pub fn exchange(&self, person_id: i64, surplus: &[StoredAt], missing: &[Record]) {
+        if !surplus.is_empty() || !missing.is_empty() {
+            let records = self.records.get_or_init(|| self.config.tables.records());
+            records.delete(surplus);
+            records.insert(person_id, missing);
+        }
+    }
+
     /// Stores what becomes of a locked person: its row, and a category that changes. The row is
     /// written even if nothing changes, unless this transaction wrote it already: a transaction
     /// with an older snapshot must notice that something happened. In a run nobody needs to.
@@ -146,6 +159,12 @@ impl<'c> Desk<'c> {
         if new != before || (self.touches && !locked.is_own) {
             self.persons.update(locked, new);
         }
+        self.note(person_id, locked, before, new);
+    }
+
+    /// Notes what became of a person: a category that changes, a score that goes back.
+    fn note(&mut self, person_id: i64, locked: &LockedPerson, before: Stored, new: Stored) {
+        let category = new.category;
         if category != before.category {
             let scored_on = new.scored_through.unwrap_or(self.config.scored_on).max(self.config.scored_on);
             self.changes.person_ids.push(person_id);
@@ -174,21 +193,16 @@ impl<'c> Desk<'c> {
         let today = config.time_zone.day(pg::now()).ok_or(Unclear)?;
         stored.scored_through = stored.scored_through.max(day.filter(|&day| day > config.scored_on && day <= today));
         let person = self.person(locked, &stored);
-        let since = config.time_zone.day(self.since(locked)).ok_or(Unclear)?;
-
         let history = config.tables.history(person_id);
-        let activities = self.activities(&history, |_| true)?;
-        let is_silence_online = config.rules().any(|rule| rule.online && rule.applies_to(&person));
-        let is_exempt = is_silence_online && history.has_refused();
-        let silences = config.rules().filter(|rule| rule.inactivity && !(rule.online && is_exempt));
-        let adjustments = history.adjustments();
-        let standing = derive::derive(&person, since, activities, &adjustments, silences, config.scored_on).or_raise();
+        let Registered { since, activities, adjustments, silences } =
+            Registered::on(config, &history, &person, self.since(locked))?;
+        let standing =
+            derive::derive(&person, since, activities, &adjustments, silences.into_iter(), config.scored_on).or_raise();
 
         let (surplus, missing) = difference(history.records(), standing.records);
         self.outcome.records_removed += surplus.len();
         self.outcome.records_added += missing.len();
-        history.delete_records(&surplus);
-        config.tables.insert_records(person_id, &missing);
+        self.exchange(person_id, &surplus, &missing);
         history.set_due(standing.due_on);
         self.settle(
             person_id,
@@ -203,30 +217,6 @@ impl<'c> Desk<'c> {
         Ok(())
     }
 
-    /// All activities of a person, each with those of the wanted rules that match it.
-    fn activities(&self, history: &History, wanted: impl Fn(&Rule) -> bool) -> Result<Vec<Activity<'c>>, Unclear> {
-        let config = self.config;
-        let mut activities = Vec::new();
-        let mut beyond_calendar = false;
-        history.each_activity(|activity| {
-            let activity_type = activity.activity_type();
-            let attributes = if config.asks_attributes(activity_type) { activity.attributes() } else { None };
-            let day = config.time_zone.day(activity.occurred_at());
-            beyond_calendar |= day.is_none();
-            activities.push(Activity {
-                activity_id: activity.activity_id(),
-                occurred_at: activity.occurred_at(),
-                day: day.unwrap_or(Day(0)),
-                matching: config
-                    .matching(activity_type, attributes.as_ref())
-                    .filter(|rule| wanted(rule))
-                    .collect::<Vec<_>>()
-                    .into(),
-            });
-        });
-        if beyond_calendar { Err(Unclear) } else { Ok(activities) }
-    }
-
     /// Derives a locked person anew as far as some activity rules go, none of them capped, and
     /// stores what differs: nothing else has changed.
     fn derive_rules(&mut self, person_id: i64, locked: &LockedPerson, rules: &[i32]) -> Result<(), Unclear> {
@@ -235,7 +225,7 @@ impl<'c> Desk<'c> {
         let person = self.person(locked, &stored);
         let history = config.tables.history(person_id);
         let is_wanted = |rule_id| rules.contains(&rule_id);
-        let mut activities = self.activities(&history, |rule| is_wanted(rule.rule_id))?;
+        let mut activities = registered::activities(config, &history, |rule| is_wanted(rule.rule_id))?;
         activities.retain(|activity| !activity.matching.is_empty());
         if activities.iter().any(|activity| activity.day > person.reach) {
             return Err(Unclear);
@@ -249,8 +239,7 @@ impl<'c> Desk<'c> {
         let gained = derived.iter().map(counted).sum::<i128>() - records.iter().map(|(_, r)| counted(r)).sum::<i128>();
         stored.score = i64::try_from(i128::from(stored.score) + gained).map_err(|_| scoring::out_of_range()).or_raise();
         let (surplus, missing) = difference(records, derived);
-        history.delete_records(&surplus);
-        config.tables.insert_records(person_id, &missing);
+        self.exchange(person_id, &surplus, &missing);
         self.settle(person_id, locked, stored);
         Ok(())
     }
@@ -264,11 +253,36 @@ impl<'c> Desk<'c> {
         }
     }
 
+    /// Adds points to a person, whom nobody else scores meanwhile.
+    fn add(&mut self, person_id: i64, points: i128) {
+        let Some(seen) = self.persons.look_at(person_id) else { return };
+        let apply =
+            |before: Stored| i64::try_from(i128::from(before.score) + points).map_err(|_| scoring::out_of_range()).or_raise();
+        let before = self.persons.stored(&seen);
+        let score = apply(before);
+        let category = scoring::category(&self.config.bands, self.persons.kind(&seen), score);
+        let new = Stored { score, category, ..before };
+        if self.persons.try_update(&seen, new) {
+            self.note(person_id, &seen, before, new);
+        } else if let Some(locked) = self.lock(person_id) {
+            // Its row was changed otherwise since.
+            let before = self.persons.stored(&locked);
+            self.settle(person_id, &locked, Stored { score: apply(before), ..before });
+        }
+    }
+
+    /// As [`Desk::close`], and says what changed as the four counts of `leadscore._outcome`.
+    fn close_counting(mut self) -> Vec<i64> {
+        let Outcome { records_added, records_removed, persons_changed, categories_changed } = std::mem::take(&mut self.outcome);
+        self.close();
+        [records_added, records_removed, persons_changed, categories_changed].into_iter().map(|count| count as i64).collect()
+    }
+
     /// Notes the changes of category, and brings scores back to the application's own tables, when
     /// all persons are done.
     pub fn close(self) {
-        let Desk { config, persons, moved, changes, .. } = self;
-        drop(persons);
+        let Desk { config, persons, records, moved, changes, .. } = self;
+        drop((persons, records));
         if !changes.person_ids.is_empty() {
             LOG_CATEGORIES.with(|statement| {
                 statement.run(&[
@@ -366,10 +380,9 @@ fn rescore_each(mut ids: Vec<i64>) -> Vec<i64> {
             desk.derive_or_note(person_id, &locked, None, &mut unclears);
         }
     }
-    let Outcome { records_added, records_removed, persons_changed, categories_changed } = std::mem::take(&mut desk.outcome);
-    desk.close();
+    let counts = desk.close_counting();
     derive_as_set(unclears);
-    [records_added, records_removed, persons_changed, categories_changed].into_iter().map(|count| count as i64).collect()
+    counts
 }
 
 /// Derives persons anew for whom some activity rules, none of them capped, apply now or no longer.
@@ -393,6 +406,39 @@ pub fn derive_rules(config: &Config, mut changed: Vec<(i64, Vec<i32>)>) {
     }
     desk.close();
     derive_as_set(left_over);
+}
+
+/// `_pass_days(bigint[], bigint[], date, date, bigint[])`: takes from persons what their ended
+/// records gave (`lost`, points), and what the decaying ones lose between two days. Those who
+/// are `left` are for others to derive. Returns the four counts of `leadscore._outcome`.
+#[pg_extern(sql = false)]
+fn pass_days(ids: Vec<i64>, lost: Vec<i64>, last_day: Date, today: Date, left: Vec<i64>) -> Vec<i64> {
+    let config = config::current(pg::own_schema());
+    let (last_day, today) = (Day(last_day.to_pg_epoch_days()), Day(today.to_pg_epoch_days()));
+    pg::make_changes_visible();
+    let mut changes: Vec<(i64, i128)> = ids.into_iter().zip(lost.into_iter().map(i128::from)).collect();
+    config.tables.each_decaying(|person_id, record| {
+        if record.counts_from <= last_day && record.counts_until.is_none_or(|end| end > today) {
+            let on = |day| i128::from(worth(record.points, record.counts_from, record.decays_until, day));
+            changes.push((person_id, on(today) - on(last_day)));
+        }
+    });
+    changes.sort_by_key(|(person_id, _)| *person_id);
+    changes.dedup_by(|(later, more), (person_id, points)| {
+        let is_one = later == person_id;
+        if is_one {
+            *points += *more;
+        }
+        is_one
+    });
+    let left: HashSet<i64> = left.into_iter().collect();
+    changes.retain(|(person_id, points)| *points != 0 && !left.contains(person_id));
+
+    let mut desk = Desk::open(&config, changes.iter().map(|(person_id, _)| *person_id));
+    for (person_id, points) in changes {
+        desk.add(person_id, points);
+    }
+    desk.close_counting()
 }
 
 impl Unclears {

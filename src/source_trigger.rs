@@ -1,8 +1,10 @@
 //! The arrow from the application's own tables: their changed rows become persons and
 //! activities, and scores go back.
 
+use crate::activity_trigger;
 use crate::config::{self, Config};
 use crate::error::Refusal;
+use crate::pg::person::NewActivity;
 use crate::pg::source::{self as rows, After, Place, RowChange, Rows, Scratch};
 use crate::pg::{self, Statement};
 use crate::source::{Cell as Value, Image, Role, Source, image};
@@ -204,7 +206,7 @@ fn fold(changes: Vec<Change>) -> Vec<Change> {
 thread_local! {
     static TAKE_NEW: Statement = const { Statement::new(
         "INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes, source_id, source_key)
-         VALUES ($1, $2, coalesce($3, now()), $4::jsonb, $5, $6)",
+         VALUES ($1, $2, $3, $4::jsonb, $5, $6)",
     ) };
 }
 
@@ -221,11 +223,26 @@ fn take_new(config: &Config, source: &Source, image: &Image) -> bool {
     if config.tables.is_activity(source.source_id, &image.key) {
         return false;
     }
+    let occurred_at = image.moment.unwrap_or_else(pg::now);
+    let new = NewActivity {
+        person_id,
+        activity_type,
+        occurred_at,
+        attributes: image.attributes.as_deref(),
+        source_id: source.source_id,
+        source_key: &image.key,
+    };
+    if config.live
+        && let Some(activity_id) = config.tables.insert_activity(&new)
+    {
+        activity_trigger::score_new(config, activity_id, &new);
+        return true;
+    }
     TAKE_NEW.with(|statement| {
         statement.run(&[
             DatumWithOid::from(person_id),
             DatumWithOid::from(activity_type),
-            DatumWithOid::from(image.moment.map(pg::timestamptz)),
+            DatumWithOid::from(pg::timestamptz(occurred_at)),
             DatumWithOid::from(image.attributes.as_deref()),
             DatumWithOid::from(source.source_id),
             DatumWithOid::from(image.key.as_str()),

@@ -6,6 +6,7 @@ use crate::derive::Adjustment;
 use crate::scoring::Record;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
+use std::cell::OnceCell;
 use std::ffi::CStr;
 use std::ptr;
 
@@ -21,6 +22,8 @@ pub struct Tables {
     pub(super) person_columns: PersonColumns,
     pub(super) activity_columns: ActivityColumns,
     pub(super) record_columns: RecordColumns,
+    /// Of activity: `source_id`, `source_key`.
+    pub(super) source_columns: [usize; 2],
     pub(super) adjustment_person: usize,
     /// Of adjustment: `adjustment_id`, `points`, `from_day`, `until_day`.
     pub(super) adjustment_columns: [usize; 4],
@@ -170,6 +173,7 @@ impl Tables {
                 decays_until,
                 adjustment_id,
             },
+            source_columns: positions(activity, [c"source_id", c"source_key"]),
             adjustment_person: positions(adjustment, [c"person_id"])[0],
             adjustment_columns: positions(adjustment, [c"adjustment_id", c"points", c"from_day", c"until_day"]),
             due_columns: positions(due, [c"person_id", c"due_on"]),
@@ -188,32 +192,77 @@ impl Tables {
 
     /// Opens the persons, to lock and update single rows.
     pub fn persons(&self) -> Persons<'_> {
-        Persons { table: Table::open(self.person, pg_sys::RowExclusiveLock), columns: &self.person_columns }
+        Persons {
+            indexes: OnceCell::new(),
+            table: Table::open(self.person, pg_sys::RowExclusiveLock),
+            columns: &self.person_columns,
+        }
     }
 
-    /// Inserts score records of one person.
-    pub fn insert_records(&self, person_id: i64, records: &[Record]) {
-        if records.is_empty() {
-            return;
+    /// Inserts an activity that a row of an attached table became, and returns its id: as an INSERT
+    /// would whose triggers do nothing. `None`, and nothing is done, where more belongs to an
+    /// INSERT than leadscore's own trigger, which its caller makes up for.
+    pub fn insert_activity(&self, new: &NewActivity) -> Option<i64> {
+        let table = Table::open(self.activity, pg_sys::RowExclusiveLock);
+        if super::is_replaying() || !table.has_only(c"score_inserted", ACTIVITY_COLUMNS) {
+            return None;
         }
+        let sequence = super::table(super::schema_of(self.activity), "activity_activity_id_seq");
+        // SAFETY: a sequence that does not exist is an error; the rest looks at the row's own values.
+        unsafe {
+            let activity_id: i64 = pgrx::direct_function_call(pg_sys::nextval_oid, &[sequence.into_datum()])?;
+            let attributes = new.attributes.map(|text| {
+                let text = std::ffi::CString::new(text).unwrap_or_default();
+                pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(pg_sys::Datum::from(text.as_ptr()))])
+                    .expect("jsonb_in returns a value")
+            });
+            let row = Row::of(&table);
+            let c = &self.activity_columns;
+            row.set(&[
+                (c.activity_id, activity_id.into_datum()),
+                (c.person_id, new.person_id.into_datum()),
+                (c.activity_type, new.activity_type.into_datum()),
+                (c.occurred_at, Some(pg_sys::Datum::from(new.occurred_at))),
+                (c.attributes, attributes),
+                (c.recorded_at, Some(pg_sys::Datum::from(super::now()))),
+                (self.source_columns[0], new.source_id.into_datum()),
+                (self.source_columns[1], new.source_key.into_datum()),
+            ]);
+            table.insert(&IndexWriter::open(table.relation), &row);
+            Some(activity_id)
+        }
+    }
+
+    /// Opens the score records, to insert and delete rows.
+    pub fn records(&self) -> Records<'_> {
         let table = Table::open(self.score_record, pg_sys::RowExclusiveLock);
-        let indexes = IndexWriter::open(table.relation);
+        Records { indexes: IndexWriter::open(table.relation), row: Row::of(&table), table, columns: &self.record_columns }
+    }
+
+    /// Hands over each score record that decays, with its person, in the order of persons.
+    pub fn each_decaying(&self, mut take: impl FnMut(i64, Record)) {
+        let table = Table::open(self.score_record, pg_sys::AccessShareLock);
+        let snapshot = Snapshot::latest();
+        let index = super::table(super::schema_of(self.score_record), "score_record_decay_idx");
         let c = &self.record_columns;
-        for record in records {
-            table.insert(
-                &indexes,
-                &[
-                    (c.person_id, person_id.into_datum()),
-                    (c.activity_id, record.activity_id.into_datum()),
-                    (c.rule_id, record.rule_id.into_datum()),
-                    (c.points, record.points.into_datum()),
-                    (c.counts_from, record.counts_from.0.into_datum()),
-                    (c.counts_until, record.counts_until.and_then(|day| day.0.into_datum())),
-                    (c.decays_until, record.decays_until.and_then(|day| day.0.into_datum())),
-                    (c.adjustment_id, record.adjustment_id.into_datum()),
-                ],
-            );
+        table.each_in(table.open_index(index), &[], &snapshot, |slot| {
+            // SAFETY: `each_in` hands over extracted rows.
+            unsafe { take(value(slot, c.person_id).unwrap_or_default(), c.read(slot)) }
+        });
+    }
+
+    /// Opens the persons, to read single rows.
+    pub fn persons_to_read(&self) -> Persons<'_> {
+        Persons {
+            indexes: OnceCell::new(),
+            table: Table::open(self.person, pg_sys::AccessShareLock),
+            columns: &self.person_columns,
         }
+    }
+
+    /// What the active snapshot shows of a person.
+    pub fn history_seen(&self, person_id: i64) -> History<'_> {
+        History { tables: self, person_id, snapshot: Snapshot::active() }
     }
 
     /// What is stored of a person by now; the person is locked.
@@ -240,6 +289,20 @@ impl Tables {
         table.each(&[number, Key::text(&table, c"source_key", source_key)], &Snapshot::latest(), |_| found = true);
         found
     }
+}
+
+/// How many columns `leadscore.activity` has.
+const ACTIVITY_COLUMNS: usize = 8;
+
+/// What a row of an attached table becomes.
+pub struct NewActivity<'a> {
+    pub person_id: i64,
+    pub activity_type: &'a str,
+    pub occurred_at: pg_sys::TimestampTz,
+    /// As the text of a JSON object.
+    pub attributes: Option<&'a str>,
+    pub source_id: i32,
+    pub source_key: &'a str,
 }
 
 /// All that is stored of one person.
@@ -274,14 +337,6 @@ impl History<'_> {
             unsafe { records.push((StoredAt((*slot).tts_tid), self.tables.record_columns.read(slot))) }
         });
         records
-    }
-
-    /// Deletes score records.
-    pub fn delete_records(&self, stored: &[StoredAt]) {
-        if !stored.is_empty() {
-            let table = Table::open(self.tables.score_record, pg_sys::RowExclusiveLock);
-            stored.iter().for_each(|at| table.delete(at));
-        }
     }
 
     /// Hands over each activity of a person.
@@ -334,7 +389,9 @@ impl History<'_> {
             table.delete(&at);
         }
         if let Some(day) = due_on {
-            table.insert(&IndexWriter::open(table.relation), &[(person, self.person_id.into_datum()), (due, day.0.into_datum())]);
+            let row = Row::of(&table);
+            row.set(&[(person, self.person_id.into_datum()), (due, day.0.into_datum())]);
+            table.insert(&IndexWriter::open(table.relation), &row);
         }
     }
 
@@ -358,6 +415,29 @@ impl Table {
         Table { relation: unsafe { pg_sys::table_open(table, lock as pg_sys::LOCKMODE) } }
     }
 
+    /// Whether an INSERT fires one enabled trigger of this name, for the statement, and no other, and
+    /// the table has so many columns and no checks.
+    fn has_only(&self, name: &CStr, columns: usize) -> bool {
+        // SAFETY: the table is open, so its description stays.
+        unsafe {
+            let (description, triggers) = ((*self.relation).rd_att, (*self.relation).trigdesc);
+            if (*description).natts as usize != columns
+                || (!(*description).constr.is_null() && (*(*description).constr).num_check > 0)
+                || triggers.is_null()
+            {
+                return false;
+            }
+            let on_insert = std::slice::from_raw_parts((*triggers).triggers, (*triggers).numtriggers as usize)
+                .iter()
+                .filter(|trigger| u32::from(trigger.tgtype.cast_unsigned()) & pg_sys::TRIGGER_TYPE_INSERT != 0)
+                .collect::<Vec<_>>();
+            let kind = pg_sys::TRIGGER_TYPE_ROW | pg_sys::TRIGGER_TYPE_BEFORE;
+            matches!(on_insert.as_slice(), [trigger] if CStr::from_ptr(trigger.tgname) == name
+                && u32::from(trigger.tgtype.cast_unsigned()) & kind == 0
+                && matches!(trigger.tgenabled as u8, b'O' | b'A'))
+        }
+    }
+
     /// An index of these columns first, of all rows that have them.
     fn index(&self, keys: &[Key]) -> pg_sys::Relation {
         // SAFETY: the table is open, and what is opened here is closed here or by the caller.
@@ -375,6 +455,7 @@ impl Table {
                     && columns.iter().zip(keys).all(|(&column, key)| column == key.column)
                     && holds_not_null(pg_sys::RelationGetIndexPredicate(index), keys)
                 {
+                    pg_sys::list_free(list);
                     return index;
                 }
                 pg_sys::index_close(index, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
@@ -385,11 +466,22 @@ impl Table {
     }
 
     /// Hands over each row with these keys, its attributes extracted.
-    fn each(&self, keys: &[Key], snapshot: &Snapshot, mut take: impl FnMut(*mut pg_sys::TupleTableSlot)) {
+    fn each(&self, keys: &[Key], snapshot: &Snapshot, take: impl FnMut(*mut pg_sys::TupleTableSlot)) {
+        self.each_in(self.index(keys), keys, snapshot, take);
+    }
+
+    /// The same by a certain index, which is closed afterwards.
+    fn each_in(
+        &self,
+        index: pg_sys::Relation,
+        keys: &[Key],
+        snapshot: &Snapshot,
+        mut take: impl FnMut(*mut pg_sys::TupleTableSlot),
+    ) {
         // SAFETY: the slot fits the relation, and is dropped after the scan that fills it.
         unsafe {
             let slot = pg_sys::table_slot_create(self.relation, ptr::null_mut());
-            let scan = Scan::begin(self, keys, snapshot);
+            let scan = Scan::begin(self, index, keys, snapshot);
             while scan.next(slot) {
                 take(slot);
                 pgrx::check_for_interrupts!();
@@ -399,25 +491,21 @@ impl Table {
         }
     }
 
-    /// Inserts a row of these values; the other columns are NULL.
-    fn insert(&self, indexes: &IndexWriter, values: &[(usize, Option<pg_sys::Datum>)]) {
-        // SAFETY: the slot fits the relation, and all its attributes are set before it is stored.
+    fn open_index(&self, index: pg_sys::Oid) -> pg_sys::Relation {
+        if index == pg_sys::InvalidOid {
+            let name = super::qualified_name(unsafe { (*self.relation).rd_id }).unwrap_or_default();
+            error!("leadscore: {name} has not the index that it was created with");
+        }
+        // SAFETY: whoever asked for it closes it.
+        unsafe { pg_sys::index_open(index, pg_sys::AccessShareLock as pg_sys::LOCKMODE) }
+    }
+
+    /// Inserts a row.
+    fn insert(&self, indexes: &IndexWriter, row: &Row) {
+        // SAFETY: the slot fits the relation, and all its attributes are set.
         unsafe {
-            let slot = pg_sys::MakeSingleTupleTableSlot((*self.relation).rd_att, &raw const pg_sys::TTSOpsVirtual);
-            for i in 0..(*(*self.relation).rd_att).natts as usize {
-                *(*slot).tts_isnull.add(i) = true;
-                *(*slot).tts_values.add(i) = pg_sys::Datum::from(0);
-            }
-            for &(index, datum) in values {
-                if let Some(datum) = datum {
-                    *(*slot).tts_isnull.add(index) = false;
-                    *(*slot).tts_values.add(index) = datum;
-                }
-            }
-            pg_sys::ExecStoreVirtualTuple(slot);
-            pg_sys::simple_table_tuple_insert(self.relation, slot);
-            indexes.insert(slot, false, false);
-            pg_sys::ExecDropSingleTupleTableSlot(slot);
+            pg_sys::simple_table_tuple_insert(self.relation, row.0);
+            indexes.insert(row.0, false, false);
         }
     }
 
@@ -439,10 +527,50 @@ impl Drop for Table {
     }
 }
 
-/// What is committed by now, and what this transaction did up to its last command.
+/// A new row of a table, in memory.
+struct Row(*mut pg_sys::TupleTableSlot);
+
+impl Row {
+    fn of(table: &Table) -> Row {
+        // SAFETY: the table's description outlives the slot, which Drop or an abort releases.
+        unsafe { Row(pg_sys::MakeSingleTupleTableSlot((*table.relation).rd_att, &raw const pg_sys::TTSOpsVirtual)) }
+    }
+
+    /// Gives it these values; the other columns are NULL.
+    fn set(&self, values: &[(usize, Option<pg_sys::Datum>)]) {
+        // SAFETY: the arrays hold an element for each attribute.
+        unsafe {
+            pg_sys::ExecStoreAllNullTuple(self.0);
+            for &(index, datum) in values {
+                if let Some(datum) = datum {
+                    *(*self.0).tts_isnull.add(index) = false;
+                    *(*self.0).tts_values.add(index) = datum;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Row {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: made by Row::of and dropped once.
+            unsafe { pg_sys::ExecDropSingleTupleTableSlot(self.0) }
+        }
+    }
+}
+
+/// What a search for rows goes by.
 struct Snapshot(pg_sys::Snapshot);
 
 impl Snapshot {
+    /// That of the statement that runs.
+    fn active() -> Snapshot {
+        // SAFETY: released by Drop, or by an abort.
+        unsafe { Snapshot(pg_sys::RegisterSnapshot(pg_sys::GetActiveSnapshot())) }
+    }
+
+    /// What is committed by now, and what this transaction did up to its last command.
     fn latest() -> Snapshot {
         // SAFETY: released by Drop, or by an abort.
         unsafe { Snapshot(pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot())) }
@@ -510,8 +638,7 @@ struct Scan {
 }
 
 impl Scan {
-    fn begin(table: &Table, keys: &[Key], snapshot: &Snapshot) -> Scan {
-        let index = table.index(keys);
+    fn begin(table: &Table, index: pg_sys::Relation, keys: &[Key], snapshot: &Snapshot) -> Scan {
         let count = keys.len() as i32;
         // SAFETY: table and snapshot outlive the scan, which is ended by Drop or an abort; it
         // copies the keys, which go by the collations of the index.
@@ -594,8 +721,44 @@ impl StoredActivity<'_> {
     }
 }
 
+/// `leadscore.score_record`, opened to insert and delete rows.
+pub struct Records<'t> {
+    // Closed in this order.
+    indexes: IndexWriter,
+    row: Row,
+    table: Table,
+    columns: &'t RecordColumns,
+}
+
+impl Records<'_> {
+    /// Inserts records of one person.
+    pub fn insert(&self, person_id: i64, records: &[Record]) {
+        let c = self.columns;
+        for record in records {
+            self.row.set(&[
+                (c.person_id, person_id.into_datum()),
+                (c.activity_id, record.activity_id.into_datum()),
+                (c.rule_id, record.rule_id.into_datum()),
+                (c.points, record.points.into_datum()),
+                (c.counts_from, record.counts_from.0.into_datum()),
+                (c.counts_until, record.counts_until.and_then(|day| day.0.into_datum())),
+                (c.decays_until, record.decays_until.and_then(|day| day.0.into_datum())),
+                (c.adjustment_id, record.adjustment_id.into_datum()),
+            ]);
+            self.table.insert(&self.indexes, &self.row);
+        }
+    }
+
+    /// Deletes records.
+    pub fn delete(&self, stored: &[StoredAt]) {
+        stored.iter().for_each(|at| self.table.delete(at));
+    }
+}
+
 /// `leadscore.person`, opened to lock and update single rows.
 pub struct Persons<'t> {
+    // Closed in this order.
+    indexes: OnceCell<IndexWriter>,
     table: Table,
     columns: &'t PersonColumns,
 }
@@ -618,23 +781,43 @@ pub struct Stored<'p> {
 }
 
 impl Persons<'_> {
+    /// A person's row as a snapshot shows it, not locked.
+    fn find(&self, person_id: i64, snapshot: &Snapshot) -> Option<LockedPerson> {
+        // SAFETY: the slot fits the relation.
+        unsafe {
+            let mut person =
+                LockedPerson { slot: pg_sys::table_slot_create(self.table.relation, ptr::null_mut()), is_own: false };
+            let keys = [Key::person_id(&self.table, person_id)];
+            if !Scan::begin(&self.table, self.table.index(&keys), &keys, snapshot).next(person.slot) {
+                return None;
+            }
+            person.is_own = is_own(person.slot);
+            Some(person)
+        }
+    }
+
+    /// A person as the active snapshot shows it.
+    pub fn seen(&self, person_id: i64) -> Option<LockedPerson> {
+        self.find(person_id, &Snapshot::active())
+    }
+
+    /// A person whom nobody else may be writing; [`Persons::try_update`] says whether somebody was.
+    pub fn look_at(&self, person_id: i64) -> Option<LockedPerson> {
+        self.find(person_id, &Snapshot::latest())
+    }
+
     /// Locks a person's latest row as an UPDATE of its other columns than the key would, waiting
     /// for whoever holds it. `None` when there is no such person.
     pub fn lock(&self, person_id: i64) -> Option<LockedPerson> {
         // SAFETY: the slot fits the relation; the tuple lock is of the version that the scan
         // found or the latest one after it.
         unsafe {
-            let mut person =
-                LockedPerson { slot: pg_sys::table_slot_create(self.table.relation, ptr::null_mut()), is_own: false };
-            let slot = person.slot;
             let snapshot = Snapshot::latest();
-            if !Scan::begin(&self.table, &[Key::person_id(&self.table, person_id)], &snapshot).next(slot) {
-                return None;
-            }
-            person.is_own = is_own(slot);
+            let person = self.find(person_id, &snapshot)?;
             if person.is_own {
                 return Some(person);
             }
+            let slot = person.slot;
             let mut failure = pg_sys::TM_FailureData::default();
             let mut tid = (*slot).tts_tid;
             let lock = (*(*self.table.relation).rd_tableam).tuple_lock.expect("a table access method locks tuples");
@@ -663,11 +846,18 @@ impl Persons<'_> {
     /// Stores what leadscore has in a person's row; heap-only as long as no index has a column
     /// that changes.
     pub fn update(&self, person: &LockedPerson, stored: Stored) {
-        // SAFETY: the new slot is filled from the locked row, whose buffer stays pinned by its
-        // slot; the row is locked by us, so its version is the latest.
+        if !self.try_update(person, stored) {
+            error!("leadscore: a locked person was changed");
+        }
+    }
+
+    /// The same for a row that was only looked at: says whether it was the latest version.
+    pub fn try_update(&self, person: &LockedPerson, stored: Stored) -> bool {
+        // SAFETY: the new slot is filled from the row, whose buffer stays pinned by its slot.
         unsafe {
             let natts = (*(*person.slot).tts_tupleDescriptor).natts as usize;
-            let slot = pg_sys::MakeSingleTupleTableSlot((*self.table.relation).rd_att, &raw const pg_sys::TTSOpsVirtual);
+            let row = Row::of(&self.table);
+            let slot = row.0;
             ptr::copy_nonoverlapping((*person.slot).tts_values, (*slot).tts_values, natts);
             ptr::copy_nonoverlapping((*person.slot).tts_isnull, (*slot).tts_isnull, natts);
             let set = |index: usize, datum: Option<pg_sys::Datum>| {
@@ -675,7 +865,8 @@ impl Persons<'_> {
                 *(*slot).tts_values.add(index) = datum.unwrap_or(pg_sys::Datum::from(0));
             };
             set(self.columns.score, stored.score.into_datum());
-            set(self.columns.category, stored.category.and_then(|c| c.into_datum()));
+            let category = stored.category.and_then(|c| c.into_datum());
+            set(self.columns.category, category);
             set(self.columns.last_activity_at, stored.last_activity_at.map(pg_sys::Datum::from));
             set(self.columns.scored_through, stored.scored_through.and_then(|day| day.0.into_datum()));
             set(self.columns.penalised, stored.penalised.into_datum());
@@ -685,22 +876,39 @@ impl Persons<'_> {
             let mut indexes = false;
             #[cfg(not(feature = "pg15"))]
             let mut indexes = pg_sys::TU_UpdateIndexes::TU_None;
-            pg_sys::simple_table_tuple_update(
+            let mut failure = pg_sys::TM_FailureData::default();
+            let mut mode = pg_sys::LockTupleMode::LockTupleNoKeyExclusive;
+            let update = (*(*self.table.relation).rd_tableam).tuple_update.expect("a table access method updates tuples");
+            let result = update(
                 self.table.relation,
                 &mut (*person.slot).tts_tid,
                 slot,
+                pg_sys::GetCurrentCommandId(true),
                 pg_sys::GetActiveSnapshot(),
+                ptr::null_mut(),
+                true,
+                &mut failure,
+                &mut mode,
                 &mut indexes,
             );
+            // The row has its own copy. Many persons may be written before the memory context goes.
+            if let Some(category) = category {
+                pg_sys::pfree(category.cast_mut_ptr());
+            }
+            match result {
+                pg_sys::TM_Result::TM_Ok => {}
+                pg_sys::TM_Result::TM_Updated | pg_sys::TM_Result::TM_Deleted => return false,
+                other => error!("leadscore: a person cannot be updated: {other}"),
+            }
             #[cfg(feature = "pg15")]
             let (all, summarizing) = (indexes, false);
             #[cfg(not(feature = "pg15"))]
             let (all, summarizing) =
                 (indexes == pg_sys::TU_UpdateIndexes::TU_All, indexes == pg_sys::TU_UpdateIndexes::TU_Summarizing);
             if all || summarizing {
-                IndexWriter::open(self.table.relation).insert(slot, true, summarizing);
+                self.indexes.get_or_init(|| IndexWriter::open(self.table.relation)).insert(slot, true, summarizing);
             }
-            pg_sys::ExecDropSingleTupleTableSlot(slot);
+            true
         }
     }
 
@@ -812,6 +1020,10 @@ impl IndexWriter {
                 ptr::null_mut(),
                 summarizing,
             );
+            let expressions = (*self.estate).es_per_tuple_exprcontext;
+            if !expressions.is_null() {
+                pg_sys::MemoryContextReset((*expressions).ecxt_per_tuple_memory);
+            }
         }
     }
 }

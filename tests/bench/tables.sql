@@ -5,7 +5,7 @@ CREATE TABLE @arm@.person (
     LIKE leadscore.person INCLUDING DEFAULTS INCLUDING IDENTITY,
     PRIMARY KEY (person_id),
     UNIQUE (kind, external_id)
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 50);
 CREATE TABLE @arm@.activity (
     LIKE leadscore.activity INCLUDING DEFAULTS INCLUDING IDENTITY,
     PRIMARY KEY (person_id, activity_id)

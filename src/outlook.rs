@@ -1,0 +1,79 @@
+//! Where a person comes from and where it goes if nothing more is registered, for lists of many
+//! persons: derived from what is registered on each, without a query.
+
+use crate::calendar::Day;
+use crate::config::{self, Config};
+use crate::derive;
+use crate::error::Refusal;
+use crate::registered::Registered;
+use crate::scoring::{self, Person, Record};
+use pgrx::PgSqlErrorCode as Code;
+use pgrx::prelude::*;
+use std::collections::BTreeSet;
+
+/// A year ahead: what comes later is of no use to who works through a list today.
+const DAYS_AHEAD: i32 = 365;
+
+/// The kind of a person, and its records that count on a day or later, with the penalties that
+/// fall due until another.
+fn course(config: &Config, person_id: i64, from_day: Day, until_day: Day) -> Option<(String, Vec<Record>)> {
+    config.tables.check_may_read();
+    let persons = config.tables.persons_to_read();
+    let seen = persons.seen(person_id)?;
+    let stored = persons.stored(&seen);
+    let person = Person {
+        kind: persons.kind(&seen),
+        status: persons.status(&seen),
+        score: stored.score,
+        reach: from_day,
+        last_day: from_day,
+        penalised: stored.penalised,
+    };
+    let registered = Registered::on(config, &config.tables.history_seen(person_id), &person, persons.since(&seen)).ok()?;
+    let Registered { since, activities, adjustments, silences } = registered;
+    let records = derive::course(&person, since, activities, &adjustments, silences.into_iter(), from_day, until_day);
+    Some((person.kind.to_owned(), records))
+}
+
+/// `_change(bigint, bigint, int)`: by how many points a person's score changed over so many days.
+#[pg_extern(sql = false)]
+fn change(person_id: i64, score: i64, days: i32) -> Option<i64> {
+    let config = config::for_reading();
+    let day = Day(config.scored_on.0 - days);
+    let (_, records) = course(&config, person_id, day, day)?;
+    let change = i128::from(score) - derive::score_on(&records, day);
+    Some(i64::try_from(change).unwrap_or_else(|_| {
+        Refusal::new(
+            Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+            format!("the change of person {person_id}'s score is out of range"),
+        )
+        .raise()
+    }))
+}
+
+/// `_outlook(bigint, text)`: the category to which a person turns next, and the day, if nothing
+/// more is registered.
+#[pg_extern(sql = false)]
+fn outlook(person_id: Option<i64>, category: Option<&str>) -> Option<String> {
+    let person_id = person_id?;
+    let config = config::for_reading();
+    let today = config.scored_on;
+    let until = Day(today.0 + DAYS_AHEAD);
+    let (kind, records) = course(&config, person_id, today, until)?;
+    let mut days = BTreeSet::new();
+    for record in &records {
+        if record.decays_until.is_some() {
+            days.extend(record.counts_from.0..record.counts_until.map_or(until.0, |end| end.0).min(until.0));
+        }
+        days.insert(record.counts_from.0);
+        days.extend(record.counts_until.map(|end| end.0));
+    }
+    for day in days.range(today.0 + 1..=until.0).map(|&day| Day(day)) {
+        let score = i64::try_from(derive::score_on(&records, day)).map_err(|_| scoring::out_of_range());
+        let next = scoring::category(&config.bands, &kind, score.unwrap_or_else(|refusal| refusal.raise()));
+        if next != category {
+            return Some(format!("turns {} on {day}", next.unwrap_or("to no category")));
+        }
+    }
+    category.map(|category| format!("stays {category}"))
+}
