@@ -207,9 +207,8 @@ fn preset_of(name: &str) -> Result<Value, Refusal> {
 #[pg_extern(sql = false)]
 fn checked_config(config: Option<&str>) -> JsonB {
     // Text of a jsonb value: what is no JSON to serde is nested too deeply, or a number beyond all of its types.
-    let config = config.map_or(Ok(Value::Null), |text| {
-        serde_json::from_str(text).map_err(|e| refuse("the document".into(), format!("{e}.")))
-    });
+    let config = config
+        .map_or(Ok(Value::Null), |text| serde_json::from_str(text).map_err(|e| refuse("the document".into(), format!("{e}."))));
     let document = config.and_then(check).or_raise();
     JsonB(serde_json::to_value(document).unwrap_or_else(|e| error!("leadscore: {e}")))
 }
