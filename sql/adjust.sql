@@ -49,6 +49,7 @@ BEGIN
     IF whose IS NULL THEN
         RAISE no_data_found USING
             MESSAGE = format('adjustment %s does not exist', coalesce(id::text, 'NULL')),
+            DETAIL = 'Nothing was adjusted under that id, or it was taken back already.',
             HINT = 'Look it up in leadscore.adjustment.';
     END IF;
     PERFORM leadscore._rescore(ARRAY[whose]);

@@ -22,11 +22,15 @@ BEGIN
     IF source IS NULL THEN
         RAISE null_value_not_allowed USING
             MESSAGE = 'attach: the source is NULL',
+            DETAIL = 'There is no table to put triggers on.',
             HINT = 'Name the table, such as ''app.candidate''.';
     END IF;
     SELECT * INTO t FROM pg_class c WHERE c.oid = source;
     IF NOT FOUND THEN
-        RAISE undefined_table USING MESSAGE = format('attach: table with OID %s does not exist', source::oid);
+        RAISE undefined_table USING
+            MESSAGE = format('attach: table with OID %s does not exist', source::oid),
+            DETAIL = 'It was dropped, or never there.',
+            HINT = 'Name the table, such as ''app.candidate''.';
     END IF;
     IF NOT admitted THEN
         RAISE insufficient_privilege USING
@@ -44,7 +48,8 @@ BEGIN
     IF t.relpersistence = 't' OR t.relnamespace = 'leadscore'::regnamespace OR t.relnamespace = 'pg_catalog'::regnamespace THEN
         RAISE wrong_object_type USING
             MESSAGE = format('%s is no table of an application', source),
-            DETAIL = 'Temporary tables, system catalogs and leadscore''s own tables cannot be attached.';
+            DETAIL = 'Temporary tables, system catalogs and leadscore''s own tables cannot be attached.',
+            HINT = 'Attach a permanent table that the application writes to.';
     END IF;
     IF t.relispartition THEN
         RAISE wrong_object_type USING
@@ -206,6 +211,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM leadscore.source s WHERE s.source = _need_attached.source AND s.attached) THEN
         RAISE undefined_object USING
             MESSAGE = format('%s is not attached', coalesce(source::text, 'NULL')),
+            DETAIL = 'No rows of persons or activities come from it.',
             HINT = 'SELECT source, role FROM leadscore.source WHERE attached; lists what is.';
     END IF;
 END $$;
@@ -243,6 +249,7 @@ BEGIN
     IF kind IS NULL OR kind = '' THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('attach_person: %s has no kind', source),
+            DETAIL = 'Rules and categories tell persons by their kind.',
             HINT = 'Say what its rows are: kind => ''candidate''.';
     END IF;
     IF EXISTS (SELECT FROM leadscore.source s WHERE s.role = 'person' AND s.attached AND s.person_kind = kind) THEN
@@ -275,6 +282,7 @@ BEGIN
     IF score IN (key_column, status, owner, since) OR category IN (key_column, status, owner, since, score) THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('attach_person: a column of %s is both read and written', source),
+            DETAIL = 'What leadscore writes would be read as what the application says, or the other way round.',
             HINT = 'Give score and category columns of their own.';
     END IF;
     IF (score IS NOT NULL OR category IS NOT NULL) AND EXISTS (
@@ -329,6 +337,7 @@ BEGIN
     IF (activity_type IS NULL) = (activity_type_column IS NULL) THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('attach_activity: %s needs either activity_type or activity_type_column', source),
+            DETAIL = 'A row has one type: the same for all of them, or that of a column.',
             HINT = 'Give the type that all rows have, or the column that says it.';
     END IF;
     IF activity_type IS NOT NULL AND NOT EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = _attach_activity.activity_type) THEN
@@ -346,11 +355,13 @@ BEGIN
     IF array_position(attributes, NULL) IS NOT NULL THEN
         RAISE null_value_not_allowed USING
             MESSAGE = format('attach_activity: attributes of %s hold a NULL', source),
+            DETAIL = 'Each attribute is a column of the table.',
             HINT = 'Name columns.';
     END IF;
     IF jsonb_typeof(only_when) <> 'object' THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('attach_activity: only_when %s is no JSON object', only_when),
+            DETAIL = 'It names columns and the values that they must have.',
             HINT = 'Write {"column": "value"} or {"column": ["one value", "another"]}.';
     END IF;
     FOR item IN SELECT w.key AS name, w.value FROM jsonb_each(only_when) w LOOP
@@ -358,6 +369,7 @@ BEGIN
         IF jsonb_typeof(item.value) = 'object' OR jsonb_path_exists(item.value, 'strict $[*] ? (@.type() == "object" || @.type() == "array")', '{}', true) THEN
             RAISE invalid_parameter_value USING
                 MESSAGE = format('attach_activity: only_when for column %I is no value', item.name),
+                DETAIL = 'A column is compared with a value, or with the values of a list.',
                 HINT = 'Write {"column": "value"} or {"column": ["one value", "another"]}.';
         END IF;
     END LOOP;
@@ -401,6 +413,7 @@ BEGIN
     IF NOT admitted THEN
         RAISE insufficient_privilege USING
             MESSAGE = format('must be owner of table %s', source),
+            DETAIL = 'Triggers are put on it and taken off it.',
             HINT = 'Let its owner or a superuser detach it.';
     END IF;
     FOR s IN SELECT * FROM leadscore.source x WHERE x.source = _detach.source AND x.attached ORDER BY x.role LOOP
@@ -439,6 +452,7 @@ BEGIN
     IF NOT admitted THEN
         RAISE insufficient_privilege USING
             MESSAGE = format('must be owner of table %s', source),
+            DETAIL = 'Triggers are put on it and taken off it.',
             HINT = 'Let its owner or a superuser do it.';
     END IF;
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', source);

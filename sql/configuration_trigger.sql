@@ -196,3 +196,19 @@ COMMENT ON FUNCTION leadscore._check_activity_type() IS 'Trigger: keeps an activ
 REVOKE ALL ON FUNCTION leadscore._check_activity_type() FROM PUBLIC;
 CREATE TRIGGER check_activity_type BEFORE UPDATE OR DELETE ON leadscore.activity_type
     FOR EACH ROW EXECUTE FUNCTION leadscore._check_activity_type();
+
+CREATE FUNCTION leadscore._check_activity_types_truncated() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM leadscore.activity) OR EXISTS (SELECT FROM leadscore.rule r WHERE r.activity_types IS NOT NULL) THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = 'activity types are in use',
+            DETAIL = 'Activities are registered, or rules name types.',
+            HINT = 'Name those that are to go: DELETE FROM leadscore.activity_type WHERE …';
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION leadscore._check_activity_types_truncated() IS 'Trigger: keeps activity types that are in use';
+REVOKE ALL ON FUNCTION leadscore._check_activity_types_truncated() FROM PUBLIC;
+CREATE TRIGGER check_activity_types BEFORE TRUNCATE ON leadscore.activity_type
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._check_activity_types_truncated();

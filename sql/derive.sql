@@ -20,6 +20,7 @@ BEGIN
     IF NOT isfinite(at) THEN
         RAISE datetime_field_overflow USING
             MESSAGE = format('scoring_day: %L is on no day', at),
+            DETAIL = 'An infinite moment has no local day.',
             HINT = 'Give a finite moment, or leave it out for now.';
     END IF;
     RETURN (SELECT leadscore._day(at, s.time_zone) FROM leadscore.settings s);
@@ -46,6 +47,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = id) THEN
         RAISE no_data_found USING
             MESSAGE = format('%s: person %s does not exist', purpose, coalesce(id::text, 'NULL')),
+            DETAIL = 'leadscore.person has no such row.',
             HINT = 'Look the person up in leadscore.person.';
     END IF;
 END $$;

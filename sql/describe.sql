@@ -85,6 +85,7 @@ BEGIN
     IF NOT FOUND THEN
         RAISE no_data_found USING
             MESSAGE = format('describe: rule %s does not exist', coalesce(rule_id::text, 'NULL')),
+            DETAIL = 'leadscore.rule has no such row.',
             HINT = 'Look it up in leadscore.rule.';
     END IF;
     RETURN leadscore._in_words(rule, language);

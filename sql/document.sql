@@ -1,8 +1,8 @@
 -- Rules, categories, activity types and settings as one document.
 
-CREATE FUNCTION leadscore._checked_config(config jsonb) RETURNS jsonb
+CREATE FUNCTION leadscore._checked_config(config text) RETURNS jsonb
 LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'checked_config_wrapper';
-COMMENT ON FUNCTION leadscore._checked_config(jsonb) IS 'The document with its types checked; an error names the path to the field that is wrong';
+COMMENT ON FUNCTION leadscore._checked_config(text) IS 'The document with its types checked; an error names the path to the field that is wrong';
 
 CREATE FUNCTION leadscore._preset(name text) RETURNS jsonb
 LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'preset_wrapper';
@@ -106,7 +106,7 @@ COMMENT ON FUNCTION leadscore._check_times(jsonb) IS 'Refuses a document with a 
 CREATE FUNCTION leadscore._apply_config(config jsonb, replace boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    document jsonb := leadscore._checked_config(config);
+    document jsonb := leadscore._checked_config(config::text);
 BEGIN
     PERFORM leadscore._check_times(document);
 

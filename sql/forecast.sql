@@ -53,6 +53,7 @@ BEGIN
     IF until_day < from_day THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('history: %s until %s is no period', from_day, until_day),
+            DETAIL = 'The last day comes before the first.',
             HINT = 'Give the earlier day first.';
     END IF;
     RETURN QUERY SELECT * FROM leadscore._course(history.person_id, from_day, until_day);

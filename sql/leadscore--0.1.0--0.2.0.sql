@@ -9,6 +9,8 @@ DROP FUNCTION leadscore_what_if._candidate(date,date);
 
 DROP VIEW leadscore_what_if._activity_record;
 
+DROP FUNCTION leadscore._checked_config(jsonb);
+
 DROP FUNCTION leadscore._is_scored_on(timestamp with time zone);
 
 DROP FUNCTION leadscore._next_batch(integer);
@@ -32,6 +34,36 @@ ALTER TABLE leadscore.settings ADD COLUMN notify_channel text;
 ALTER TABLE leadscore.settings ADD COLUMN keep_category_changes interval;
 
 ALTER TABLE leadscore.person SET (fillfactor=50);
+
+CREATE OR REPLACE FUNCTION leadscore.scoring_day(at timestamp with time zone DEFAULT now())
+ RETURNS date
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NOT isfinite(at) THEN
+        RAISE datetime_field_overflow USING
+            MESSAGE = format('scoring_day: %L is on no day', at),
+            DETAIL = 'An infinite moment has no local day.',
+            HINT = 'Give a finite moment, or leave it out for now.';
+    END IF;
+    RETURN (SELECT leadscore._day(at, s.time_zone) FROM leadscore.settings s);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._need_person(id bigint, purpose text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = id) THEN
+        RAISE no_data_found USING
+            MESSAGE = format('%s: person %s does not exist', purpose, coalesce(id::text, 'NULL')),
+            DETAIL = 'leadscore.person has no such row.',
+            HINT = 'Look the person up in leadscore.person.';
+    END IF;
+END $function$;
 
 CREATE OR REPLACE VIEW leadscore._plain_record AS
  SELECT m.person_id,
@@ -422,6 +454,24 @@ BEGIN
     RETURN NEW;
 END $function$;
 
+CREATE OR REPLACE FUNCTION leadscore._check_activity_types_truncated()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF EXISTS (SELECT FROM leadscore.activity) OR EXISTS (SELECT FROM leadscore.rule r WHERE r.activity_types IS NOT NULL) THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = 'activity types are in use',
+            DETAIL = 'Activities are registered, or rules name types.',
+            HINT = 'Name those that are to go: DELETE FROM leadscore.activity_type WHERE …';
+    END IF;
+    RETURN NULL;
+END $function$;
+
+CREATE TRIGGER check_activity_types BEFORE TRUNCATE ON leadscore.activity_type FOR EACH STATEMENT EXECUTE FUNCTION leadscore._check_activity_types_truncated();
+
 CREATE OR REPLACE FUNCTION leadscore._activity_updated()
  RETURNS trigger
  LANGUAGE c
@@ -435,6 +485,298 @@ CREATE OR REPLACE FUNCTION leadscore._activity_deleted()
 AS 'MODULE_PATHNAME', $function$activity_deleted_wrapper$function$;
 
 CREATE TRIGGER note_changed AFTER UPDATE OF kind, status, since ON leadscore.person FOR EACH ROW EXECUTE FUNCTION leadscore._person_changed();
+
+CREATE OR REPLACE FUNCTION leadscore._check_source(source regclass, as_role text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    t        pg_class;
+    admitted boolean := leadscore._admitted(source);
+BEGIN
+    IF source IS NULL THEN
+        RAISE null_value_not_allowed USING
+            MESSAGE = 'attach: the source is NULL',
+            DETAIL = 'There is no table to put triggers on.',
+            HINT = 'Name the table, such as ''app.candidate''.';
+    END IF;
+    SELECT * INTO t FROM pg_class c WHERE c.oid = source;
+    IF NOT FOUND THEN
+        RAISE undefined_table USING
+            MESSAGE = format('attach: table with OID %s does not exist', source::oid),
+            DETAIL = 'It was dropped, or never there.',
+            HINT = 'Name the table, such as ''app.candidate''.';
+    END IF;
+    IF NOT admitted THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = format('must be owner of table %s', source),
+            DETAIL = 'What is in an attached table decides scores, and triggers are put on it.',
+            HINT = format('Let its owner, %s, or a superuser attach it.', pg_get_userbyid(t.relowner));
+    END IF;
+    IF t.relkind NOT IN ('r', 'p') THEN
+        RAISE wrong_object_type USING
+            MESSAGE = format('%s is %s, not a table', source, CASE t.relkind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view'
+                WHEN 'f' THEN 'a foreign table' WHEN 'S' THEN 'a sequence' WHEN 'i' THEN 'an index' ELSE 'another kind of relation' END),
+            DETAIL = 'Only a table tells, by triggers, when its rows change.',
+            HINT = 'Attach the table that holds the rows.';
+    END IF;
+    IF t.relpersistence = 't' OR t.relnamespace = 'leadscore'::regnamespace OR t.relnamespace = 'pg_catalog'::regnamespace THEN
+        RAISE wrong_object_type USING
+            MESSAGE = format('%s is no table of an application', source),
+            DETAIL = 'Temporary tables, system catalogs and leadscore''s own tables cannot be attached.',
+            HINT = 'Attach a permanent table that the application writes to.';
+    END IF;
+    IF t.relispartition THEN
+        RAISE wrong_object_type USING
+            MESSAGE = format('%s is a partition', source),
+            DETAIL = 'A partitioned table is attached as a whole.',
+            HINT = format('Attach %s.', (SELECT p.inhparent::regclass FROM pg_inherits p WHERE p.inhrelid = source));
+    END IF;
+    IF t.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits p WHERE source IN (p.inhparent, p.inhrelid)) THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('%s takes part in table inheritance', source),
+            DETAIL = 'Triggers of a parent do not see the rows of its children, and keys are not unique across them.',
+            HINT = 'Use declarative partitioning.';
+    END IF;
+    IF EXISTS (SELECT FROM leadscore.source s WHERE s.source = _check_source.source AND s.role = as_role AND s.attached) THEN
+        RAISE duplicate_object USING
+            MESSAGE = format('%s is attached already', source),
+            DETAIL = format('It is attached as %s.', as_role),
+            HINT = format('To attach it in another way: SELECT leadscore.detach(%L);', source::text);
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._need_attached(source regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NOT EXISTS (SELECT FROM leadscore.source s WHERE s.source = _need_attached.source AND s.attached) THEN
+        RAISE undefined_object USING
+            MESSAGE = format('%s is not attached', coalesce(source::text, 'NULL')),
+            DETAIL = 'No rows of persons or activities come from it.',
+            HINT = 'SELECT source, role FROM leadscore.source WHERE attached; lists what is.';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._attach_person(source regclass, kind text, key name, status name, owner name, since name, score name, category name)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    key_column name;
+    bound      name[];
+    number     int;
+BEGIN
+    PERFORM leadscore._check_source(source, 'person');
+    IF kind IS NULL OR kind = '' THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('attach_person: %s has no kind', source),
+            DETAIL = 'Rules and categories tell persons by their kind.',
+            HINT = 'Say what its rows are: kind => ''candidate''.';
+    END IF;
+    IF EXISTS (SELECT FROM leadscore.source s WHERE s.role = 'person' AND s.attached AND s.person_kind = kind) THEN
+        RAISE duplicate_object USING
+            MESSAGE = format('persons of kind %L come from %s already', kind,
+                             (SELECT s.source FROM leadscore.source s WHERE s.role = 'person' AND s.attached AND s.person_kind = kind)),
+            DETAIL = 'Keys of two tables could not be told apart.',
+            HINT = 'Choose another kind.';
+    END IF;
+    IF EXISTS (SELECT FROM leadscore.source s JOIN leadscore.person p ON p.source_id = s.source_id
+               WHERE s.source = _attach_person.source AND s.role = 'person' AND p.kind <> _attach_person.kind) THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('persons of another kind came from %s before', source),
+            DETAIL = 'They were kept when it was detached.',
+            HINT = format('Attach it as that kind again and SELECT leadscore.detach(%L, keep => false);', source::text);
+    END IF;
+    key_column := leadscore._key_column(source, key);
+    PERFORM leadscore._check_column(source, status, 'the status', NULL);
+    PERFORM leadscore._check_column(source, owner, 'the owner', NULL);
+    PERFORM leadscore._check_column(source, since, 'since', ARRAY['timestamp with time zone', 'timestamp without time zone', 'date']);
+    PERFORM leadscore._check_column(source, score, 'the score to write back', ARRAY['integer', 'bigint', 'numeric']);
+    PERFORM leadscore._check_column(source, category, 'the category to write back', ARRAY['text', 'character varying']);
+    IF EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = source AND a.attname IN (score, category)
+               AND (a.attgenerated <> '' OR a.attidentity = 'a')) THEN
+        RAISE wrong_object_type USING
+            MESSAGE = format('attach_person: a column of %s that would be written back to is generated', source),
+            DETAIL = 'PostgreSQL itself gives the column its value.',
+            HINT = 'Give score and category ordinary columns.';
+    END IF;
+    IF score IN (key_column, status, owner, since) OR category IN (key_column, status, owner, since, score) THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('attach_person: a column of %s is both read and written', source),
+            DETAIL = 'What leadscore writes would be read as what the application says, or the other way round.',
+            HINT = 'Give score and category columns of their own.';
+    END IF;
+    IF (score IS NOT NULL OR category IS NOT NULL) AND EXISTS (
+        SELECT FROM pg_trigger t WHERE t.tgrelid = source AND t.tgdeferrable AND NOT t.tgisinternal) THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('%s has a deferrable trigger', source),
+            DETAIL = 'What is written back may run code of the table''s owner only at once and as the owner, not at commit.',
+            HINT = 'Leave score and category out, or make the trigger an ordinary one.';
+    END IF;
+    bound := ARRAY(SELECT DISTINCT n FROM unnest(ARRAY[key_column, status, owner, since]) n WHERE n IS NOT NULL);
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', source);
+    PERFORM leadscore._need_current_snapshot();
+    number := leadscore._register_source(source, 'person', kind, NULL, jsonb_strip_nulls(jsonb_build_object(
+        'key', array_position(bound, key_column) - 1, 'status', array_position(bound, status) - 1,
+        'owner', array_position(bound, owner) - 1, 'moment', array_position(bound, since) - 1,
+        'score', CASE WHEN score IS NOT NULL THEN cardinality(bound) END,
+        'category', CASE WHEN category IS NOT NULL THEN cardinality(bound) + (score IS NOT NULL)::int END,
+        'names', to_jsonb(bound || array_remove(ARRAY[score, category], NULL)))));
+    PERFORM leadscore._put_triggers(number, source, bound, array_remove(ARRAY[score, category], NULL));
+    PERFORM leadscore._resync(number);
+    RETURN (SELECT count(*) FROM leadscore.person p WHERE p.source_id = number);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._attach_activity(source regclass, activity_type text, person name, person_kind text, occurred_at name, key name, activity_type_column name, attributes name[], only_when jsonb)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    key_column name;
+    bound      name[];
+    number     int;
+    item       record;
+BEGIN
+    PERFORM leadscore._check_source(source, 'activity');
+    IF person IS NULL OR person_kind IS NULL OR person_kind = '' THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('attach_activity: %s has no %s', source, CASE WHEN person IS NULL THEN 'person' ELSE 'person_kind' END),
+            DETAIL = 'An activity belongs to a person of a kind.',
+            HINT = 'Name the column that refers to the person and say what kind it is: person => ''candidate_id'', person_kind => ''candidate''.';
+    END IF;
+    IF (activity_type IS NULL) = (activity_type_column IS NULL) THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('attach_activity: %s needs either activity_type or activity_type_column', source),
+            DETAIL = 'A row has one type: the same for all of them, or that of a column.',
+            HINT = 'Give the type that all rows have, or the column that says it.';
+    END IF;
+    IF activity_type IS NOT NULL AND NOT EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = _attach_activity.activity_type) THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('activity type %L does not exist', activity_type),
+            DETAIL = format('%s would be attached as activities of that type.', source),
+            HINT = format('INSERT INTO leadscore.activity_type (activity_type) VALUES (%L);', activity_type);
+    END IF;
+    key_column := leadscore._key_column(source, key);
+    PERFORM leadscore._check_column(source, person, 'the person', ARRAY['smallint', 'integer', 'bigint', 'uuid', 'text',
+        'character varying', 'character', 'numeric', 'citext']);
+    PERFORM leadscore._check_column(source, occurred_at, 'occurred_at', ARRAY['timestamp with time zone', 'timestamp without time zone', 'date']);
+    PERFORM leadscore._check_column(source, activity_type_column, 'the activity type', NULL);
+    PERFORM leadscore._check_column(source, a, 'an attribute', NULL) FROM unnest(attributes) a;
+    IF array_position(attributes, NULL) IS NOT NULL THEN
+        RAISE null_value_not_allowed USING
+            MESSAGE = format('attach_activity: attributes of %s hold a NULL', source),
+            DETAIL = 'Each attribute is a column of the table.',
+            HINT = 'Name columns.';
+    END IF;
+    IF jsonb_typeof(only_when) <> 'object' THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('attach_activity: only_when %s is no JSON object', only_when),
+            DETAIL = 'It names columns and the values that they must have.',
+            HINT = 'Write {"column": "value"} or {"column": ["one value", "another"]}.';
+    END IF;
+    FOR item IN SELECT w.key AS name, w.value FROM jsonb_each(only_when) w LOOP
+        PERFORM leadscore._check_column(source, item.name::name, 'a condition of only_when', NULL);
+        IF jsonb_typeof(item.value) = 'object' OR jsonb_path_exists(item.value, 'strict $[*] ? (@.type() == "object" || @.type() == "array")', '{}', true) THEN
+            RAISE invalid_parameter_value USING
+                MESSAGE = format('attach_activity: only_when for column %I is no value', item.name),
+                DETAIL = 'A column is compared with a value, or with the values of a list.',
+                HINT = 'Write {"column": "value"} or {"column": ["one value", "another"]}.';
+        END IF;
+    END LOOP;
+    bound := ARRAY(SELECT DISTINCT n FROM unnest(ARRAY[key_column, person, occurred_at, activity_type_column] || attributes
+                       || ARRAY(SELECT k::name FROM jsonb_object_keys(coalesce(only_when, '{}')) k)) n WHERE n IS NOT NULL);
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', source);
+    PERFORM leadscore._need_current_snapshot();
+    number := leadscore._register_source(source, 'activity', person_kind, activity_type, jsonb_strip_nulls(jsonb_build_object(
+        'key', array_position(bound, key_column) - 1, 'person', array_position(bound, person) - 1,
+        'moment', array_position(bound, occurred_at) - 1, 'activity_type', array_position(bound, activity_type_column) - 1,
+        'attributes', (SELECT jsonb_agg(jsonb_build_object('label', a, 'at', array_position(bound, a) - 1)) FROM unnest(attributes) a),
+        'only_when', (SELECT jsonb_agg(jsonb_build_object('at', array_position(bound, w.key::name) - 1,
+                              'values', CASE jsonb_typeof(w.value) WHEN 'array' THEN w.value ELSE jsonb_build_array(w.value) END))
+                      FROM jsonb_each(only_when) w),
+        'names', to_jsonb(bound))));
+    PERFORM leadscore._put_triggers(number, source, bound, NULL);
+    PERFORM leadscore._resync(number);
+    RETURN (SELECT count(*) FROM leadscore.activity a WHERE a.source_id = number);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._detach(source regclass, keep boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    s        leadscore.source;
+    admitted boolean := leadscore._admitted(source);
+BEGIN
+    PERFORM leadscore._need_attached(source);
+    IF NOT admitted THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = format('must be owner of table %s', source),
+            DETAIL = 'Triggers are put on it and taken off it.',
+            HINT = 'Let its owner or a superuser detach it.';
+    END IF;
+    FOR s IN SELECT * FROM leadscore.source x WHERE x.source = _detach.source AND x.attached ORDER BY x.role LOOP
+        PERFORM leadscore._drop_triggers(s.source_id, s.source);
+        UPDATE leadscore.source x SET attached = false WHERE x.source_id = s.source_id;
+        IF NOT keep THEN
+            DELETE FROM leadscore.waiting w WHERE w.source_id = s.source_id;
+            DELETE FROM leadscore.activity a WHERE a.source_id = s.source_id;
+            PERFORM leadscore._lose_persons(array_agg(p.person_id)) FROM leadscore.person p
+            WHERE p.source_id = s.source_id HAVING count(*) > 0;
+            DELETE FROM leadscore.source x WHERE x.source_id = s.source_id;
+        END IF;
+    END LOOP;
+    PERFORM leadscore._forget_configuration();
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._reattach(source regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    s        leadscore.source;
+    names    name[];
+    reads    int;
+    admitted boolean := leadscore._admitted(source);
+BEGIN
+    PERFORM leadscore._need_attached(source);
+    IF NOT admitted THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = format('must be owner of table %s', source),
+            DETAIL = 'Triggers are put on it and taken off it.',
+            HINT = 'Let its owner or a superuser do it.';
+    END IF;
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', source);
+    FOR s IN SELECT * FROM leadscore.source x WHERE x.source = _reattach.source AND x.attached ORDER BY x.role DESC LOOP
+        SELECT array_agg(a.attname ORDER BY l.at) INTO names
+        FROM pg_trigger g
+        CROSS JOIN LATERAL unnest(g.tgattr) WITH ORDINALITY l(number, at)
+        JOIN pg_attribute a ON a.attrelid = g.tgrelid AND a.attnum = l.number
+        WHERE g.tgrelid = s.source AND g.tgname = 'leadscore_' || s.source_id || '_columns';
+        names := coalesce(names, ARRAY(SELECT n.name::name FROM jsonb_array_elements_text(s.parts -> 'names') WITH ORDINALITY n(name, at) ORDER BY n.at));
+        PERFORM leadscore._check_column(s.source, n, 'attached before', NULL) FROM unnest(names) n;
+        reads := cardinality(names) - (s.parts ? 'score')::int - (s.parts ? 'category')::int;
+        PERFORM leadscore._drop_triggers(s.source_id, s.source);
+        PERFORM leadscore._put_triggers(s.source_id, s.source, names[:reads], names[reads + 1:]);
+        PERFORM leadscore._forget_configuration();
+        PERFORM leadscore._resync(s.source_id);
+    END LOOP;
+END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._trim_category_changes(at_most integer DEFAULT 1000000)
  RETURNS bigint
@@ -505,6 +847,39 @@ BEGIN
     FROM expired e;
     counts := leadscore._pass_days(ids, lost, last_day, today, left_out);
     RETURN (counts[1], counts[2] + removed, counts[3], counts[4])::leadscore._outcome;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._begin_run(as_of timestamp with time zone, full_rebuild boolean, OUT run leadscore.run, OUT last_day date)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF as_of IS NULL OR NOT isfinite(as_of) OR as_of NOT BETWEEN '0001-01-01 UTC' AND '9999-12-31 UTC' THEN
+        RAISE datetime_field_overflow USING
+            MESSAGE = format('leadscore_recompute: as_of %s is no moment to score at', coalesce(quote_literal(as_of), 'NULL')),
+            DETAIL = 'A run brings everything to one local day between the years 1 and 9999.',
+            HINT = 'Leave as_of out for today, or give a timestamp with time zone.';
+    END IF;
+    IF full_rebuild IS NULL THEN
+        RAISE null_value_not_allowed USING
+            MESSAGE = 'leadscore_recompute: full_rebuild is NULL',
+            DETAIL = 'A run derives either everything anew or what is due.',
+            HINT = 'Say true to derive everything anew, or leave it out.';
+    END IF;
+    run.started_at := clock_timestamp();
+    -- Writers are waited for, and wait, so that none scores by the day before.
+    LOCK TABLE leadscore.state IN EXCLUSIVE MODE;
+    PERFORM leadscore._need_current_snapshot();
+    PERFORM leadscore._go_live();
+    SELECT s.scored_on INTO last_day FROM leadscore.state s;
+    run.scored_on := leadscore.scoring_day(as_of);
+    run.full_rebuild := full_rebuild OR run.scored_on < last_day
+        OR (SELECT i.rebuild_due FROM leadscore.instance i);
+    IF run.scored_on <> last_day THEN
+        UPDATE leadscore.state SET scored_on = run.scored_on;
+        PERFORM leadscore._forget_configuration();
+    END IF;
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._recompute(as_of timestamp with time zone, full_rebuild boolean)
@@ -788,6 +1163,74 @@ BEGIN
     END LOOP;
 END $function$;
 
+CREATE OR REPLACE FUNCTION leadscore.unadjust(id bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    whose bigint;
+BEGIN
+    PERFORM leadscore._begin();
+    DELETE FROM leadscore.adjustment a WHERE a.adjustment_id = id RETURNING a.person_id INTO whose;
+    IF whose IS NULL THEN
+        RAISE no_data_found USING
+            MESSAGE = format('adjustment %s does not exist', coalesce(id::text, 'NULL')),
+            DETAIL = 'Nothing was adjusted under that id, or it was taken back already.',
+            HINT = 'Look it up in leadscore.adjustment.';
+    END IF;
+    PERFORM leadscore._rescore(ARRAY[whose]);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.merge_person(loser bigint, winner bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    lost leadscore.person;
+BEGIN
+    PERFORM leadscore._begin();
+    PERFORM leadscore._need_person(loser, 'merge_person');
+    PERFORM leadscore._need_person(winner, 'merge_person');
+    -- Activities before persons, as who updates or deletes activities has them.
+    PERFORM FROM leadscore.activity a WHERE a.person_id = loser ORDER BY a.activity_id FOR UPDATE;
+    PERFORM leadscore._lock_sources(ARRAY[loser, winner]);
+    PERFORM FROM leadscore.person p WHERE p.person_id IN (loser, winner) ORDER BY p.person_id FOR UPDATE;
+    PERFORM leadscore._need_person(loser, 'merge_person');
+    PERFORM leadscore._need_person(winner, 'merge_person');
+    IF loser = winner THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('merge_person: loser and winner are both %s', loser),
+            DETAIL = 'A person cannot be its own duplicate.',
+            HINT = 'Name two persons.';
+    END IF;
+    SELECT * INTO lost FROM leadscore.person p WHERE p.person_id = loser;
+    UPDATE leadscore.activity a SET person_id = winner WHERE a.person_id = loser;
+    UPDATE leadscore.adjustment a SET person_id = winner WHERE a.person_id = loser;
+    UPDATE leadscore.person_alias l SET person_id = winner WHERE l.person_id = loser;
+    PERFORM leadscore._merge_visits(loser, winner);
+    DELETE FROM leadscore.person p WHERE p.person_id = loser;
+    IF lost.external_id IS NOT NULL THEN
+        INSERT INTO leadscore.person_alias (kind, external_id, person_id, source_id)
+        VALUES (lost.kind, lost.external_id, winner, lost.source_id);
+        PERFORM leadscore._forget_configuration();
+    END IF;
+    UPDATE leadscore.person p SET scored_through = lost.scored_through
+    WHERE p.person_id = winner AND lost.scored_through > coalesce(p.scored_through, '-infinity');
+    PERFORM leadscore._rescore(ARRAY[winner]);
+    -- The loser's row in the application's table shows what its key leads to.
+    PERFORM leadscore._write_back(ARRAY[winner]);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._checked_config(config text)
+ RETURNS jsonb
+ LANGUAGE c
+ IMMUTABLE
+AS 'MODULE_PATHNAME', $function$checked_config_wrapper$function$;
+
 CREATE OR REPLACE FUNCTION leadscore.export_config()
  RETURNS jsonb
  LANGUAGE sql
@@ -853,7 +1296,7 @@ CREATE OR REPLACE FUNCTION leadscore._apply_config(config jsonb, replace boolean
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
-    document jsonb := leadscore._checked_config(config);
+    document jsonb := leadscore._checked_config(config::text);
 BEGIN
     PERFORM leadscore._check_times(document);
 
@@ -914,6 +1357,48 @@ BEGIN
     END IF;
 END $function$;
 
+CREATE OR REPLACE FUNCTION leadscore.schedule(cron text DEFAULT '15 0 * * *'::text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF cron IS NULL THEN
+        RAISE null_value_not_allowed USING
+            MESSAGE = 'leadscore.schedule: cron is NULL',
+            DETAIL = 'A job without a schedule would never run.',
+            HINT = 'Give a schedule of five fields, such as ''15 0 * * *'' for a quarter past midnight.';
+    END IF;
+    PERFORM leadscore._need_cron(format('SELECT cron.schedule_in_database(%L, %L, %L, %L);',
+        leadscore._job_name(current_database()), schedule.cron, leadscore._cron_command(), current_database()));
+    -- pg_cron replaces a job of the same name and user, so there is never a second one.
+    RETURN cron.schedule(leadscore._job_name(current_database()), schedule.cron, leadscore._cron_command());
+EXCEPTION
+    WHEN internal_error OR invalid_parameter_value THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('%L is no schedule', cron),
+            DETAIL = SQLERRM,
+            HINT = 'Give five fields: minute, hour, day of the month, month, day of the week; ''15 0 * * *'' is a quarter past midnight.';
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.history(person_id bigint, from_day date, until_day date)
+ RETURNS TABLE(day date, score bigint, category text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM leadscore._need_person(history.person_id, 'history'), leadscore._check_day(from_day, 'history'),
+            leadscore._check_day(until_day, 'history');
+    IF until_day < from_day THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('history: %s until %s is no period', from_day, until_day),
+            DETAIL = 'The last day comes before the first.',
+            HINT = 'Give the earlier day first.';
+    END IF;
+    RETURN QUERY SELECT * FROM leadscore._course(history.person_id, from_day, until_day);
+END $function$;
+
 CREATE OR REPLACE FUNCTION leadscore._change(person_id bigint, score bigint, days integer)
  RETURNS bigint
  LANGUAGE c
@@ -926,12 +1411,48 @@ CREATE OR REPLACE FUNCTION leadscore._outlook(person_id bigint, category text)
  STABLE COST 1000
 AS 'MODULE_PATHNAME', $function$outlook_wrapper$function$;
 
+CREATE OR REPLACE FUNCTION leadscore.describe(rule_id integer, language text DEFAULT 'en'::text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    rule leadscore.rule;
+BEGIN
+    PERFORM leadscore._require_language('describe', language);
+    SELECT r.* INTO rule FROM leadscore.rule r WHERE r.rule_id = describe.rule_id;
+    IF NOT FOUND THEN
+        RAISE no_data_found USING
+            MESSAGE = format('describe: rule %s does not exist', coalesce(rule_id::text, 'NULL')),
+            DETAIL = 'leadscore.rule has no such row.',
+            HINT = 'Look it up in leadscore.rule.';
+    END IF;
+    RETURN leadscore._in_words(rule, language);
+END $function$;
+
 CREATE OR REPLACE VIEW leadscore_what_if.settings WITH (security_invoker=true) AS
  SELECT s.one_row,
     s.time_zone,
     s.notify_channel,
     s.keep_category_changes
    FROM jsonb_populate_recordset(NULL::leadscore.settings, leadscore_what_if.assumed('settings'::text)) s(one_row, time_zone, notify_channel, keep_category_changes);
+
+CREATE OR REPLACE FUNCTION leadscore_what_if.scoring_day(at timestamp with time zone DEFAULT now())
+ RETURNS date
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NOT isfinite(at) THEN
+        RAISE datetime_field_overflow USING
+            MESSAGE = format('scoring_day: %L is on no day', at),
+            DETAIL = 'An infinite moment has no local day.',
+            HINT = 'Give a finite moment, or leave it out for now.';
+    END IF;
+    RETURN (SELECT leadscore._day(at, s.time_zone) FROM leadscore_what_if.settings s);
+END $function$;
 
 CREATE OR REPLACE VIEW leadscore_what_if._plain_record WITH (security_invoker=true) AS
  SELECT m.person_id,
@@ -1118,6 +1639,81 @@ BEGIN
         'categories', coalesce(categories, '[]'));
 END $function$;
 
+CREATE OR REPLACE FUNCTION leadscore.preview_persons(config jsonb, as_of timestamp with time zone DEFAULT now())
+ RETURNS TABLE(person_id bigint, kind text, score_before bigint, category_before text, score_after bigint, category_after text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+ SET "IntervalStyle" TO 'postgres'
+ SET "leadscore.what_if" TO ''
+AS $function$
+#variable_conflict use_column
+DECLARE
+    day date;
+BEGIN
+    PERFORM set_config('leadscore.what_if', leadscore._assumption(leadscore._checked_config(config::text))::text, true);
+    day := leadscore_what_if.scoring_day(as_of);
+    PERFORM leadscore._check_day(day, 'preview');
+    RETURN QUERY
+    SELECT p.person_id, p.kind, p.score, p.category, x.score, b.name
+    FROM leadscore.person p
+    LEFT JOIN (SELECT d.person_id, sum(leadscore._worth(d.points, d.counts_from, d.decays_until, day))::bigint AS score
+               FROM leadscore_what_if._derived(day, false) d
+               WHERE d.counts_from <= day
+               GROUP BY d.person_id) t ON t.person_id = p.person_id
+    CROSS JOIN LATERAL (SELECT coalesce(t.score, 0) AS score) x
+    LEFT JOIN LATERAL leadscore_what_if._band_at(p.kind, x.score) b ON true;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.test_config(config jsonb)
+ RETURNS TABLE(test text, on_day date, expected_score bigint, score bigint, expected_category text, category text, passed boolean)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+ SET "IntervalStyle" TO 'postgres'
+ SET "DateStyle" TO 'ISO, YMD'
+ SET "leadscore.what_if" TO ''
+AS $function$
+#variable_conflict use_column
+DECLARE
+    document jsonb := leadscore._checked_config(config::text);
+    assumed  jsonb := leadscore._assumption(document);
+    zone     text := assumed #>> '{settings,0,time_zone}';
+    tests    jsonb := coalesce(document -> 'tests', '[]');
+    unknown  text;
+BEGIN
+    SELECT a ->> 'activity_type' INTO unknown
+    FROM jsonb_array_elements(tests) t, jsonb_array_elements(t -> 'activities') a
+    WHERE NOT assumed -> 'activity_types' @> jsonb_build_array(jsonb_build_object('activity_type', a -> 'activity_type'));
+    IF FOUND THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('test_config: activity type %L does not exist', unknown),
+            DETAIL = 'A test of the configuration registers it.',
+            HINT = 'Add it to activity_types of the configuration.';
+    END IF;
+    PERFORM set_config('leadscore.what_if', (assumed || jsonb_build_object(
+        'persons', (SELECT coalesce(jsonb_agg(t -> 'person' || jsonb_build_object(
+                                'person_id', nth, 'since', (t #>> '{person,since}')::timestamp AT TIME ZONE zone)), '[]')
+                    FROM jsonb_array_elements(tests) WITH ORDINALITY x(t, nth)),
+        'activities', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                                'person_id', x.nth, 'activity_id', a.nth, 'activity_type', a.a -> 'activity_type',
+                                'attributes', a.a -> 'attributes', 'occurred_at', (a.a ->> 'on')::timestamp AT TIME ZONE zone)), '[]')
+                       FROM jsonb_array_elements(tests) WITH ORDINALITY x(t, nth),
+                            jsonb_array_elements(x.t -> 'activities') WITH ORDINALITY a(a, nth))))::text, true);
+    RETURN QUERY
+    SELECT x.t ->> 'name', e.on, e.score, s.score, e.category, b.name,
+           e.score = s.score AND (e.category IS NULL OR e.category = b.name) IS TRUE
+    FROM jsonb_array_elements(tests) WITH ORDINALITY x(t, nth)
+    CROSS JOIN LATERAL jsonb_to_recordset(x.t -> 'expect') e("on" date, score bigint, category text)
+    CROSS JOIN LATERAL (SELECT coalesce(sum(leadscore._worth(d.points, d.counts_from, d.decays_until, e.on)), 0)::bigint AS score
+                        FROM leadscore_what_if._derived(e.on, false) d
+                        WHERE d.person_id = x.nth AND d.counts_from <= e.on) s
+    LEFT JOIN LATERAL leadscore_what_if._band_at(x.t #>> '{person,kind}', s.score) b ON true
+    ORDER BY x.nth, e.on;
+END $function$;
+
 CREATE OR REPLACE FUNCTION leadscore.report(language text DEFAULT 'en'::text)
  RETURNS text
  LANGUAGE plpgsql
@@ -1161,7 +1757,7 @@ BEGIN
         'cooling', (SELECT coalesce(jsonb_agg(to_jsonb(c)), '[]')
                     FROM (SELECT c.* FROM leadscore.cooling(14) c ORDER BY c.score DESC, c.falls_on, c.person_id LIMIT 10) c),
         'runs', (SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]')
-                 FROM (SELECT u.scored_on, round(extract(epoch FROM u.finished_at - u.started_at), 1)::text AS seconds,
+                 FROM (SELECT u.scored_on, round(extract(epoch FROM u.finished_at - u.started_at), 2)::text AS seconds,
                               u.persons_changed, u.categories_changed
                        FROM leadscore.run u ORDER BY u.run_id DESC LIMIT 7) r)));
 END $function$;
@@ -1186,6 +1782,8 @@ COMMENT ON FUNCTION leadscore._rescore_due(bigint[]) IS 'Derives persons anew fo
 REVOKE EXECUTE ON FUNCTION leadscore._rescore_due(bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._check_outbox(text,interval) IS 'Refuses a channel that cannot be and a length of time that is not of whole days';
 COMMENT ON FUNCTION leadscore._check_settings() IS 'Trigger: refuses settings that cannot be';
+COMMENT ON FUNCTION leadscore._check_activity_types_truncated() IS 'Trigger: keeps activity types that are in use';
+REVOKE EXECUTE ON FUNCTION leadscore._check_activity_types_truncated() FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._trim_category_changes(integer) IS 'Removes changes of category that were kept as long as settings.keep_category_changes says, at most so many, and returns how many';
 REVOKE EXECUTE ON FUNCTION leadscore._trim_category_changes(integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._end_run(leadscore.run) IS 'Removes old changes of category and sends word of a run';
@@ -1198,6 +1796,7 @@ COMMENT ON FUNCTION leadscore._need_right_to_batches() IS 'Refuses a caller who 
 COMMENT ON FUNCTION leadscore._begin_batches(timestamp with time zone) IS 'Begins a run in batches, or leaves it to one that was interrupted';
 COMMENT ON FUNCTION leadscore._next_batch(integer) IS 'Derives the next persons of a run in batches anew and returns whether there may be more';
 COMMENT ON FUNCTION leadscore._is_scored_on(timestamp with time zone) IS 'Whether the scores stand for the day of a moment, by the rules as they are';
+COMMENT ON FUNCTION leadscore._checked_config(text) IS 'The document with its types checked; an error names the path to the field that is wrong';
 COMMENT ON FUNCTION leadscore._check_times(jsonb) IS 'Refuses a document with a length of time, a day or a moment that cannot be read';
 COMMENT ON VIEW leadscore_what_if._plain_record IS 'leadscore._plain_record over what is assumed';
 GRANT SELECT ON TABLE leadscore_what_if._plain_record TO PUBLIC;

@@ -19,6 +19,7 @@ BEGIN
     IF loser = winner THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('merge_person: loser and winner are both %s', loser),
+            DETAIL = 'A person cannot be its own duplicate.',
             HINT = 'Name two persons.';
     END IF;
     SELECT * INTO lost FROM leadscore.person p WHERE p.person_id = loser;

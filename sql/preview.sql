@@ -12,7 +12,7 @@ SET intervalstyle = 'postgres' SET leadscore.what_if = '' AS $$
 DECLARE
     day date;
 BEGIN
-    PERFORM set_config('leadscore.what_if', leadscore._assumption(leadscore._checked_config(config))::text, true);
+    PERFORM set_config('leadscore.what_if', leadscore._assumption(leadscore._checked_config(config::text))::text, true);
     day := leadscore_what_if.scoring_day(as_of);
     PERFORM leadscore._check_day(day, 'preview');
     RETURN QUERY
@@ -45,7 +45,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mod
 SET intervalstyle = 'postgres' SET datestyle = 'ISO, YMD' SET leadscore.what_if = '' AS $$
 #variable_conflict use_column
 DECLARE
-    document jsonb := leadscore._checked_config(config);
+    document jsonb := leadscore._checked_config(config::text);
     assumed  jsonb := leadscore._assumption(document);
     zone     text := assumed #>> '{settings,0,time_zone}';
     tests    jsonb := coalesce(document -> 'tests', '[]');
@@ -57,6 +57,7 @@ BEGIN
     IF FOUND THEN
         RAISE foreign_key_violation USING
             MESSAGE = format('test_config: activity type %L does not exist', unknown),
+            DETAIL = 'A test of the configuration registers it.',
             HINT = 'Add it to activity_types of the configuration.';
     END IF;
     PERFORM set_config('leadscore.what_if', (assumed || jsonb_build_object(

@@ -44,6 +44,7 @@ BEGIN
     IF full_rebuild IS NULL THEN
         RAISE null_value_not_allowed USING
             MESSAGE = 'leadscore_recompute: full_rebuild is NULL',
+            DETAIL = 'A run derives either everything anew or what is due.',
             HINT = 'Say true to derive everything anew, or leave it out.';
     END IF;
     run.started_at := clock_timestamp();

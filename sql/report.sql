@@ -83,7 +83,7 @@ BEGIN
         'cooling', (SELECT coalesce(jsonb_agg(to_jsonb(c)), '[]')
                     FROM (SELECT c.* FROM leadscore.cooling(14) c ORDER BY c.score DESC, c.falls_on, c.person_id LIMIT 10) c),
         'runs', (SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]')
-                 FROM (SELECT u.scored_on, round(extract(epoch FROM u.finished_at - u.started_at), 1)::text AS seconds,
+                 FROM (SELECT u.scored_on, round(extract(epoch FROM u.finished_at - u.started_at), 2)::text AS seconds,
                               u.persons_changed, u.categories_changed
                        FROM leadscore.run u ORDER BY u.run_id DESC LIMIT 7) r)));
 END $$;

@@ -56,6 +56,7 @@ BEGIN
     IF cron IS NULL THEN
         RAISE null_value_not_allowed USING
             MESSAGE = 'leadscore.schedule: cron is NULL',
+            DETAIL = 'A job without a schedule would never run.',
             HINT = 'Give a schedule of five fields, such as ''15 0 * * *'' for a quarter past midnight.';
     END IF;
     PERFORM leadscore._need_cron(format('SELECT cron.schedule_in_database(%L, %L, %L, %L);',

@@ -198,14 +198,18 @@ const PRESETS: [(&str, &str); 2] = [
 fn preset_of(name: &str) -> Result<Value, Refusal> {
     let (_, text) = PRESETS.iter().find(|(known, _)| *known == name).ok_or_else(|| {
         Refusal::new(Code::ERRCODE_UNDEFINED_OBJECT, format!("preset \"{name}\" does not exist"))
+            .detail("A preset is a configuration that comes with leadscore.")
             .hint(format!("Presets: {}.", PRESETS.map(|(known, _)| known).join(", ")))
     })?;
     serde_json::from_str(text).map_err(|e| refuse(format!("preset {name}"), e.to_string()))
 }
 
 #[pg_extern(sql = false)]
-fn checked_config(config: Option<JsonB>) -> JsonB {
-    let document = check(config.map_or(Value::Null, |json| json.0)).or_raise();
+fn checked_config(config: Option<&str>) -> JsonB {
+    // Text of a jsonb value: what is no JSON to serde is nested too deeply, or a number beyond all of its types.
+    let config = config
+        .map_or(Ok(Value::Null), |text| serde_json::from_str(text).map_err(|e| refuse("the document".into(), format!("{e}."))));
+    let document = config.and_then(check).or_raise();
     JsonB(serde_json::to_value(document).unwrap_or_else(|e| error!("leadscore: {e}")))
 }
 

@@ -8,7 +8,7 @@ use crate::calendar::Day;
 use person::Tables;
 use pgrx::prelude::*;
 use pgrx::{direct_function_call, direct_function_call_as_datum, pg_sys};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::ptr;
 
 /// The schema of a relation, which for a table of leadscore is where its siblings are.
@@ -22,7 +22,7 @@ pub fn schema_name(relation: pg_sys::Oid) -> String {
     // SAFETY: looks up the catalogs; the name is copied at once.
     unsafe {
         let name = pg_sys::get_namespace_name(pg_sys::get_rel_namespace(relation));
-        if name.is_null() { String::new() } else { std::ffi::CStr::from_ptr(name).to_string_lossy().into_owned() }
+        if name.is_null() { String::new() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }
     }
 }
 
@@ -432,6 +432,45 @@ impl Jsonb {
         let datum = |json: &Jsonb| Some(pg_sys::Datum::from(json.0.as_ptr()));
         // SAFETY: both are jsonb varlenas, aligned to 8 bytes.
         unsafe { direct_function_call::<bool>(pg_sys::jsonb_contains, &[datum(self), datum(other)]).unwrap_or(false) }
+    }
+}
+
+/// A jsonb value as text, so that one which serde cannot take is an error of its own.
+pub struct JsonText(pub String);
+
+impl FromDatum for JsonText {
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
+        if is_null {
+            return None;
+        }
+        // SAFETY: the datum is a jsonb value, of which jsonb_out gives a C string.
+        unsafe {
+            let text = direct_function_call_as_datum(pg_sys::jsonb_out, &[Some(datum)])?;
+            Some(JsonText(CStr::from_ptr(text.cast_mut_ptr()).to_string_lossy().into_owned()))
+        }
+    }
+}
+
+// SAFETY: it borrows nothing of the datum.
+unsafe impl pgrx::datum::UnboxDatum for JsonText {
+    type As<'src> = JsonText;
+
+    unsafe fn unbox<'src>(datum: pgrx::datum::Datum<'src>) -> JsonText
+    where
+        Self: 'src,
+    {
+        // SAFETY: the caller's: the datum is a jsonb value.
+        unsafe { Self::from_polymorphic_datum(datum.sans_lifetime(), false, pg_sys::JSONBOID) }.expect("it is not NULL")
+    }
+}
+
+impl IntoDatum for JsonText {
+    fn into_datum(self) -> Option<pg_sys::Datum> {
+        source::jsonb(&self.0)
+    }
+
+    fn type_oid() -> pg_sys::Oid {
+        pg_sys::JSONBOID
     }
 }
 

@@ -212,8 +212,8 @@ impl Card {
         if self.language == "nl" { dutch } else { english }
     }
 
-    fn color(&self) -> String {
-        let band = self.bands.iter().find(|b| Some(&b.name) == self.category.as_ref());
+    fn color(&self, category: &Option<String>) -> String {
+        let band = self.bands.iter().find(|b| Some(&b.name) == category.as_ref());
         hex(chart::color(band.and_then(|b| b.color.as_deref())))
     }
 

@@ -369,8 +369,9 @@ pub fn derive_anew(config: &Config, ids: Vec<i64>) {
 /// `_rescore_each(bigint[])`: derives persons anew, one after the other, and returns what changed
 /// as the four counts of `leadscore._outcome`.
 #[pg_extern(sql = false)]
-fn rescore_each(mut ids: Vec<i64>) -> Vec<i64> {
+fn rescore_each(ids: Vec<Option<i64>>) -> Vec<i64> {
     let config = config::current(pg::own_schema());
+    let mut ids: Vec<i64> = ids.into_iter().flatten().collect();
     ids.sort_unstable();
     let mut unclears = Unclears::default();
     let mut desk = Desk::open(&config, ids.iter().copied());
@@ -412,11 +413,12 @@ pub fn derive_rules(config: &Config, mut changed: Vec<(i64, Vec<i32>)>) {
 /// records gave (`lost`, points), and what the decaying ones lose between two days. Those who
 /// are `left` are for others to derive. Returns the four counts of `leadscore._outcome`.
 #[pg_extern(sql = false)]
-fn pass_days(ids: Vec<i64>, lost: Vec<i64>, last_day: Date, today: Date, left: Vec<i64>) -> Vec<i64> {
+fn pass_days(ids: Vec<Option<i64>>, lost: Vec<Option<i64>>, last_day: Date, today: Date, left: Vec<Option<i64>>) -> Vec<i64> {
     let config = config::current(pg::own_schema());
     let (last_day, today) = (Day(last_day.to_pg_epoch_days()), Day(today.to_pg_epoch_days()));
     pg::make_changes_visible();
-    let mut changes: Vec<(i64, i128)> = ids.into_iter().zip(lost.into_iter().map(i128::from)).collect();
+    let mut changes: Vec<(i64, i128)> =
+        ids.into_iter().zip(lost).filter_map(|(id, points)| Some((id?, i128::from(points?)))).collect();
     config.tables.each_decaying(|person_id, record| {
         if record.counts_from <= last_day && record.counts_until.is_none_or(|end| end > today) {
             let on = |day| i128::from(worth(record.points, record.counts_from, record.decays_until, day));
@@ -431,7 +433,7 @@ fn pass_days(ids: Vec<i64>, lost: Vec<i64>, last_day: Date, today: Date, left: V
         }
         is_one
     });
-    let left: HashSet<i64> = left.into_iter().collect();
+    let left: HashSet<i64> = left.into_iter().flatten().collect();
     changes.retain(|(person_id, points)| *points != 0 && !left.contains(person_id));
 
     let mut desk = Desk::open(&config, changes.iter().map(|(person_id, _)| *person_id));

@@ -3,6 +3,7 @@
 use crate::calendar::{NoSpan, Span};
 use crate::error::Refusal;
 use pgrx::PgSqlErrorCode as Code;
+use serde_json::Value;
 
 /// An interval column as PostgreSQL stores it, not yet known to be a [`Span`].
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -18,7 +19,8 @@ pub struct RuleRow {
     pub name: String,
     pub kind: String,
     pub activity_types: Option<Vec<Option<String>>>,
-    pub condition_is_object: Option<bool>,
+    /// As JSON text.
+    pub condition: Option<String>,
     pub person_kinds: Option<Vec<Option<String>>>,
     pub statuses: Option<Vec<Option<String>>>,
     pub relevant_for: Option<Interval>,
@@ -85,7 +87,10 @@ impl RuleRow {
     /// for the database to say.
     pub fn check(&self) -> Result<(), Refusal> {
         if self.name.trim().is_empty() {
-            return Err(self.refuse("the name is empty").hint("Name the rule after what it rewards."));
+            return Err(self
+                .refuse("the name is empty")
+                .detail("People and configurations tell rules by their names.")
+                .hint("Name the rule after what it rewards."));
         }
         if !matches!(self.kind.as_str(), "activity" | "inactivity") {
             return Err(self
@@ -94,16 +99,28 @@ impl RuleRow {
                 .hint("Set kind to activity or inactivity."));
         }
         if !matches!(self.decay.as_str(), "none" | "linear") {
-            return Err(self.refuse(format!("decay \"{}\" does not exist", self.decay)).hint("Set decay to none or linear."));
+            return Err(self
+                .refuse(format!("decay \"{}\" does not exist", self.decay))
+                .detail("A record keeps its points for as long as it counts, or loses them evenly.")
+                .hint("Set decay to none or linear."));
         }
         self.list("activity_types", &self.activity_types)?;
         self.list("person_kinds", &self.person_kinds)?;
         self.list("statuses", &self.statuses)?;
-        if self.condition_is_object == Some(false) {
-            return Err(self
-                .refuse("condition is no JSON object")
-                .detail("A condition names attributes and the values that they must have.")
-                .hint("Write it as an object, such as '{\"step\": \"interview\"}'."));
+        if let Some(condition) = &self.condition {
+            // As deep as it lies in a configuration document, which must be able to hold it.
+            let parsed = serde_json::from_str::<Value>(&format!("[[[[{condition}]]]]"));
+            let parsed = parsed.map_err(|e| {
+                self.refuse("condition cannot be read")
+                    .detail(format!("{e}."))
+                    .hint("Write it as a flat object of attributes, such as '{\"step\": \"interview\"}'.")
+            })?;
+            if !parsed[0][0][0][0].is_object() {
+                return Err(self
+                    .refuse("condition is no JSON object")
+                    .detail("A condition names attributes and the values that they must have.")
+                    .hint("Write it as an object, such as '{\"step\": \"interview\"}'."));
+            }
         }
         let relevant_for = self.span("relevant_for", self.relevant_for)?;
         let inactive_for = self.span("inactive_for", self.inactive_for)?;

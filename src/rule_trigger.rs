@@ -27,7 +27,7 @@ fn row(new: &PgHeapTuple<impl WhoAllocated>) -> RuleRow {
         name: text("name").unwrap_or_default(),
         kind: text("kind").unwrap_or_default(),
         activity_types: list("activity_types"),
-        condition_is_object: new.get_by_name::<pgrx::JsonB>("condition").ok().flatten().map(|json| json.0.is_object()),
+        condition: new.get_by_name::<pg::JsonText>("condition").ok().flatten().map(|json| json.0),
         person_kinds: list("person_kinds"),
         statuses: list("statuses"),
         relevant_for: interval("relevant_for"),

@@ -139,7 +139,9 @@ pub fn score_activity<'r>(
 
 /// The refusal of a score beyond its type.
 pub fn out_of_range() -> Refusal {
-    Refusal::new(Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE, "score out of range").hint("Lower the rules' points.")
+    Refusal::new(Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE, "score out of range")
+        .detail("A score is a bigint.")
+        .hint("Lower the rules' points.")
 }
 
 /// A category's band of scores; an empty `band_kind` is for kinds that have none of their own.

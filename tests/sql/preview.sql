@@ -60,6 +60,7 @@ SET search_path = pg_catalog;
 SELECT w.relname, replace(pg_get_viewdef(w.oid), 'leadscore_what_if.', 'leadscore.') = pg_get_viewdef(o.oid) AS same
 FROM pg_class w JOIN pg_class o ON o.relname = w.relname AND o.relnamespace = 'leadscore'::regnamespace AND o.relkind = 'v'
 WHERE w.relnamespace = 'leadscore_what_if'::regnamespace ORDER BY 1;
-SELECT w.proname, regexp_replace(replace(pg_get_functiondef(w.oid), 'leadscore_what_if.', 'leadscore.'), ' AS (int4|int8|date)', '', 'g') = pg_get_functiondef(o.oid) AS same
+SELECT w.proname, regexp_replace(replace(pg_get_functiondef(w.oid), 'leadscore_what_if.', 'leadscore.'), ' AS (int4|int8|date)', '', 'g')
+     = regexp_replace(pg_get_functiondef(o.oid), ' AS (int4|int8|date)', '', 'g') AS same
 FROM pg_proc w JOIN pg_proc o ON o.proname = w.proname AND o.pronamespace = 'leadscore'::regnamespace
 WHERE w.pronamespace = 'leadscore_what_if'::regnamespace ORDER BY 1;

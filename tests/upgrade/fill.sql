@@ -51,7 +51,7 @@ RESET ROLE;
 -- Persons and activities that come from no table.
 INSERT INTO leadscore.person (kind, external_id, status, since) VALUES ('lead', 'x-1', 'new', '2026-01-01'), ('lead', NULL, NULL, '2026-01-15');
 INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes)
-SELECT p.person_id, 'call', timestamptz '2026-01-20' + p.person_id * interval '9 hours', '{"long": true, "text": "ünï"}' FROM leadscore.person p WHERE p.person_id % 3 = 0;
+SELECT p.person_id, 'call', timestamptz '2026-01-20' + p.person_id * interval '9 hours', '{"long": true, "text": "ünï"}' FROM leadscore.person p WHERE p.person_id % 3 = 0 ORDER BY p.person_id;
 SELECT FROM leadscore.adjust((SELECT person_id FROM leadscore.person WHERE kind = 'lead' AND external_id = 'x-1'), 11, 'Met at a fair', '2026-02-01', '2026-02-20');
 SELECT FROM leadscore.adjust((SELECT person_id FROM leadscore.person WHERE kind = 'candidate' AND external_id = '5'), 3, 'Referred by a colleague', '2026-02-03');
 -- Visits to the website: of somebody who is known then, is known later and is not known yet, who joined two visitors, who
