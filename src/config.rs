@@ -6,7 +6,7 @@ use crate::calendar::{Day, Span};
 use crate::error::Refusal;
 use crate::pg::person::Tables;
 use crate::pg::{self, Jsonb, TimeZone};
-use crate::scoring::{Band, Rule};
+use crate::scoring::{self, Band, Rule};
 use crate::source::Source;
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::prelude::*;
@@ -205,6 +205,11 @@ pub fn current(schema: pg_sys::Oid) -> Rc<Config> {
 /// The configuration for reading only: no lock is taken, so it serves on a standby too.
 pub fn read_only() -> Config {
     read(pg::own_schema())
+}
+
+/// `_category(text, bigint)`: the band that a score of a person of this kind falls in.
+pub fn category_of(kind: &str, score: i64) -> Option<String> {
+    scoring::category(&current(pg::own_schema()).bands, kind, score).map(str::to_owned)
 }
 
 /// Refuses to write on a standby.

@@ -203,19 +203,16 @@ fn preset_of(name: &str) -> Result<Value, Refusal> {
     serde_json::from_str(text).map_err(|e| refuse(format!("preset {name}"), e.to_string()))
 }
 
-#[pg_extern(sql = false)]
-fn checked_config(config: Option<JsonB>) -> JsonB {
+pub fn checked_config(config: Option<JsonB>) -> JsonB {
     let document = check(config.map_or(Value::Null, |json| json.0)).or_raise();
     JsonB(serde_json::to_value(document).unwrap_or_else(|e| error!("leadscore: {e}")))
 }
 
-#[pg_extern(sql = false)]
-fn config_schema() -> JsonB {
+pub fn config_schema() -> JsonB {
     JsonB(schemars::schema_for!(Document).to_value())
 }
 
-#[pg_extern(sql = false)]
-fn preset(name: Option<&str>) -> JsonB {
+pub fn preset(name: Option<&str>) -> JsonB {
     JsonB(preset_of(name.unwrap_or("NULL")).or_raise())
 }
 

@@ -7,44 +7,35 @@
 
 use pgrx::prelude::*;
 
-mod calendar;
-mod chart;
-mod derive;
-mod error;
-mod rule;
-mod scoring;
-mod source;
-
-mod config;
+// Where PostgreSQL comes in, and what of it is used below SQL.
+#[allow(unsafe_code)]
+mod entry;
 #[allow(unsafe_code)]
 mod pg;
 
-#[allow(unsafe_code)]
-mod activity_trigger;
-#[allow(unsafe_code)]
-mod document;
-#[allow(unsafe_code)]
-mod person_trigger;
-#[allow(unsafe_code)]
-mod report;
-#[allow(unsafe_code)]
-mod rescore;
-#[allow(unsafe_code)]
-mod rule_trigger;
-#[allow(unsafe_code)]
+// From the application's tables and its website to persons and activities.
+mod source;
 mod source_trigger;
-#[allow(unsafe_code)]
 mod track;
 
-pg_module_magic!();
+// From activities by rules to records and to the sum.
+mod activity_trigger;
+mod calendar;
+mod derive;
+mod person_trigger;
+mod rescore;
+mod scoring;
 
-/// Called once when a backend loads the library.
-#[allow(unsafe_code)]
-#[pg_guard]
-extern "C-unwind" fn _PG_init() {
-    pg::watch_relcache();
-    pg::watch_rollbacks();
-}
+// What people set and what they read.
+mod chart;
+mod config;
+mod document;
+mod error;
+mod report;
+mod rule;
+mod rule_trigger;
+
+pg_module_magic!();
 
 extension_sql_file!("../sql/schema.sql", name = "schema", bootstrap);
 extension_sql_file!("../sql/settings.sql", name = "settings", requires = ["schema"]);

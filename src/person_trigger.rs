@@ -10,12 +10,6 @@ use pgrx::datum::{Date, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use std::cell::RefCell;
 
-/// `_category(text, bigint)`.
-#[pg_extern(sql = false)]
-fn category_of(kind: &str, score: i64) -> Option<String> {
-    scoring::category(&config::current(pg::own_schema()).bands, kind, score).map(str::to_owned)
-}
-
 fn check(person: &PgHeapTuple<impl WhoAllocated>) -> Result<(), Refusal> {
     let since = person.get_by_name::<TimestampWithTimeZone>("since").ok().flatten();
     match since {
@@ -30,8 +24,7 @@ fn check(person: &PgHeapTuple<impl WhoAllocated>) -> Result<(), Refusal> {
 }
 
 /// `BEFORE INSERT OR UPDATE OF person_id, since … FOR EACH ROW` on `leadscore.person`.
-#[pg_trigger(sql = false)]
-fn person_arrives<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+pub fn person_arrives<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     let new = trigger.new().ok_or(PgTriggerError::NotTrigger)?;
     check(&new).or_raise();
     if let Some(old) = trigger.old() {
@@ -68,8 +61,7 @@ fn person_arrives<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'
 }
 
 /// `BEFORE … FOR EACH STATEMENT` on `leadscore.person` and on attached tables that are written back.
-#[pg_trigger(sql = false)]
-fn write_begins<'a>(_trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+pub fn write_begins<'a>(_trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     pg::lock_as_writer(pg::table(pg::own_schema(), "state"));
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
 }
@@ -117,22 +109,9 @@ fn concerned<W: WhoAllocated>(config: &Config, old: &PgHeapTuple<W>, new: &PgHea
     }
 }
 
-/// Whether a change of the row may change what the person has: a status that every rule takes
-/// like the one before does not.
-fn is_concerned<W: WhoAllocated>(config: &Config, old: &PgHeapTuple<W>, new: &PgHeapTuple<W>) -> bool {
-    let since = |person: &PgHeapTuple<W>| person.get_by_name::<TimestampWithTimeZone>("since").ok().flatten().map(i64::from);
-    let text = |person: &PgHeapTuple<W>, column| person.get_by_name::<String>(column).ok().flatten();
-    if since(old) != since(new) || text(old, "kind") != text(new, "kind") {
-        return true;
-    }
-    let (before, after) = (text(old, "status"), text(new, "status"));
-    before != after && config.rules().any(|rule| rule.is_for_status(before.as_deref()) != rule.is_for_status(after.as_deref()))
-}
-
 /// `AFTER UPDATE OF kind, status, since` on `leadscore.person`: for each row it notes whom, for
 /// the statement it derives them anew as one set.
-#[pg_trigger(sql = false)]
-fn person_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+pub fn person_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     if let (PgTriggerLevel::Row, Some(old), Some(new)) = (trigger.level(), trigger.old(), trigger.new()) {
         let config = config::current(pg::schema_of(trigger.relid()?));
         let concerned = concerned(&config, &old, &new);

@@ -34,8 +34,7 @@ pub fn has_derived() -> bool {
 }
 
 /// `_note_derived()`.
-#[pg_extern(sql = false)]
-fn note_derived() {
+pub fn note_derived() {
     DERIVED.set(true);
 }
 
@@ -350,8 +349,7 @@ pub fn derive_anew(config: &Config, ids: Vec<i64>) {
 
 /// `_rescore_each(bigint[])`: derives persons anew, one after the other, and returns what changed
 /// as the four counts of `leadscore._outcome`.
-#[pg_extern(sql = false)]
-fn rescore_each(mut ids: Vec<i64>) -> Vec<i64> {
+pub fn rescore_each(mut ids: Vec<i64>) -> Vec<i64> {
     let config = config::current(pg::own_schema());
     ids.sort_unstable();
     let mut unclears = Unclears::default();
