@@ -101,7 +101,8 @@ pub fn current_savepoint() -> u32 {
 /// Has one function called when a transaction ends, with whether it is rolled back, and another
 /// when a savepoint is rolled back, with its number. They must do no more than drop what is noted.
 pub fn watch_transactions(ends: fn(bool), rolled_back: fn(u32)) {
-    static WATCHERS: OnceLock<(fn(bool), fn(u32))> = OnceLock::new();
+    type Watchers = (fn(bool), fn(u32));
+    static WATCHERS: OnceLock<Watchers> = OnceLock::new();
     unsafe extern "C-unwind" fn transaction(event: pg_sys::XactEvent::Type, _: *mut std::ffi::c_void) {
         if let Some((ends, _)) = WATCHERS.get() {
             ends(event == pg_sys::XactEvent::XACT_EVENT_ABORT);
