@@ -20,8 +20,7 @@ const FEW: i64 = 32;
 const BATCH: i64 = 1 << 20;
 
 /// `AFTER INSERT … FOR EACH STATEMENT` on `leadscore.activity`.
-#[pg_trigger(sql = false)]
-fn activity_inserted<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+pub fn activity_inserted<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     let inserted = ChangedRows::new(trigger);
     if inserted.count() > 0 {
         let schema = pg::schema_of(trigger.relid()?);
@@ -43,8 +42,7 @@ fn activity_inserted<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTupl
 
 /// `AFTER UPDATE … FOR EACH STATEMENT` on `leadscore.activity`: only what a rule can see counts
 /// as a change.
-#[pg_trigger(sql = false)]
-fn activity_updated<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+pub fn activity_updated<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     let (old, new) = (ChangedRows::old(trigger), ChangedRows::new(trigger));
     if new.count() > 0 {
         let config = config::current(pg::schema_of(trigger.relid()?));
@@ -59,8 +57,7 @@ fn activity_updated<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple
 }
 
 /// `AFTER DELETE … FOR EACH STATEMENT` on `leadscore.activity`.
-#[pg_trigger(sql = false)]
-fn activity_deleted<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+pub fn activity_deleted<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     let deleted = ChangedRows::old(trigger);
     if deleted.count() > 0 {
         let config = config::current(pg::schema_of(trigger.relid()?));

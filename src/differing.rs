@@ -9,7 +9,6 @@ use crate::matching::Matching;
 use crate::pg::{self, LocalDays};
 use crate::scoring::{self, Person, Record, Rule};
 use foldhash::quality::RandomState;
-use pgrx::prelude::*;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
@@ -108,8 +107,7 @@ impl Names {
 }
 
 /// `_differing()`: the persons of whom anything stored is not what is derived.
-#[pg_extern(sql = false)]
-fn differing() -> SetOfIterator<'static, i64> {
+pub fn differing() -> HashSet<i64> {
     let config = config::as_seen();
     config.tables.check_may_read();
     let mut differing = HashSet::new();
@@ -132,7 +130,7 @@ fn differing() -> SetOfIterator<'static, i64> {
         let is_in = |id: i64| id >= from && until.is_none_or(|until| id < until);
         differing_among(&config, is_in, &mut differing);
     }
-    SetOfIterator::new(differing)
+    differing
 }
 
 fn differing_among(config: &config::Config, is_in: impl Fn(i64) -> bool, differing: &mut HashSet<i64>) {

@@ -204,8 +204,7 @@ fn preset_of(name: &str) -> Result<Value, Refusal> {
     serde_json::from_str(text).map_err(|e| refuse(format!("preset {name}"), e.to_string()))
 }
 
-#[pg_extern(sql = false)]
-fn checked_config(config: Option<&str>) -> JsonB {
+pub fn checked_config(config: Option<&str>) -> JsonB {
     // Text of a jsonb value: what is no JSON to serde is nested too deeply, or a number beyond all of its types.
     let config = config
         .map_or(Ok(Value::Null), |text| serde_json::from_str(text).map_err(|e| refuse("the document".into(), format!("{e}."))));
@@ -213,13 +212,11 @@ fn checked_config(config: Option<&str>) -> JsonB {
     JsonB(serde_json::to_value(document).unwrap_or_else(|e| error!("leadscore: {e}")))
 }
 
-#[pg_extern(sql = false)]
-fn config_schema() -> JsonB {
+pub fn config_schema() -> JsonB {
     JsonB(schemars::schema_for!(Document).to_value())
 }
 
-#[pg_extern(sql = false)]
-fn preset(name: Option<&str>) -> JsonB {
+pub fn preset(name: Option<&str>) -> JsonB {
     JsonB(preset_of(name.unwrap_or("NULL")).or_raise())
 }
 

@@ -1,56 +1,41 @@
 //! leadscore: lead scoring inside PostgreSQL. This page lists what there is, in the order in
 //! which data goes through it.
-//!
 //! The meaning of a score is `sql/derive.sql`; what is stored follows from it through
-//! `sql/rescore.sql`. Rust has what must be fast or typed: the trigger that scores a few
-//! activities without a query, and the checks of what people configure.
+//! `sql/rescore.sql`. Rust has what must be fast, and the checks of what people configure.
 
 use pgrx::prelude::*;
 
-mod calendar;
-mod chart;
-mod derive;
-mod error;
-mod rule;
-mod scoring;
-mod source;
-
-mod config;
-mod matching;
+// Where PostgreSQL comes in, and what of it is used below SQL.
+#[allow(unsafe_code)]
+mod entry;
 #[allow(unsafe_code)]
 mod pg;
-mod registered;
 
-#[allow(unsafe_code)]
+// From the application's tables and its website to activities, and by rules to records and sum.
 mod activity_trigger;
-#[allow(unsafe_code)]
+mod calendar;
+mod derive;
 mod differing;
-#[allow(unsafe_code)]
-mod document;
-#[allow(unsafe_code)]
-mod outlook;
-#[allow(unsafe_code)]
+mod matching;
 mod person_trigger;
-#[allow(unsafe_code)]
-mod report;
-#[allow(unsafe_code)]
+mod registered;
 mod rescore;
-#[allow(unsafe_code)]
-mod rule_trigger;
-#[allow(unsafe_code)]
+mod scoring;
+mod source;
 mod source_trigger;
-#[allow(unsafe_code)]
 mod track;
 
-pg_module_magic!();
+// What people set and what they read.
+mod chart;
+mod config;
+mod document;
+mod error;
+mod outlook;
+mod report;
+mod rule;
+mod rule_trigger;
 
-/// Called once when a backend loads the library.
-#[allow(unsafe_code)]
-#[pg_guard]
-extern "C-unwind" fn _PG_init() {
-    pg::watch_relcache();
-    pg::watch_rollbacks();
-}
+pg_module_magic!();
 
 extension_sql_file!("../sql/schema.sql", name = "schema", bootstrap);
 extension_sql_file!("../sql/settings.sql", name = "settings", requires = ["schema"]);

@@ -8,7 +8,6 @@ use crate::error::Refusal;
 use crate::registered::Registered;
 use crate::scoring::{self, Person, Record};
 use pgrx::PgSqlErrorCode as Code;
-use pgrx::prelude::*;
 use std::collections::BTreeSet;
 
 /// A year ahead: what comes later is of no use to who works through a list today.
@@ -36,8 +35,7 @@ fn course(config: &Config, person_id: i64, from_day: Day, until_day: Day) -> Opt
 }
 
 /// `_change(bigint, bigint, int)`: by how many points a person's score changed over so many days.
-#[pg_extern(sql = false)]
-fn change(person_id: i64, score: i64, days: i32) -> Option<i64> {
+pub fn change(person_id: i64, score: i64, days: i32) -> Option<i64> {
     let config = config::for_reading();
     let day = Day(config.scored_on.0 - days);
     let (_, records) = course(&config, person_id, day, day)?;
@@ -53,8 +51,7 @@ fn change(person_id: i64, score: i64, days: i32) -> Option<i64> {
 
 /// `_outlook(bigint, text)`: the category to which a person turns next, and the day, if nothing
 /// more is registered.
-#[pg_extern(sql = false)]
-fn outlook(person_id: Option<i64>, category: Option<&str>) -> Option<String> {
+pub fn outlook(person_id: Option<i64>, category: Option<&str>) -> Option<String> {
     let person_id = person_id?;
     let config = config::for_reading();
     let today = config.scored_on;

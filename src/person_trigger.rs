@@ -24,8 +24,7 @@ fn check(person: &PgHeapTuple<impl WhoAllocated>) -> Result<(), Refusal> {
 }
 
 /// `BEFORE INSERT OR UPDATE OF person_id, since … FOR EACH ROW` on `leadscore.person`.
-#[pg_trigger(sql = false)]
-fn person_arrives<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+pub fn person_arrives<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     let new = trigger.new().ok_or(PgTriggerError::NotTrigger)?;
     check(&new).or_raise();
     if let Some(old) = trigger.old() {
@@ -62,8 +61,7 @@ fn person_arrives<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'
 }
 
 /// `BEFORE … FOR EACH STATEMENT` on `leadscore.person` and on attached tables that are written back.
-#[pg_trigger(sql = false)]
-fn write_begins<'a>(_trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+pub fn write_begins<'a>(_trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     pg::lock_as_writer(pg::table(pg::own_schema(), "state"));
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
 }
@@ -113,8 +111,7 @@ fn concerned<W: WhoAllocated>(config: &Config, old: &PgHeapTuple<W>, new: &PgHea
 
 /// `AFTER UPDATE OF kind, status, since` on `leadscore.person`: for each row it notes whom, for
 /// the statement it derives them anew as one set.
-#[pg_trigger(sql = false)]
-fn person_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+pub fn person_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     if let (PgTriggerLevel::Row, Some(old), Some(new)) = (trigger.level(), trigger.old(), trigger.new()) {
         let config = config::current(pg::schema_of(trigger.relid()?));
         let concerned = concerned(&config, &old, &new);

@@ -10,6 +10,7 @@ use pgrx::prelude::*;
 use pgrx::{direct_function_call, direct_function_call_as_datum, pg_sys};
 use std::ffi::{CStr, CString};
 use std::ptr;
+use std::sync::OnceLock;
 
 /// The schema of a relation, which for a table of leadscore is where its siblings are.
 pub fn schema_of(relation: pg_sys::Oid) -> pg_sys::Oid {
@@ -78,11 +79,16 @@ pub fn invalidate(relation: pg_sys::Oid) {
     unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation) }
 }
 
-/// Has `config::forget` called for every relcache invalidation in this backend.
-pub fn watch_relcache() {
+/// Has a function called for every relcache invalidation in this backend, with the relation. It
+/// must touch no catalog.
+pub fn watch_relcache(changed: fn(pg_sys::Oid)) {
+    static CHANGED: OnceLock<fn(pg_sys::Oid)> = OnceLock::new();
     unsafe extern "C-unwind" fn invalidated(_: pg_sys::Datum, relation: pg_sys::Oid) {
-        crate::config::forget(relation);
+        if let Some(changed) = CHANGED.get() {
+            changed(relation);
+        }
     }
+    let _ = CHANGED.set(changed);
     // SAFETY: registered once, when the library is loaded; the callback touches no catalog.
     unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(invalidated), pg_sys::Datum::from(0)) }
 }
@@ -93,16 +99,15 @@ pub fn current_savepoint() -> u32 {
     unsafe { pg_sys::GetCurrentSubTransactionId() }
 }
 
-/// Has what triggers noted forgotten when the transaction ends, or the savepoint in which they
-/// did is rolled back.
-pub fn watch_rollbacks() {
+/// Has one function called when a transaction ends, with whether it is rolled back, and another
+/// when a savepoint is rolled back, with its number. They must do no more than drop what is noted.
+pub fn watch_transactions(ends: fn(bool), rolled_back: fn(u32)) {
+    type Watchers = (fn(bool), fn(u32));
+    static WATCHERS: OnceLock<Watchers> = OnceLock::new();
     unsafe extern "C-unwind" fn transaction(event: pg_sys::XactEvent::Type, _: *mut std::ffi::c_void) {
-        if event == pg_sys::XactEvent::XACT_EVENT_ABORT {
-            crate::person_trigger::forget_noted(0);
+        if let Some((ends, _)) = WATCHERS.get() {
+            ends(event == pg_sys::XactEvent::XACT_EVENT_ABORT);
         }
-        crate::source_trigger::forget_noted(0);
-        crate::source_trigger::forget_admitted();
-        crate::rescore::forget_derived();
     }
     unsafe extern "C-unwind" fn savepoint(
         event: pg_sys::SubXactEvent::Type,
@@ -110,12 +115,13 @@ pub fn watch_rollbacks() {
         _parent: pg_sys::SubTransactionId,
         _: *mut std::ffi::c_void,
     ) {
-        if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB {
-            crate::person_trigger::forget_noted(own);
-            crate::source_trigger::forget_noted(own);
-            crate::source_trigger::forget_admitted();
+        if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB
+            && let Some((_, rolled_back)) = WATCHERS.get()
+        {
+            rolled_back(own);
         }
     }
+    let _ = WATCHERS.set((ends, rolled_back));
     // SAFETY: registered once, when the library is loaded; the callbacks only drop numbers.
     unsafe {
         pg_sys::RegisterXactCallback(Some(transaction), ptr::null_mut());

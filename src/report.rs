@@ -240,12 +240,10 @@ fn page<T: Template + DeserializeOwned>(data: JsonB) -> String {
     data.render().unwrap_or_else(|e| error!("leadscore: the report cannot be written: {e}"))
 }
 
-#[pg_extern(sql = false)]
-fn report_page(data: JsonB) -> String {
+pub fn report_page(data: JsonB) -> String {
     page::<Report>(data)
 }
 
-#[pg_extern(sql = false)]
-fn card_page(data: JsonB) -> String {
+pub fn card_page(data: JsonB) -> String {
     page::<Card>(data)
 }

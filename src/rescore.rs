@@ -35,8 +35,7 @@ pub fn has_derived() -> bool {
 }
 
 /// `_note_derived()`.
-#[pg_extern(sql = false)]
-fn note_derived() {
+pub fn note_derived() {
     DERIVED.set(true);
 }
 
@@ -368,8 +367,7 @@ pub fn derive_anew(config: &Config, ids: Vec<i64>) {
 
 /// `_rescore_each(bigint[])`: derives persons anew, one after the other, and returns what changed
 /// as the four counts of `leadscore._outcome`.
-#[pg_extern(sql = false)]
-fn rescore_each(ids: Vec<Option<i64>>) -> Vec<i64> {
+pub fn rescore_each(ids: Vec<Option<i64>>) -> Vec<i64> {
     let config = config::current(pg::own_schema());
     let mut ids: Vec<i64> = ids.into_iter().flatten().collect();
     ids.sort_unstable();
@@ -412,8 +410,7 @@ pub fn derive_rules(config: &Config, mut changed: Vec<(i64, Vec<i32>)>) {
 /// `_pass_days(bigint[], bigint[], date, date, bigint[])`: takes from persons what their ended
 /// records gave (`lost`, points), and what the decaying ones lose between two days. Those who
 /// are `left` are for others to derive. Returns the four counts of `leadscore._outcome`.
-#[pg_extern(sql = false)]
-fn pass_days(ids: Vec<Option<i64>>, lost: Vec<Option<i64>>, last_day: Date, today: Date, left: Vec<Option<i64>>) -> Vec<i64> {
+pub fn pass_days(ids: Vec<Option<i64>>, lost: Vec<Option<i64>>, last_day: Date, today: Date, left: Vec<Option<i64>>) -> Vec<i64> {
     let config = config::current(pg::own_schema());
     let (last_day, today) = (Day(last_day.to_pg_epoch_days()), Day(today.to_pg_epoch_days()));
     pg::make_changes_visible();

@@ -65,8 +65,7 @@ fn refuse_unknown_type(rule: &RuleRow, name: &str) -> Refusal {
 }
 
 /// `BEFORE INSERT OR UPDATE … FOR EACH ROW` on `leadscore.rule`.
-#[pg_trigger(sql = false)]
-fn check_rule<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+pub fn check_rule<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     let new = trigger.new().ok_or(PgTriggerError::NotTrigger)?;
     let rule = row(&new);
     rule.check().or_raise();
@@ -83,9 +82,8 @@ fn check_rule<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, i
 
 /// Raises what the trigger would raise for a row that is not to be stored; `known` are the
 /// activity types that there would be.
-#[pg_extern(sql = false)]
-fn check_assumed_rule<'a>(rule: pgrx::composite_type!('a, "leadscore.rule"), known: Vec<String>) {
-    let rule = row(&rule);
+pub fn check_assumed_rule(rule: &PgHeapTuple<impl WhoAllocated>, known: &[String]) {
+    let rule = row(rule);
     rule.check().or_raise();
     if let Some(name) = rule.activity_types.iter().flatten().flatten().find(|name| !known.contains(name)) {
         refuse_unknown_type(&rule, name).raise();
@@ -93,8 +91,7 @@ fn check_assumed_rule<'a>(rule: pgrx::composite_type!('a, "leadscore.rule"), kno
 }
 
 /// Tells all backends, at commit, to read the configuration again.
-#[pg_extern(sql = false)]
-fn forget_configuration() {
+pub fn forget_configuration() {
     let state = Spi::get_one::<pg_sys::Oid>("SELECT 'leadscore.state'::pg_catalog.regclass::pg_catalog.oid");
     if let Ok(Some(state)) = state {
         pg::invalidate(state);

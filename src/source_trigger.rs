@@ -86,8 +86,7 @@ fn check_moment(source: &Source, image: &Image) {
 }
 
 /// `AFTER INSERT OR DELETE`, and `AFTER UPDATE … WHEN` a bound column changed, `FOR EACH ROW` on an attached table.
-#[pg_trigger(sql = false)]
-fn note_source_row<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+pub fn note_source_row<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     let config = config::current(pg::own_schema());
     // Without its row in leadscore.source the table is being restored before it.
     if let Some(source) = source_of(&config, trigger)
@@ -129,39 +128,8 @@ fn note_source_row<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
 }
 
-/// `_source_row_changed()`, which anybody may call: what fires it is [`note_source_row`]. A call that is no trigger's would
-/// be an internal error to pgrx.
-///
-/// # Safety
-/// Called by PostgreSQL.
-#[pg_guard]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn source_row_changed_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: as the function's declaration in SQL says.
-    unsafe {
-        if !pgrx::trigger_support::called_as_trigger(call) {
-            Refusal::new(
-                Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-                "function leadscore._source_row_changed() was not called as a trigger",
-            )
-            .detail("It takes the rows of a table that leadscore.attach_person() or leadscore.attach_activity() attached.")
-            .hint("It is not for calling: attached tables have its trigger.")
-            .raise();
-        }
-        note_source_row_wrapper(call)
-    }
-}
-
-/// Declares the calling convention of [`source_row_changed_wrapper`].
-#[unsafe(no_mangle)]
-pub extern "C-unwind" fn pg_finfo_source_row_changed_wrapper() -> &'static pg_sys::Pg_finfo_record {
-    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
-    &V1
-}
-
 /// `AFTER INSERT OR DELETE OR UPDATE … FOR EACH STATEMENT` on an attached table.
-#[pg_trigger(sql = false)]
-fn source_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+pub fn source_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     if NOTED.with_borrow(|noted| !noted.is_empty()) {
         let config = config::current(pg::own_schema());
         if let Some(source) = source_of(&config, trigger) {
@@ -302,17 +270,10 @@ fn bring_over(config: &Config, source: &Source) {
 }
 
 /// `_source_rows(int)`: every row of an attached table that is a person or an activity.
-///
-/// # Safety
-/// Called by PostgreSQL as a set-returning function.
-#[pg_guard]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn source_rows_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: as the function's declaration in SQL says.
-    let (result, number) = unsafe { (Rows::of(call), rows::first_argument(call)) };
+pub fn source_rows(result: &Rows, number: Option<i32>) {
     let config = config::read_only();
     let Some(source) = config.sources.iter().find(|source| Some(source.source_id) == number).cloned() else {
-        return pg_sys::Datum::from(0);
+        return;
     };
     let Some(columns) = &source.columns else {
         Refusal::new(
@@ -354,14 +315,6 @@ pub unsafe extern "C-unwind" fn source_rows_wrapper(call: pg_sys::FunctionCallIn
             }
         });
     });
-    pg_sys::Datum::from(0)
-}
-
-/// Declares the calling convention of [`source_rows_wrapper`].
-#[unsafe(no_mangle)]
-pub extern "C-unwind" fn pg_finfo_source_rows_wrapper() -> &'static pg_sys::Pg_finfo_record {
-    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
-    &V1
 }
 
 const STANDING: &str = "SELECT array_agg(k.external_id), array_agg(p.score), array_agg(p.category)
@@ -488,8 +441,7 @@ pub fn lock_sources_of(config: &Config, ids: Vec<i64>) {
 }
 
 /// `_lock_sources(bigint[])`.
-#[pg_extern(sql = false)]
-fn lock_sources(ids: Option<Vec<Option<i64>>>) {
+pub fn lock_sources(ids: Option<Vec<Option<i64>>>) {
     let config = config::current(pg::own_schema());
     if config.writes_back() {
         lock_sources_of(&config, ids.into_iter().flatten().flatten().collect());
@@ -497,8 +449,7 @@ fn lock_sources(ids: Option<Vec<Option<i64>>>) {
 }
 
 /// `_write_back(bigint[])`.
-#[pg_extern(sql = false)]
-fn write_back(ids: Option<Vec<Option<i64>>>) {
+pub fn write_back(ids: Option<Vec<Option<i64>>>) {
     let Some(ids) = ids else { return };
     let ids: Vec<i64> = ids.into_iter().flatten().collect();
     let config = config::current(pg::own_schema());
@@ -519,8 +470,7 @@ const OWNS: &str = "SELECT r.rolsuper OR pg_has_role(r.oid, c.relowner, 'USAGE')
 
 /// `_admit(regclass)`: notes that the role whose rights are in force may attach the table. A
 /// security-definer function cannot tell who called it, so this is asked before it.
-#[pg_extern(sql = false)]
-fn admit(source: Option<pg_sys::Oid>) {
+pub fn admit(source: Option<pg_sys::Oid>) {
     ADMITTED.set(None);
     let Some(source) = source else { return };
     config::refuse_standby();
@@ -531,15 +481,13 @@ fn admit(source: Option<pg_sys::Oid>) {
 }
 
 /// `_admitted(regclass)`: whether that was so for this table, once.
-#[pg_extern(sql = false)]
-fn admitted(source: Option<pg_sys::Oid>) -> bool {
+pub fn admitted(source: Option<pg_sys::Oid>) -> bool {
     source.is_some() && ADMITTED.take() == source
 }
 
 /// `_nobody_waits_unseen(bigint[])`: whether as many rows wait for these persons by the
 /// transaction's snapshot as by all that is committed.
-#[pg_extern(sql = false)]
-fn nobody_waits_unseen(ids: Option<Vec<Option<i64>>>) -> bool {
+pub fn nobody_waits_unseen(ids: Option<Vec<Option<i64>>>) -> bool {
     const WAITING: &str = "SELECT count(*)::text FROM leadscore.waiting w
         JOIN leadscore._person_key k ON k.kind = w.person_kind AND k.external_id = w.external_id
         WHERE $1 IS NULL OR k.person_id = ANY ($1)";
@@ -553,10 +501,4 @@ fn nobody_waits_unseen(ids: Option<Vec<Option<i64>>>) -> bool {
             Spi::connect_mut(|client| client.update(WAITING, Some(1), &[DatumWithOid::from(ids)])?.first().get_one::<String>());
         seen.unwrap_or_else(|e| error!("leadscore: {e}")) == all
     })
-}
-
-/// `_snapshot_is_current()`.
-#[pg_extern(sql = false)]
-fn snapshot_is_current() -> bool {
-    pg::snapshot_is_current()
 }

@@ -5,7 +5,6 @@ use crate::pg;
 use chrono::DateTime;
 use pgrx::JsonB;
 use pgrx::datum::TimestampWithTimeZone;
-use pgrx::prelude::*;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use std::cell::Cell;
@@ -428,34 +427,33 @@ fn is_known_telephone(agent: &str) -> bool {
         && !iscrawl::is_crawler(&format!("{} {:08}", agent.replace("cubot", ""), ASKED.replace(ASKED.get() + 1) % 100_000_000))
 }
 
+/// Number, reason why it cannot be read, what it does, name, visitor, kind and key of the person,
+/// previous visitor, message id, moment, properties, consent, address, whether a robot sent it.
+type Row = (
+    i32,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<TimestampWithTimeZone>,
+    Option<JsonB>,
+    Option<bool>,
+    Option<String>,
+    bool,
+);
+
 /// `_read_events()`: the events in the order in which they came, each as read or with the reason
 /// why it cannot be.
-#[pg_extern(sql = false)]
-#[allow(clippy::type_complexity)]
-fn read_events(
+pub fn read_events(
     events: Option<Vec<Option<String>>>,
     sent_at: Option<&str>,
     default_kind: Option<&str>,
     consent_category: Option<&str>,
-) -> TableIterator<
-    'static,
-    (
-        name!(index, i32),
-        name!(reason, Option<String>),
-        name!(kind, Option<String>),
-        name!(name, Option<String>),
-        name!(visitor, Option<String>),
-        name!(person_kind, Option<String>),
-        name!(external_id, Option<String>),
-        name!(previous, Option<String>),
-        name!(message_id, Option<String>),
-        name!(at, Option<TimestampWithTimeZone>),
-        name!(properties, Option<JsonB>),
-        name!(consent, Option<bool>),
-        name!(address, Option<String>),
-        name!(robot, bool),
-    ),
-> {
+) -> Vec<Row> {
     let events = events.unwrap_or_default();
     let received_at = pg::now() + POSTGRES_EPOCH;
     let reading = Reading { default_kind, consent_category, received_at, sent_at: sent_at.and_then(instant_of) };
@@ -493,7 +491,7 @@ fn read_events(
             Err(reason) => (index, Some(reason), None, None, None, None, None, None, None, None, None, None, None, false),
         });
     }
-    TableIterator::new(rows)
+    rows
 }
 
 #[cfg(test)]

@@ -450,7 +450,7 @@ impl Table {
                 let form = (*index).rd_index;
                 let columns = (*form).indkey.values.as_slice((*form).indnkeyatts as usize);
                 if (*form).indisvalid
-                    && (*(*index).rd_rel).relam == pg_sys::Oid::from(pg_sys::BTREE_AM_OID)
+                    && (*(*index).rd_rel).relam == pg_sys::BTREE_AM_OID
                     && columns.len() >= keys.len()
                     && columns.iter().zip(keys).all(|(&column, key)| column == key.column)
                     && holds_not_null(pg_sys::RelationGetIndexPredicate(index), keys)

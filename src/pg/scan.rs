@@ -80,7 +80,7 @@ impl Tables {
     pub fn check_may_read(&self) {
         for table in self.scanned() {
             // SAFETY: looks up the catalogs.
-            let answer = unsafe { pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), pg_sys::ACL_SELECT.into()) };
+            let answer = unsafe { pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), pg_sys::ACL_SELECT as pg_sys::AclMode) };
             if answer != pg_sys::AclResult::ACLCHECK_OK {
                 // SAFETY: raises PostgreSQL's own error.
                 unsafe {

@@ -100,7 +100,7 @@ SELECT t.oid, t.oid::regtype::text AS name, t.typtype::text AS typtype, t.typrel
        (SELECT i.initprivs::text[] FROM pg_init_privs i WHERE i.classoid = 'pg_type'::regclass AND i.objoid = t.oid) AS initial
 FROM pg_type t JOIN members m ON m.classid = 'pg_type'::regclass AND m.objid = t.oid
 WHERE t.typtype <> 'b'
-  -- The row types of tables and views, which are members too from PostgreSQL 18 on, come and go with them.
+  -- The row type of a table or a view comes and goes with it, also where it is a member by itself, as in PostgreSQL 17.
   AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c')
 """
 # Members of every sort, also of those that the queries above do not know.

@@ -1,0 +1,238 @@
+//! Where PostgreSQL comes in: the functions that SQL calls, the triggers that fire, and what is
+//! told to the extension. Each leads to its room in a line, by the name that its `.sql` file has.
+//!
+//! `unsafe` is allowed here, and but for [`crate::pg`] nowhere else: pgrx's attributes write it,
+//! and two functions are called in ways that no attribute has.
+
+use crate::error::Refusal;
+use crate::pg::source::{self as rows, Rows};
+use crate::{
+    activity_trigger, config, differing, document, outlook, person_trigger, pg, report, rescore, rule_trigger, source_trigger,
+    track,
+};
+use pgrx::PgSqlErrorCode as Code;
+use pgrx::datum::{Date, TimestampWithTimeZone};
+use pgrx::prelude::*;
+use pgrx::{JsonB, pg_sys};
+
+/// Called once when a backend loads the library.
+#[pg_guard]
+extern "C-unwind" fn _PG_init() {
+    pg::watch_relcache(config::forget);
+    pg::watch_transactions(transaction_ends, savepoint_is_rolled_back);
+}
+
+fn transaction_ends(rolled_back: bool) {
+    if rolled_back {
+        person_trigger::forget_noted(0);
+    }
+    source_trigger::forget_noted(0);
+    source_trigger::forget_admitted();
+    rescore::forget_derived();
+}
+
+fn savepoint_is_rolled_back(savepoint: u32) {
+    person_trigger::forget_noted(savepoint);
+    source_trigger::forget_noted(savepoint);
+    source_trigger::forget_admitted();
+}
+
+// -------------------------------------------------------------------------------------- triggers
+
+macro_rules! triggers {
+    ($($room:ident: $($name:ident)*;)*) => { $($(
+        #[pg_trigger(sql = false)]
+        fn $name<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+            $room::$name(trigger)
+        }
+    )*)* };
+}
+
+triggers! {
+    person_trigger: write_begins person_arrives person_changed;
+    activity_trigger: activity_inserted activity_updated activity_deleted;
+    source_trigger: note_source_row source_changed;
+    rule_trigger: check_rule;
+}
+
+/// What fires it is `note_source_row`. As anybody may call it, it looks first whether it is a
+/// trigger's call: pgrx would say that it is not as an internal error.
+///
+/// # Safety
+/// Called by PostgreSQL.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn source_row_changed_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: as the function's declaration in SQL says.
+    unsafe {
+        if !pgrx::trigger_support::called_as_trigger(call) {
+            Refusal::new(
+                Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+                "function leadscore._source_row_changed() was not called as a trigger",
+            )
+            .detail("It takes the rows of a table that leadscore.attach_person() or leadscore.attach_activity() attached.")
+            .hint("It is not for calling: attached tables have its trigger.")
+            .raise();
+        }
+        note_source_row_wrapper(call)
+    }
+}
+
+/// Declares the calling convention of [`source_row_changed_wrapper`].
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn pg_finfo_source_row_changed_wrapper() -> &'static pg_sys::Pg_finfo_record {
+    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &V1
+}
+
+// ------------------------------------------------------------------------------ attached tables
+
+/// Fills a tuplestore as it reads, which pgrx's set-returning functions do not.
+///
+/// # Safety
+/// Called by PostgreSQL as a set-returning function.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn source_rows_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: as the function's declaration in SQL says.
+    let (result, number) = unsafe { (Rows::of(call), rows::first_argument(call)) };
+    source_trigger::source_rows(&result, number);
+    pg_sys::Datum::from(0)
+}
+
+/// Declares the calling convention of [`source_rows_wrapper`].
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn pg_finfo_source_rows_wrapper() -> &'static pg_sys::Pg_finfo_record {
+    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &V1
+}
+
+#[pg_extern(sql = false)]
+fn admit(source: Option<pg_sys::Oid>) {
+    source_trigger::admit(source);
+}
+
+#[pg_extern(sql = false)]
+fn admitted(source: Option<pg_sys::Oid>) -> bool {
+    source_trigger::admitted(source)
+}
+
+#[pg_extern(sql = false)]
+fn nobody_waits_unseen(ids: Option<Vec<Option<i64>>>) -> bool {
+    source_trigger::nobody_waits_unseen(ids)
+}
+
+#[pg_extern(sql = false)]
+fn lock_sources(ids: Option<Vec<Option<i64>>>) {
+    source_trigger::lock_sources(ids);
+}
+
+#[pg_extern(sql = false)]
+fn write_back(ids: Option<Vec<Option<i64>>>) {
+    source_trigger::write_back(ids);
+}
+
+// --------------------------------------------------------------------------------------- the sum
+
+#[pg_extern(sql = false)]
+fn differing() -> SetOfIterator<'static, i64> {
+    SetOfIterator::new(differing::differing())
+}
+
+#[pg_extern(sql = false)]
+fn rescore_each(ids: Vec<Option<i64>>) -> Vec<i64> {
+    rescore::rescore_each(ids)
+}
+
+#[pg_extern(sql = false)]
+fn pass_days(ids: Vec<Option<i64>>, lost: Vec<Option<i64>>, last_day: Date, today: Date, left_out: Vec<Option<i64>>) -> Vec<i64> {
+    rescore::pass_days(ids, lost, last_day, today, left_out)
+}
+
+#[pg_extern(sql = false)]
+fn change(person_id: i64, score: i64, days: i32) -> Option<i64> {
+    outlook::change(person_id, score, days)
+}
+
+#[pg_extern(sql = false)]
+fn outlook(person_id: Option<i64>, category: Option<&str>) -> Option<String> {
+    outlook::outlook(person_id, category)
+}
+
+#[pg_extern(sql = false)]
+fn note_derived() {
+    rescore::note_derived();
+}
+
+#[pg_extern(sql = false)]
+fn snapshot_is_current() -> bool {
+    pg::snapshot_is_current()
+}
+
+// --------------------------------------------------------------------------------- configuration
+
+#[pg_extern(sql = false)]
+fn forget_configuration() {
+    rule_trigger::forget_configuration();
+}
+
+#[pg_extern(sql = false)]
+fn check_assumed_rule<'a>(rule: pgrx::composite_type!('a, "leadscore.rule"), known: Vec<String>) {
+    rule_trigger::check_assumed_rule(&rule, &known);
+}
+
+#[pg_extern(sql = false)]
+fn checked_config(config: Option<&str>) -> JsonB {
+    document::checked_config(config)
+}
+
+#[pg_extern(sql = false)]
+fn config_schema() -> JsonB {
+    document::config_schema()
+}
+
+#[pg_extern(sql = false)]
+fn preset(name: Option<&str>) -> JsonB {
+    document::preset(name)
+}
+
+// ------------------------------------------------------------------------- website visits, pages
+
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn read_events(
+    events: Option<Vec<Option<String>>>,
+    sent_at: Option<&str>,
+    default_kind: Option<&str>,
+    consent_category: Option<&str>,
+) -> TableIterator<
+    'static,
+    (
+        name!(index, i32),
+        name!(reason, Option<String>),
+        name!(kind, Option<String>),
+        name!(name, Option<String>),
+        name!(visitor, Option<String>),
+        name!(person_kind, Option<String>),
+        name!(external_id, Option<String>),
+        name!(previous, Option<String>),
+        name!(message_id, Option<String>),
+        name!(at, Option<TimestampWithTimeZone>),
+        name!(properties, Option<JsonB>),
+        name!(consent, Option<bool>),
+        name!(address, Option<String>),
+        name!(robot, bool),
+    ),
+> {
+    TableIterator::new(track::read_events(events, sent_at, default_kind, consent_category))
+}
+
+#[pg_extern(sql = false)]
+fn report_page(data: JsonB) -> String {
+    report::report_page(data)
+}
+
+#[pg_extern(sql = false)]
+fn card_page(data: JsonB) -> String {
+    report::card_page(data)
+}
