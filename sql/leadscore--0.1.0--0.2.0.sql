@@ -302,116 +302,26 @@ CREATE OR REPLACE FUNCTION leadscore._rescore_all(ahead boolean)
  RETURNS leadscore._outcome
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
- SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 DECLARE
-    today   date := leadscore._begin();
-    outcome leadscore._outcome;
-    surplus bigint;
-    moved   bigint[];
-    ids     bigint[];
+    ids      bigint[];
+    counts   bigint[];
+    orphaned bigint;
 BEGIN
-    PERFORM leadscore._note_derived();
+    PERFORM leadscore._begin();
     IF NOT ahead THEN
         UPDATE leadscore.person SET scored_through = NULL WHERE scored_through IS NOT NULL;
     END IF;
     ids := ARRAY(SELECT leadscore._differing());
-    IF cardinality(ids) <= (SELECT count(*) FROM leadscore.person) / 10 THEN
-        RETURN leadscore._rescore(ids, touch => false);
-    END IF;
-
-    -- Most of them differ: a plan over whole tables, which compares again.
-    WITH derived AS MATERIALIZED (
-        SELECT * FROM leadscore._derived(today, true)
-    ), difference AS MATERIALIZED (
-        SELECT s.at, d.*
-        FROM derived d
-        FULL JOIN (SELECT r.ctid AS at, r.* FROM leadscore.score_record r) s
-          ON s.person_id = d.person_id AND s.counts_from = d.counts_from
-         AND coalesce(s.activity_id, 0) = coalesce(d.activity_id, 0)
-         AND coalesce(s.rule_id, 0) = coalesce(d.rule_id, 0)
-         AND coalesce(s.adjustment_id, 0) = coalesce(d.adjustment_id, 0)
-         AND s.points = d.points
-         AND coalesce(s.counts_until, 'infinity') = coalesce(d.counts_until, 'infinity')
-         AND coalesce(s.decays_until, 'infinity') = coalesce(d.decays_until, 'infinity')
-        WHERE s.at IS NULL OR d.person_id IS NULL
-    ), removed AS (
+    -- Of persons who are not there, which only tampering can leave.
+    WITH removed AS (
         DELETE FROM leadscore.score_record s
-        USING difference f
-        WHERE s.ctid = f.at
+        WHERE s.person_id = ANY (ARRAY(SELECT unnest(ids) EXCEPT SELECT p.person_id FROM leadscore.person p))
         RETURNING s.person_id
-    ), added AS (
-        INSERT INTO leadscore.score_record
-            (person_id, activity_id, rule_id, points, counts_from, counts_until, decays_until, adjustment_id)
-        SELECT f.person_id, f.activity_id, f.rule_id, f.points, f.counts_from, f.counts_until, f.decays_until, f.adjustment_id
-        FROM difference f WHERE f.at IS NULL
-        RETURNING person_id
     )
-    SELECT (SELECT count(*) FROM added), (SELECT count(*) FROM removed),
-           (SELECT count(*) FROM leadscore.score_record)
-           + (SELECT count(*) FROM added) - (SELECT count(*) FROM removed) - (SELECT count(*) FROM derived)
-    INTO outcome.records_added, outcome.records_removed, surplus;
-    IF surplus > 0 THEN
-        outcome.records_removed := outcome.records_removed
-            + leadscore._drop_copies(ARRAY(SELECT DISTINCT s.person_id FROM leadscore.score_record s));
-    END IF;
-
-    WITH silence AS (
-        SELECT n.person_id,
-               min(n.counts_from) FILTER (WHERE n.counts_from > today) AS next_on,
-               coalesce(bool_or(n.counts_from <= today
-                   AND (n.next_touch IS NULL OR n.next_touch > greatest(today, n.scored_through))), false) AS penalised
-        FROM leadscore._penalty(today) n
-        GROUP BY n.person_id
-    ), total AS (
-        SELECT s.person_id,
-               sum(leadscore._worth(s.points, s.counts_from, s.decays_until, greatest(today, s.counts_from)))
-                   FILTER (WHERE s.counts_from <= greatest(today, p.scored_through)) AS score,
-               min(s.counts_from) FILTER (WHERE s.counts_from > greatest(today, p.scored_through)) AS starts_on
-        FROM leadscore.score_record s
-        JOIN leadscore.person p ON p.person_id = s.person_id
-        GROUP BY s.person_id
-    ), latest AS (
-        SELECT a.person_id, max(a.occurred_at) AS last_activity_at FROM leadscore.activity a GROUP BY a.person_id
-    ), standing AS MATERIALIZED (
-        SELECT p.person_id, p.category AS old_category, x.score, b.name AS category, l.last_activity_at,
-               coalesce(n.penalised, false) AS penalised,
-               CASE WHEN p.scored_through > today THEN today ELSE least(n.next_on, t.starts_on) END AS due_on,
-               greatest(today, p.scored_through) AS scored_on,
-               (p.score, p.category) IS DISTINCT FROM (x.score, b.name) AS moved,
-               (p.score, p.category, p.last_activity_at, p.penalised)
-                   IS DISTINCT FROM (x.score, b.name, l.last_activity_at, coalesce(n.penalised, false)) AS changed
-        FROM leadscore.person p
-        LEFT JOIN total t ON t.person_id = p.person_id
-        LEFT JOIN latest l ON l.person_id = p.person_id
-        LEFT JOIN silence n ON n.person_id = p.person_id
-        CROSS JOIN LATERAL (SELECT coalesce(t.score, 0)::bigint AS score) x
-        LEFT JOIN LATERAL leadscore._band_at(p.kind, x.score) b ON true
-    ), updated AS (
-        UPDATE leadscore.person p
-        SET score = t.score, category = t.category, last_activity_at = t.last_activity_at, penalised = t.penalised
-        FROM standing t
-        WHERE p.person_id = t.person_id AND t.changed
-    ), logged AS (
-        INSERT INTO leadscore.category_change (person_id, from_category, to_category, score, scored_on)
-        SELECT t.person_id, t.old_category, t.category, t.score, t.scored_on
-        FROM standing t
-        WHERE t.old_category IS DISTINCT FROM t.category
-        ORDER BY t.person_id
-    ), settled AS (
-        DELETE FROM leadscore.due u
-        WHERE NOT EXISTS (SELECT FROM standing t WHERE t.person_id = u.person_id AND t.due_on IS NOT NULL)
-    ), awaited AS (
-        INSERT INTO leadscore.due AS u (person_id, due_on)
-        SELECT t.person_id, t.due_on FROM standing t WHERE t.due_on IS NOT NULL
-        ON CONFLICT (person_id) DO UPDATE SET due_on = EXCLUDED.due_on WHERE u.due_on <> EXCLUDED.due_on
-    )
-    SELECT count(*) FILTER (WHERE t.moved), count(*) FILTER (WHERE t.old_category IS DISTINCT FROM t.category),
-           array_agg(t.person_id ORDER BY t.person_id) FILTER (WHERE t.moved)
-    INTO outcome.persons_changed, outcome.categories_changed, moved
-    FROM standing t;
-    PERFORM leadscore._write_back(moved);
-    RETURN outcome;
+    SELECT count(*) INTO orphaned FROM removed;
+    counts := leadscore._rescore_each(ids);
+    RETURN (counts[1], counts[2] + orphaned, counts[3], counts[4])::leadscore._outcome;
 END $function$;
 
 CREATE TRIGGER configuration_changed AFTER INSERT OR DELETE OR UPDATE OF time_zone OR TRUNCATE ON leadscore.settings FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_changed('rebuild');

@@ -927,6 +927,8 @@ class Play:
             self.check_score_at()
             self.check_explain(day)
             self.check_forecast(day)
+            self.check_worklist(day)
+            self.check_tampering()
             self.check_cooling(day)
             self.check_history()
 
@@ -1089,6 +1091,59 @@ class Play:
                     [f"person {person_id} on {day}: expected {expected}, explained {score}"],
                     [person_id],
                 )
+
+    def check_worklist(self, day: date) -> None:
+        """What it says of the past and of the year ahead is what the model says of each day."""
+        if not self.model.persons:
+            return
+        person = self.rng.choice(list(self.model.persons.values()))
+        rows = self.query(f"SELECT score, category, change_7, change_30, outlook FROM leadscore.worklist WHERE person_id = {person.person_id}")
+        score, category, change_7, change_30, outlook = rows[0]
+        self.outcome.person_days += 367
+        expected = [score - self.model.score_at(person, day - timedelta(days=days)) for days in (7, 30)]
+        turns = f"stays {category}" if category is not None else None
+        for some_day in (day + timedelta(days=n) for n in range(1, 366)):
+            then = self.model.category_of(person, self.model.score_at(person, some_day))
+            if then != category:
+                turns = f"turns {'to no category' if then is None else then} on {some_day}"
+                break
+        if [change_7, change_30, outlook] != [*expected, turns]:
+            raise Mismatch(
+                f"the worklist of {day} differs",
+                [f"expected {[*expected, turns]}, worklist {[change_7, change_30, outlook]}"],
+                [person.person_id],
+            )
+
+    def check_tampering(self) -> None:
+        """Whatever one of leadscore's columns is changed to, verify() finds it."""
+        ways = [
+            "UPDATE leadscore.person SET score = score + 1",
+            "UPDATE leadscore.person SET category = coalesce(category, '') || 'x'",
+            "UPDATE leadscore.person SET last_activity_at = coalesce(last_activity_at, now()) - interval '1 second'",
+            "DELETE FROM leadscore.score_record",
+            "INSERT INTO leadscore.score_record SELECT * FROM leadscore.score_record",
+            "UPDATE leadscore.score_record SET points = points - 1",
+            "UPDATE leadscore.score_record SET counts_from = counts_from - 1",
+            "UPDATE leadscore.score_record SET counts_until = coalesce(counts_until, '9999-01-01') + 1",
+            "UPDATE leadscore.score_record SET rule_id = coalesce(rule_id, 0) + 1000",
+            "INSERT INTO leadscore.score_record (person_id, points, counts_from) SELECT 1 + max(person_id), 1, '2024-01-01' FROM leadscore.person",
+        ]
+        way = self.rng.choice(ways)
+        table = "person" if "leadscore.person SET" in way else "score_record"
+        rows = self.query(f"SELECT ctid::text, person_id FROM leadscore.{table} ORDER BY ctid")
+        if not rows:
+            return
+        at, victim = self.rng.choice(rows)
+        is_orphan = "max(person_id)" in way
+        if not is_orphan:
+            way += f" WHERE ctid = '{at}'"
+        self.execute("BEGIN")
+        self.execute("SET LOCAL session_replication_role = replica")
+        self.execute(way)
+        found = self.query("SELECT person_id FROM leadscore.verify()")
+        self.execute("ROLLBACK")
+        if not found or (not is_orphan and {row[0] for row in found} != {victim}):
+            raise Mismatch(f"verify() does not find what was changed: {way}", [str(row) for row in found[:SHOWN]], [victim])
 
     def check_forecast(self, day: date) -> None:
         if not self.has["forecast"] or not self.model.persons or not self.make.chance(0.5):
