@@ -42,6 +42,6 @@ COMMENT ON FUNCTION leadscore._standing(date) IS 'What is derived of each person
 
 -- Whole tables are read at once, in memory: nearly always nobody differs, and that shows fastest
 -- without a join of everything with everything.
-CREATE FUNCTION leadscore._differing() RETURNS SETOF bigint
-LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'differing_wrapper';
-COMMENT ON FUNCTION leadscore._differing() IS 'The persons of whom anything stored is not what is derived';
+CREATE FUNCTION leadscore._differing(exact boolean) RETURNS SETOF bigint
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'differing_wrapper';
+COMMENT ON FUNCTION leadscore._differing(boolean) IS 'The persons of whom anything stored is not what is derived; exact: and nothing that is only a bound is wider than it need be';

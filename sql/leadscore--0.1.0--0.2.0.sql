@@ -271,10 +271,10 @@ BEGIN ATOMIC
    GROUP BY o.person_id;
 END;
 
-CREATE OR REPLACE FUNCTION leadscore._differing()
+CREATE OR REPLACE FUNCTION leadscore._differing(exact boolean)
  RETURNS SETOF bigint
  LANGUAGE c
- STABLE
+ STABLE STRICT
 AS 'MODULE_PATHNAME', $function$differing_wrapper$function$;
 
 CREATE OR REPLACE FUNCTION leadscore._rescore_each(ids bigint[])
@@ -312,7 +312,7 @@ BEGIN
     IF NOT ahead THEN
         UPDATE leadscore.person SET scored_through = NULL WHERE scored_through IS NOT NULL;
     END IF;
-    ids := ARRAY(SELECT leadscore._differing());
+    ids := ARRAY(SELECT leadscore._differing(true));
     -- Of persons who are not there, which only tampering can leave.
     WITH removed AS (
         DELETE FROM leadscore.score_record s
@@ -965,7 +965,7 @@ DECLARE
     ids    bigint[];
 BEGIN
     -- Nearly always nobody differs: what differs is looked for only where something does.
-    ids := ARRAY(SELECT leadscore._differing());
+    ids := ARRAY(SELECT leadscore._differing(false));
     RETURN QUERY
     WITH record AS (
         SELECT coalesce(s.person_id, d.person_id) AS person_id, coalesce(s.rule_id, d.rule_id) AS rule_id,
@@ -1685,7 +1685,7 @@ COMMENT ON FUNCTION leadscore._candidate(date,date) IS 'All that can give points
 COMMENT ON FUNCTION leadscore._stands(date,date,date,date,date) IS 'Whether a candidate counts on a day or will later';
 COMMENT ON FUNCTION leadscore._derived(date,boolean,date) IS 'The score records of a day: those that count on it or will later';
 COMMENT ON FUNCTION leadscore._standing(date) IS 'What is derived of each person who has anything: score, when the next record starts or falls due, the latest activity';
-COMMENT ON FUNCTION leadscore._differing() IS 'The persons of whom anything stored is not what is derived';
+COMMENT ON FUNCTION leadscore._differing(boolean) IS 'The persons of whom anything stored is not what is derived; exact: and nothing that is only a bound is wider than it need be';
 COMMENT ON FUNCTION leadscore._rescore_each(bigint[]) IS 'Derives some persons anew, one after the other, and returns what changed';
 REVOKE EXECUTE ON FUNCTION leadscore._rescore_each(bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._rescore_due(bigint[]) IS 'Derives persons anew for whom more is due than expiry';

@@ -249,7 +249,7 @@ BEGIN
     IF NOT ahead THEN
         UPDATE leadscore.person SET scored_through = NULL WHERE scored_through IS NOT NULL;
     END IF;
-    ids := ARRAY(SELECT leadscore._differing());
+    ids := ARRAY(SELECT leadscore._differing(true));
     -- Of persons who are not there, which only tampering can leave.
     WITH removed AS (
         DELETE FROM leadscore.score_record s

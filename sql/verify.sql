@@ -9,7 +9,7 @@ DECLARE
     ids    bigint[];
 BEGIN
     -- Nearly always nobody differs: what differs is looked for only where something does.
-    ids := ARRAY(SELECT leadscore._differing());
+    ids := ARRAY(SELECT leadscore._differing(false));
     RETURN QUERY
     WITH record AS (
         SELECT coalesce(s.person_id, d.person_id) AS person_id, coalesce(s.rule_id, d.rule_id) AS rule_id,

@@ -106,8 +106,10 @@ impl Names {
     }
 }
 
-/// `_differing()`: the persons of whom anything stored is not what is derived.
-pub fn differing() -> HashSet<i64> {
+/// `_differing(boolean)`: the persons of whom anything stored is not what is derived. What only needs
+/// to be a bound (the day on which the night must look again, whether a penalty is to be cleared)
+/// must be the tightest one only if `exact`.
+pub fn differing(exact: bool) -> HashSet<i64> {
     let config = config::as_seen();
     config.tables.check_may_read();
     let mut differing = HashSet::new();
@@ -128,12 +130,12 @@ pub fn differing() -> HashSet<i64> {
     for (nth, &from) in bounds.iter().enumerate() {
         let until = bounds.get(nth + 1).copied();
         let is_in = |id: i64| id >= from && until.is_none_or(|until| id < until);
-        differing_among(&config, is_in, &mut differing);
+        differing_among(&config, exact, is_in, &mut differing);
     }
     differing
 }
 
-fn differing_among(config: &config::Config, is_in: impl Fn(i64) -> bool, differing: &mut HashSet<i64>) {
+fn differing_among(config: &config::Config, exact: bool, is_in: impl Fn(i64) -> bool, differing: &mut HashSet<i64>) {
     let tables = &config.tables;
     let hasher = RandomState::default();
     let mut names = Names::default();
@@ -244,12 +246,15 @@ fn differing_among(config: &config::Config, is_in: impl Fn(i64) -> bool, differi
             let fingerprint = standing.records.iter().fold(0, |all, record: &Record| all ^ hasher.hash_one(record));
             let category = scoring::category(&config.bands, kind, standing.score);
             (standing.records.len(), fingerprint, standing.score) == (stored.records as usize, stored.fingerprint, stored.score)
-                // The flag may be set where nothing is to be cleared any more, but not the other way round.
-                && stored.penalised >= standing.penalised
                 && category == stored.category.map(|category| names.name(category))
                 && latest[place] == stored.last_activity_at
-                // The due day is a lower bound: it may be early but never late.
-                && standing.due_on.is_none_or(|day| stored.due_on.is_some_and(|due_on| due_on <= day))
+                && if exact {
+                    (stored.penalised, stored.due_on) == (standing.penalised, standing.due_on)
+                } else {
+                    // The flag may be set where nothing is to be cleared any more, and the day may be early.
+                    stored.penalised >= standing.penalised
+                        && standing.due_on.is_none_or(|day| stored.due_on.is_some_and(|due_on| due_on <= day))
+                }
         });
         if !is_same || stored.is_odd {
             differing.insert(stored.person_id);

@@ -135,8 +135,8 @@ fn write_back(ids: Option<Vec<Option<i64>>>) {
 // --------------------------------------------------------------------------------------- the sum
 
 #[pg_extern(sql = false)]
-fn differing() -> SetOfIterator<'static, i64> {
-    SetOfIterator::new(differing::differing())
+fn differing(exact: bool) -> SetOfIterator<'static, i64> {
+    SetOfIterator::new(differing::differing(exact))
 }
 
 #[pg_extern(sql = false)]

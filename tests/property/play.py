@@ -1133,6 +1133,9 @@ class Play:
         rows = self.query(f"SELECT ctid::text, person_id FROM leadscore.{table} ORDER BY ctid")
         if not rows:
             return
+        # Within a transaction of the story, a rollback would take back what the story did.
+        if self.cursor.connection.info.transaction_status != psycopg2.extensions.TRANSACTION_STATUS_IDLE:
+            return
         at, victim = self.rng.choice(rows)
         is_orphan = "max(person_id)" in way
         if not is_orphan:
