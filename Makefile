@@ -101,6 +101,7 @@ bench: setup install
 	tests/tools/cluster start .cluster/track
 	eval "$$(tests/tools/cluster env .cluster/track)"
 	tests/bench/track
+	tests/bench/waits
 
 lint:
 	@$(ENVIRONMENT)
