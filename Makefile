@@ -9,6 +9,7 @@
 #   make test-crash    hundreds of crashes at random points, in a cluster of its own (tests/crash)
 #   make upgrade-script  the script from the last released version to this one (tests/upgrade/write)
 #   make test          every test in a private cluster; the last line is "N passed, N failed" (SUITES="regress dump": some)
+#   make test-assert   on a PostgreSQL 15 that checks its own assumptions, built from source, with a library that checks overflow
 #   make installcheck  the SQL tests in the running server that PGHOST and PGPORT name, extension installed there
 #   make bench         the benchmark (tests/bench)
 #   make lint          formatting and clippy
@@ -28,7 +29,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := all
 # Cargo and the cluster are one each; their steps are in an order.
 .NOTPARALLEL:
-.PHONY: all setup install demo demo-stop demo-real test test-crash upgrade-script installcheck bench lint deny deb test-deb dist test-dist clean
+.PHONY: all setup install demo demo-stop demo-real test test-crash test-assert upgrade-script installcheck bench lint deny deb test-deb dist test-dist clean
 
 ifdef PG
 export PG
@@ -71,6 +72,21 @@ test: setup install
 
 test-crash: setup install
 	@tests/crash/campaign
+
+# What is left out needs pg_cron (pg_cron, docs), a second server or a tool of its own, or says nothing about the library.
+test-assert:
+	@export PG=15
+	unset PG_CONFIG
+	tests/tools/setup
+	tests/tools/setup bison flex zlib1g-dev
+	tests/tools/server 15-assert
+	. tests/tools/postgres
+	PG_CONFIG=$$(servers_directory)/15-assert/bin/pg_config
+	export PG_CONFIG
+	find_postgres
+	cargo pgrx install $(FEATURES) --pg-config "$$PG_CONFIG"
+	echo "test-assert: left out, since they need pg_cron or do not reach the library: pg_cron docs rust licenses pgspot pgxn pixel upgrade"
+	tests/run $(or $(SUITES),regress isolation property stress fuzz dump two_phase replication standby)
 
 upgrade-script: install
 	@$(ENVIRONMENT)
