@@ -305,8 +305,8 @@ CREATE OR REPLACE FUNCTION leadscore._rescore_all(ahead boolean)
 AS $function$
 DECLARE
     ids      bigint[];
-    counts   bigint[];
     orphaned bigint;
+    outcome  leadscore._outcome;
 BEGIN
     PERFORM leadscore._begin();
     IF NOT ahead THEN
@@ -320,8 +320,9 @@ BEGIN
         RETURNING s.person_id
     )
     SELECT count(*) INTO orphaned FROM removed;
-    counts := leadscore._rescore_each(ids);
-    RETURN (counts[1], counts[2] + orphaned, counts[3], counts[4])::leadscore._outcome;
+    outcome := leadscore._rescore_due(ids);
+    outcome.records_removed := outcome.records_removed + orphaned;
+    RETURN outcome;
 END $function$;
 
 CREATE TRIGGER configuration_changed AFTER INSERT OR DELETE OR UPDATE OF time_zone OR TRUNCATE ON leadscore.settings FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_changed('rebuild');

@@ -220,7 +220,7 @@ LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'rescore_each_wrapper';
 COMMENT ON FUNCTION leadscore._rescore_each(bigint[]) IS 'Derives some persons anew, one after the other, and returns what changed';
 REVOKE ALL ON FUNCTION leadscore._rescore_each(bigint[]) FROM PUBLIC;
 
--- A run's part: persons of whom more is due than expiry. Each has little to derive from, so one
+-- A run's part: persons of whom more is due than expiry, or who differ. Each has little to derive from, so one
 -- after the other is faster than a set; where a statement cannot see what others committed, SQL
 -- raises the serialization error.
 CREATE FUNCTION leadscore._rescore_due(ids bigint[]) RETURNS leadscore._outcome
@@ -242,8 +242,8 @@ CREATE FUNCTION leadscore._rescore_all(ahead boolean) RETURNS leadscore._outcome
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     ids      bigint[];
-    counts   bigint[];
     orphaned bigint;
+    outcome  leadscore._outcome;
 BEGIN
     PERFORM leadscore._begin();
     IF NOT ahead THEN
@@ -257,8 +257,9 @@ BEGIN
         RETURNING s.person_id
     )
     SELECT count(*) INTO orphaned FROM removed;
-    counts := leadscore._rescore_each(ids);
-    RETURN (counts[1], counts[2] + orphaned, counts[3], counts[4])::leadscore._outcome;
+    outcome := leadscore._rescore_due(ids);
+    outcome.records_removed := outcome.records_removed + orphaned;
+    RETURN outcome;
 END $$;
 COMMENT ON FUNCTION leadscore._rescore_all(boolean) IS 'Derives everybody anew and stores what differs';
 REVOKE ALL ON FUNCTION leadscore._rescore_all(boolean) FROM PUBLIC;

@@ -198,13 +198,17 @@ pub fn current(schema: pg_sys::Oid) -> Rc<Config> {
     let state = known.unwrap_or_else(|| pg::table(schema, "state"));
     pg::lock_as_writer(state);
     // Taking the lock has made this backend process pending invalidations.
+    kept_or(schema, state, || read(schema))
+}
+
+/// The configuration that this backend keeps, or what is read now and kept from here on.
+fn kept_or(schema: pg_sys::Oid, state: pg_sys::Oid, read: impl FnOnce() -> Config) -> Rc<Config> {
     let kept = KEPT.with_borrow(|kept| kept.as_ref().filter(|k| k.schema == schema).and_then(|k| k.config.clone()));
-    if let Some(config) = kept {
-        return config;
-    }
-    let config = Rc::new(read(schema));
-    KEPT.set(Some(Kept { schema, state, config: Some(config.clone()) }));
-    config
+    kept.unwrap_or_else(|| {
+        let config = Rc::new(read());
+        KEPT.set(Some(Kept { schema, state, config: Some(config.clone()) }));
+        config
+    })
 }
 
 /// The configuration for reading only: no lock is taken, so it serves on a standby too.
@@ -223,13 +227,8 @@ pub fn as_seen() -> Config {
 /// taken, so it serves on a standby too. Whoever asks, it is read with its owner's rights.
 pub fn for_reading() -> Rc<Config> {
     let schema = pg::own_schema();
-    let kept = KEPT.with_borrow(|kept| kept.as_ref().filter(|k| k.schema == schema).and_then(|k| k.config.clone()));
-    kept.unwrap_or_else(|| {
-        let state = pg::table(schema, "state");
-        let config = Rc::new(pg::as_role(pg::owner_of(state), || read(schema)));
-        KEPT.set(Some(Kept { schema, state, config: Some(config.clone()) }));
-        config
-    })
+    let state = pg::table(schema, "state");
+    kept_or(schema, state, || pg::as_role(pg::owner_of(state), || read(schema)))
 }
 
 /// Refuses to write on a standby.

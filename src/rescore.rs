@@ -386,12 +386,10 @@ pub fn rescore_each(ids: Vec<Option<i64>>) -> Vec<i64> {
 
 /// Derives persons anew for whom some activity rules, none of them capped, apply now or no longer.
 pub fn derive_rules(config: &Config, mut changed: Vec<(i64, Vec<i32>)>) {
-    if changed.len() > FEW || pg::transaction_has_one_snapshot() {
-        return derive_anew(config, changed.into_iter().map(|(person_id, _)| person_id).collect());
-    }
     changed.sort_unstable();
     // Rows are locked and read once each.
-    if changed.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+    let twice = changed.windows(2).any(|pair| pair[0].0 == pair[1].0);
+    if twice || changed.len() > FEW || pg::transaction_has_one_snapshot() {
         return derive_anew(config, changed.into_iter().map(|(person_id, _)| person_id).collect());
     }
     let mut desk = Desk::open(config, changed.iter().map(|(person_id, _)| *person_id));
