@@ -163,17 +163,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     prefix  text := 'leadscore_' || of_source || '_';
     columns text;
-    changed text;
 BEGIN
     SELECT string_agg(quote_ident(n), ', ' ORDER BY i) INTO columns FROM unnest(bound || written) WITH ORDINALITY u(n, i);
-    -- A type without equality, such as json, is compared as text.
-    SELECT string_agg(format(CASE WHEN EXISTS (SELECT FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod
-                                               WHERE m.amname = 'btree' AND o.opcdefault AND o.opcintype = leadscore._base_type(t.oid))
-                                  THEN 'OLD.%1$I IS DISTINCT FROM NEW.%1$I' ELSE 'OLD.%1$I::text IS DISTINCT FROM NEW.%1$I::text' END, n), ' OR ' ORDER BY i)
-    INTO changed
-    FROM unnest(bound) WITH ORDINALITY u(n, i)
-    JOIN pg_attribute a ON a.attrelid = source AND a.attname = n
-    JOIN pg_type t ON t.oid = a.atttypid;
     EXECUTE format('CREATE TRIGGER %I AFTER UPDATE OF %s ON %s FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION leadscore._source_changed(%L)',
                    prefix || 'columns', columns, source, of_source);
     IF cardinality(written) > 0 THEN
@@ -183,8 +174,8 @@ BEGIN
     END IF;
     EXECUTE format('CREATE TRIGGER %I AFTER INSERT OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION leadscore._source_row_changed(%L)',
                    prefix || 'row', source, of_source);
-    EXECUTE format('CREATE TRIGGER %I AFTER UPDATE ON %s FOR EACH ROW WHEN (%s) EXECUTE FUNCTION leadscore._source_row_changed(%L)',
-                   prefix || 'row_update', source, changed, of_source);
+    EXECUTE format('CREATE TRIGGER %I AFTER UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION leadscore._source_row_changed(%L)',
+                   prefix || 'row_update', source, of_source);
     EXECUTE format('CREATE TRIGGER %I AFTER INSERT OR DELETE OR UPDATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION leadscore._source_changed(%L)',
                    prefix || 'statement', source, of_source);
     EXECUTE format('CREATE TRIGGER %I AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION leadscore._source_truncated(%L)',

@@ -21,6 +21,8 @@ DROP FUNCTION leadscore._expire(date,date);
 
 DROP TRIGGER note_changed ON leadscore.person;
 
+DROP TRIGGER a_changes ON leadscore.person;
+
 DROP TRIGGER configuration_changed ON leadscore.settings;
 
 DROP FUNCTION leadscore._derived(date,boolean,date);
@@ -28,6 +30,8 @@ DROP FUNCTION leadscore._derived(date,boolean,date);
 DROP FUNCTION leadscore._candidate(date,date);
 
 DROP VIEW leadscore._activity_record;
+
+ALTER TABLE leadscore.person DROP CONSTRAINT person_kind_check;
 
 ALTER TABLE leadscore.settings ADD COLUMN notify_channel text;
 
@@ -395,6 +399,8 @@ CREATE OR REPLACE FUNCTION leadscore._activity_deleted()
  SECURITY DEFINER
 AS 'MODULE_PATHNAME', $function$activity_deleted_wrapper$function$;
 
+CREATE TRIGGER a_changes BEFORE UPDATE OF person_id, kind, since ON leadscore.person FOR EACH ROW EXECUTE FUNCTION leadscore._person_arrives();
+
 CREATE TRIGGER note_changed AFTER UPDATE OF kind, status, since ON leadscore.person FOR EACH ROW EXECUTE FUNCTION leadscore._person_changed();
 
 CREATE OR REPLACE FUNCTION leadscore._check_source(source regclass, as_role text)
@@ -456,6 +462,33 @@ BEGIN
             DETAIL = format('It is attached as %s.', as_role),
             HINT = format('To attach it in another way: SELECT leadscore.detach(%L);', source::text);
     END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._put_triggers(of_source integer, source regclass, bound name[], written name[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    prefix  text := 'leadscore_' || of_source || '_';
+    columns text;
+BEGIN
+    SELECT string_agg(quote_ident(n), ', ' ORDER BY i) INTO columns FROM unnest(bound || written) WITH ORDINALITY u(n, i);
+    EXECUTE format('CREATE TRIGGER %I AFTER UPDATE OF %s ON %s FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION leadscore._source_changed(%L)',
+                   prefix || 'columns', columns, source, of_source);
+    IF cardinality(written) > 0 THEN
+        -- Before its rows are locked, as for persons: a run writes to them.
+        EXECUTE format('CREATE TRIGGER %I BEFORE INSERT OR DELETE OR UPDATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION leadscore._write_begins()',
+                       prefix || 'begin', source);
+    END IF;
+    EXECUTE format('CREATE TRIGGER %I AFTER INSERT OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION leadscore._source_row_changed(%L)',
+                   prefix || 'row', source, of_source);
+    EXECUTE format('CREATE TRIGGER %I AFTER UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION leadscore._source_row_changed(%L)',
+                   prefix || 'row_update', source, of_source);
+    EXECUTE format('CREATE TRIGGER %I AFTER INSERT OR DELETE OR UPDATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION leadscore._source_changed(%L)',
+                   prefix || 'statement', source, of_source);
+    EXECUTE format('CREATE TRIGGER %I AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION leadscore._source_truncated(%L)',
+                   prefix || 'truncate', source, of_source);
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._need_attached(source regclass)

@@ -6,7 +6,7 @@ use crate::calendar::Day;
 use crate::config::{self, Config};
 use crate::error::OrRaise;
 use crate::matching::Matching;
-use crate::pg::person::{LockedPerson, NewActivity, Tables};
+use crate::pg::person::{FoundPerson, NewActivity, Tables};
 use crate::pg::{self, ActivityRow, ChangedRows, Jsonb, LocalDays, scan};
 use crate::rescore::{self, Desk, Unclears, run};
 use crate::scoring::{self, Unclear};
@@ -205,12 +205,15 @@ fn score_rows(config: &Config, batch: &mut Batch, refuse: impl Fn(i64)) {
         let mut desk = Desk::open(config, batch.rows.chunk_by(|a, b| a.person_id == b.person_id).map(|rows| rows[0].person_id));
         for rows in batch.rows.chunk_by(|a, b| a.person_id == b.person_id) {
             let person_id = rows[0].person_id;
+            if !rescore::has_derived() && score_unlocked(config, &mut desk, rows, &batch.matching) {
+                continue;
+            }
             let Some(locked) = desk.lock(person_id) else {
                 refuse(person_id);
                 continue;
             };
             if (rescore::has_derived() && derived_already(config, rows))
-                || score_person(config, &mut desk, &locked, rows, &batch.matching).is_err()
+                || score_person(config, &mut desk, &locked, rows, &batch.matching) != Ok(true)
             {
                 desk.derive_or_note(person_id, &locked, rows.iter().map(|row| row.day).max(), &mut unclears);
             }
@@ -227,17 +230,25 @@ fn derived_already(config: &Config, rows: &[ScoredActivity]) -> bool {
     config.tables.history(rows[0].person_id).records().iter().any(|(_, record)| is_one(record.activity_id))
 }
 
-/// Scores the new activities of one person, in order of time.
+/// Scores the new activities of one person without waiting for others: says whether that did, and
+/// nobody else wrote the person meanwhile. Saves to lock a row that is written next.
+fn score_unlocked(config: &Config, desk: &mut Desk, rows: &[ScoredActivity], matching: &Matching) -> bool {
+    let seen = desk.look_at(rows[0].person_id);
+    seen.is_some_and(|seen| score_person(config, desk, &seen, rows, matching) == Ok(true))
+}
+
+/// Scores the new activities of one person, in order of time. `false`, and nothing is done, when
+/// the person was only looked at and somebody else writes it.
 fn score_person(
     config: &Config,
     desk: &mut Desk,
-    locked: &LockedPerson,
+    seen: &FoundPerson,
     rows: &[ScoredActivity],
     matching: &Matching,
-) -> Result<(), Unclear> {
-    let mut stored = desk.stored(locked);
-    let since = desk.since(locked);
-    let mut person = desk.person(locked, &stored);
+) -> Result<bool, Unclear> {
+    let mut stored = desk.stored(seen);
+    let since = desk.since(seen);
+    let mut person = desk.person(seen, &stored);
     let mut records = Vec::new();
     for row in rows {
         let last = stored.last_activity_at.map_or(since, |at| at.max(since));
@@ -248,9 +259,11 @@ fn score_person(
     }
     stored.score = person.score;
     let person_id = rows[0].person_id;
-    desk.exchange(person_id, &[], &records);
-    desk.settle(person_id, locked, stored);
-    Ok(())
+    let is_written = desk.try_settle(person_id, seen, stored);
+    if is_written {
+        desk.exchange(person_id, &[], &records);
+    }
+    Ok(is_written)
 }
 
 const FIRST_UNACCEPTABLE: &str = "SELECT leadscore._refuse_activity(a.person_id, a.activity_type, a.occurred_at)

@@ -11,19 +11,26 @@ use pgrx::prelude::*;
 use std::cell::RefCell;
 
 fn check(person: &PgHeapTuple<impl WhoAllocated>) -> Result<(), Refusal> {
+    let id = || person.get_by_name::<i64>("person_id").ok().flatten().unwrap_or_default();
     let since = person.get_by_name::<TimestampWithTimeZone>("since").ok().flatten();
-    match since {
-        Some(since) if !pg::is_within_calendar(since.into()) => {
-            let id = person.get_by_name::<i64>("person_id").ok().flatten().unwrap_or_default();
-            Err(Refusal::new(Code::ERRCODE_DATETIME_FIELD_OVERFLOW, format!("person {id}: since is infinite or out of range"))
-                .detail("A person is known since one finite moment between the years 1 and 9999.")
-                .hint("Correct since, or leave it out for the present moment."))
-        }
-        _ => Ok(()),
+    if since.is_some_and(|since| !pg::is_within_calendar(since.into())) {
+        return Err(Refusal::new(
+            Code::ERRCODE_DATETIME_FIELD_OVERFLOW,
+            format!("person {}: since is infinite or out of range", id()),
+        )
+        .detail("A person is known since one finite moment between the years 1 and 9999.")
+        .hint("Correct since, or leave it out for the present moment."));
     }
+    if person.get_by_name::<&str>("kind").ok().flatten() == Some("") {
+        return Err(Refusal::new(Code::ERRCODE_CHECK_VIOLATION, format!("person {}: kind is empty", id()))
+            .detail("A kind is a word such as candidate or contact, by which rules and categories know the person.")
+            .hint("Give a kind that is not empty."));
+    }
+    Ok(())
 }
 
-/// `BEFORE INSERT OR UPDATE OF person_id, since … FOR EACH ROW` on `leadscore.person`.
+/// `BEFORE INSERT OR UPDATE OF person_id, kind, since … FOR EACH ROW` on `leadscore.person`. What a
+/// CHECK would say of kind, every UPDATE of a score would pay for.
 pub fn person_arrives<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     let new = trigger.new().ok_or(PgTriggerError::NotTrigger)?;
     check(&new).or_raise();

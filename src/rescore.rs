@@ -5,10 +5,10 @@ use crate::calendar::{Day, worth};
 use crate::config::{self, Config};
 use crate::derive;
 use crate::error::OrRaise;
-use crate::pg::person::{LockedPerson, Persons, Records, Stored, StoredAt};
+use crate::pg::person::{CategoryChange, FoundPerson, Persons, Records, Stored, StoredAt};
 use crate::pg::{self, Statement};
 use crate::registered::{self, Registered};
-use crate::scoring::{self, Person, Record, Unclear};
+use crate::scoring::{self, Person, Record, Rule, Unclear};
 use crate::source_trigger;
 use pgrx::datum::{Date, DatumWithOid};
 use pgrx::prelude::*;
@@ -68,7 +68,7 @@ pub struct Desk<'c> {
     /// Opened when the first of them is written.
     records: OnceCell<Records<'c>>,
     moved: Vec<Moved>,
-    changes: Changes,
+    changes: Vec<CategoryChange>,
     /// Whether a person's row is written even if nothing changes.
     touches: bool,
     outcome: Outcome,
@@ -81,16 +81,6 @@ struct Outcome {
     records_removed: usize,
     persons_changed: usize,
     categories_changed: usize,
-}
-
-/// Changes of category, a list for each column.
-#[derive(Default)]
-struct Changes {
-    person_ids: Vec<i64>,
-    from: Vec<Option<String>>,
-    to: Vec<Option<String>>,
-    scores: Vec<i64>,
-    days: Vec<Date>,
 }
 
 impl<'c> Desk<'c> {
@@ -106,29 +96,34 @@ impl<'c> Desk<'c> {
             persons: config.tables.persons(),
             records: OnceCell::new(),
             moved: Vec::new(),
-            changes: Changes::default(),
+            changes: Vec::new(),
             touches: true,
             outcome: Outcome::default(),
         }
     }
 
+    /// A person as it stands now, whom others may be writing. `None` when there is none.
+    pub fn look_at(&self, person_id: i64) -> Option<FoundPerson> {
+        self.persons.look_at(person_id)
+    }
+
     /// Locks a person until the transaction ends. `None` when there is none.
-    pub fn lock(&self, person_id: i64) -> Option<LockedPerson> {
+    pub fn lock(&self, person_id: i64) -> Option<FoundPerson> {
         self.persons.lock(person_id)
     }
 
     /// What is stored of a locked person.
-    pub fn stored<'p>(&self, locked: &'p LockedPerson) -> Stored<'p> {
+    pub fn stored<'p>(&self, locked: &'p FoundPerson) -> Stored<'p> {
         self.persons.stored(locked)
     }
 
     /// The moment since which a locked person is known.
-    pub fn since(&self, locked: &LockedPerson) -> pg_sys::TimestampTz {
+    pub fn since(&self, locked: &FoundPerson) -> pg_sys::TimestampTz {
         self.persons.since(locked)
     }
 
     /// A locked person as rules see it.
-    pub fn person<'p>(&self, locked: &'p LockedPerson, stored: &Stored) -> Person<'p> {
+    pub fn person<'p>(&self, locked: &'p FoundPerson, stored: &Stored) -> Person<'p> {
         Person {
             kind: self.persons.kind(locked),
             status: self.persons.status(locked),
@@ -151,26 +146,37 @@ impl<'c> Desk<'c> {
     /// Stores what becomes of a locked person: its row, and a category that changes. The row is
     /// written even if nothing changes, unless this transaction wrote it already: a transaction
     /// with an older snapshot must notice that something happened. In a run nobody needs to.
-    pub fn settle(&mut self, person_id: i64, locked: &LockedPerson, new: Stored) {
-        let before = self.persons.stored(locked);
-        let category = scoring::category(&self.config.bands, self.persons.kind(locked), new.score);
-        let new = Stored { category, ..new };
-        if new != before || (self.touches && !locked.is_own) {
-            self.persons.update(locked, new);
+    pub fn settle(&mut self, person_id: i64, locked: &FoundPerson, new: Stored) {
+        if !self.try_settle(person_id, locked, new) {
+            error!("leadscore: a locked person was changed");
         }
-        self.note(person_id, locked, before, new);
+    }
+
+    /// The same for a person who was only looked at, and is locked by it: says whether nobody else
+    /// wrote it meanwhile. Otherwise nothing is done.
+    pub fn try_settle(&mut self, person_id: i64, seen: &FoundPerson, new: Stored) -> bool {
+        let before = self.persons.stored(seen);
+        let category = scoring::category(&self.config.bands, self.persons.kind(seen), new.score);
+        let new = Stored { category, ..new };
+        if (new != before || (self.touches && !seen.is_own)) && !self.persons.try_update(seen, new) {
+            return false;
+        }
+        self.note(person_id, seen, before, new);
+        true
     }
 
     /// Notes what became of a person: a category that changes, a score that goes back.
-    fn note(&mut self, person_id: i64, locked: &LockedPerson, before: Stored, new: Stored) {
+    fn note(&mut self, person_id: i64, locked: &FoundPerson, before: Stored, new: Stored) {
         let category = new.category;
         if category != before.category {
             let scored_on = new.scored_through.unwrap_or(self.config.scored_on).max(self.config.scored_on);
-            self.changes.person_ids.push(person_id);
-            self.changes.from.push(before.category.map(str::to_owned));
-            self.changes.to.push(category.map(str::to_owned));
-            self.changes.scores.push(new.score);
-            self.changes.days.push(pg::date(scored_on));
+            self.changes.push(CategoryChange {
+                person_id,
+                from: before.category.map(str::to_owned),
+                to: category.map(str::to_owned),
+                score: new.score,
+                scored_on,
+            });
             self.outcome.categories_changed += 1;
         }
         self.outcome.persons_changed += usize::from((new.score, category) != (before.score, before.category));
@@ -186,7 +192,7 @@ impl<'c> Desk<'c> {
 
     /// Derives a locked person anew and stores what differs. `day` is that of its latest new
     /// activity: what happened after the last run's day counts at once.
-    fn derive(&mut self, person_id: i64, locked: &LockedPerson, day: Option<Day>) -> Result<(), Unclear> {
+    fn derive(&mut self, person_id: i64, locked: &FoundPerson, day: Option<Day>) -> Result<(), Unclear> {
         let config = self.config;
         let mut stored = self.stored(locked);
         let today = config.time_zone.day(pg::now()).ok_or(Unclear)?;
@@ -218,21 +224,24 @@ impl<'c> Desk<'c> {
 
     /// Derives a locked person anew as far as some activity rules go, none of them capped, and
     /// stores what differs: nothing else has changed.
-    fn derive_rules(&mut self, person_id: i64, locked: &LockedPerson, rules: &[i32]) -> Result<(), Unclear> {
+    fn derive_rules(&mut self, person_id: i64, locked: &FoundPerson, rules: &[i32]) -> Result<(), Unclear> {
         let config = self.config;
         let mut stored = self.stored(locked);
         let person = self.person(locked, &stored);
         let history = config.tables.history(person_id);
-        let is_wanted = |rule_id| rules.contains(&rule_id);
-        let mut activities = registered::activities(config, &history, |rule| is_wanted(rule.rule_id))?;
-        activities.retain(|activity| !activity.matching.is_empty());
+        let is_wanted = |rule: &Rule| rules.contains(&rule.rule_id);
+        let activities = if config.rules().any(|rule| is_wanted(rule) && rule.applies_to(&person)) {
+            let mut activities = registered::activities(config, &history, is_wanted)?;
+            activities.retain(|activity| !activity.matching.is_empty());
+            activities
+        } else {
+            Vec::new()
+        };
         if activities.iter().any(|activity| activity.day > person.reach) {
             return Err(Unclear);
         }
-        let ids: Vec<i64> = activities.iter().map(|activity| activity.activity_id).collect();
-        let mut records = if ids.len() > 4 { history.records() } else { history.records_of(&ids) };
-        let known: HashSet<i64> = ids.into_iter().collect();
-        records.retain(|(_, r)| r.rule_id.is_some_and(is_wanted) && r.activity_id.is_some_and(|id| known.contains(&id)));
+        let mut records = history.records();
+        records.retain(|(_, r)| r.activity_id.is_some() && r.rule_id.is_some_and(|id| rules.contains(&id)));
         let derived = derive::activity_records(&person, &activities, config.scored_on);
         let counted = |record: &Record| i128::from(derive::counted(record, person.reach, config.scored_on));
         let gained = derived.iter().map(counted).sum::<i128>() - records.iter().map(|(_, r)| counted(r)).sum::<i128>();
@@ -244,7 +253,7 @@ impl<'c> Desk<'c> {
     }
 
     /// Derives a locked person anew, or leaves it for later when that takes a query.
-    pub fn derive_or_note(&mut self, person_id: i64, locked: &LockedPerson, day: Option<Day>, unclears: &mut Unclears) {
+    pub fn derive_or_note(&mut self, person_id: i64, locked: &FoundPerson, day: Option<Day>, unclears: &mut Unclears) {
         DERIVED.set(true);
         if self.derive(person_id, locked, day).is_err() {
             unclears.ids.push(person_id);
@@ -254,18 +263,15 @@ impl<'c> Desk<'c> {
 
     /// Adds points to a person, whom nobody else scores meanwhile.
     fn add(&mut self, person_id: i64, points: i128) {
-        let Some(seen) = self.persons.look_at(person_id) else { return };
         let apply =
             |before: Stored| i64::try_from(i128::from(before.score) + points).map_err(|_| scoring::out_of_range()).or_raise();
-        let before = self.persons.stored(&seen);
-        let score = apply(before);
-        let category = scoring::category(&self.config.bands, self.persons.kind(&seen), score);
-        let new = Stored { score, category, ..before };
-        if self.persons.try_update(&seen, new) {
-            self.note(person_id, &seen, before, new);
-        } else if let Some(locked) = self.lock(person_id) {
+        let Some(seen) = self.look_at(person_id) else { return };
+        let before = self.stored(&seen);
+        if !self.try_settle(person_id, &seen, Stored { score: apply(before), ..before })
+            && let Some(locked) = self.lock(person_id)
+        {
             // Its row was changed otherwise since.
-            let before = self.persons.stored(&locked);
+            let before = self.stored(&locked);
             self.settle(person_id, &locked, Stored { score: apply(before), ..before });
         }
     }
@@ -282,17 +288,7 @@ impl<'c> Desk<'c> {
     pub fn close(self) {
         let Desk { config, persons, records, moved, changes, .. } = self;
         drop((persons, records));
-        if !changes.person_ids.is_empty() {
-            LOG_CATEGORIES.with(|statement| {
-                statement.run(&[
-                    DatumWithOid::from(changes.person_ids),
-                    DatumWithOid::from(changes.from),
-                    DatumWithOid::from(changes.to),
-                    DatumWithOid::from(changes.scores),
-                    DatumWithOid::from(changes.days),
-                ]);
-            });
-        }
+        log_categories(config, changes);
         if moved.is_empty() {
             return;
         }
@@ -324,6 +320,25 @@ thread_local! {
         "INSERT INTO leadscore.category_change (person_id, from_category, to_category, score, scored_on)
          SELECT * FROM unnest($1, $2, $3, $4, $5)",
     ) };
+}
+
+/// Writes changes of category.
+fn log_categories(config: &Config, changes: Vec<CategoryChange>) {
+    if changes.is_empty() || config.tables.insert_changes(&changes) {
+        return;
+    }
+    fn column<T>(changes: &[CategoryChange], of: impl Fn(&CategoryChange) -> T) -> Vec<T> {
+        changes.iter().map(of).collect()
+    }
+    LOG_CATEGORIES.with(|statement| {
+        statement.run(&[
+            DatumWithOid::from(column(&changes, |change| change.person_id)),
+            DatumWithOid::from(column(&changes, |change| change.from.clone())),
+            DatumWithOid::from(column(&changes, |change| change.to.clone())),
+            DatumWithOid::from(column(&changes, |change| change.score)),
+            DatumWithOid::from(column(&changes, |change| pg::date(change.scored_on))),
+        ]);
+    });
 }
 
 /// Which of the stored records are to go, and which of the derived ones are to be added. Copies

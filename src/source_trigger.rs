@@ -85,14 +85,17 @@ fn check_moment(source: &Source, image: &Image) {
     }
 }
 
-/// `AFTER INSERT OR DELETE`, and `AFTER UPDATE … WHEN` a bound column changed, `FOR EACH ROW` on an attached table.
+/// `AFTER INSERT OR DELETE OR UPDATE … FOR EACH ROW` on an attached table. It finds by itself that an UPDATE
+/// concerns no bound column: PostgreSQL would read the expression of a WHEN anew for every statement.
 pub fn note_source_row<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
-    let config = config::current(pg::own_schema());
-    // Without its row in leadscore.source the table is being restored before it.
-    if let Some(source) = source_of(&config, trigger)
+    // Which columns are bound cannot change while a statement runs. Without its row in leadscore.source
+    // the table is being restored before it.
+    if let Some(source) = source_of(&config::for_reading(), trigger)
         && let Some(columns) = &source.columns
+        && let change = RowChange::of(trigger)
+        && !change.leaves(&columns[..source.bound()])
     {
-        let change = RowChange::of(trigger);
+        let config = config::current(pg::own_schema());
         let (before, after) = change.cells(&columns[..source.bound()], config.time_zone);
         let key = |cells: &[Option<Value>]| cells.get(source.parts.key)?.as_ref().map(|cell| cell.text.clone());
         let before_key = before.as_deref().and_then(key);

@@ -19,11 +19,17 @@ pub struct Tables {
     pub(super) adjustment: pg_sys::Oid,
     pub(super) due: pg_sys::Oid,
     pub(super) person_consent: pg_sys::Oid,
+    category_change: pg_sys::Oid,
+    activity_ids: pg_sys::Oid,
+    change_ids: pg_sys::Oid,
     pub(super) person_columns: PersonColumns,
     pub(super) activity_columns: ActivityColumns,
     pub(super) record_columns: RecordColumns,
     /// Of activity: `source_id`, `source_key`.
     pub(super) source_columns: [usize; 2],
+    /// Of `category_change`: `change_id`, `person_id`, `from_category`, `to_category`, `score`,
+    /// `scored_on`, `changed_at`.
+    change_columns: [usize; 7],
     pub(super) adjustment_person: usize,
     /// Of adjustment: `adjustment_id`, `points`, `from_day`, `until_day`.
     pub(super) adjustment_columns: [usize; 4],
@@ -98,8 +104,9 @@ fn positions<const N: usize>(relation: pg_sys::Oid, names: [&CStr; N]) -> [usize
 impl Tables {
     /// Those in a schema.
     pub fn of(schema: pg_sys::Oid) -> Tables {
-        let [person, activity, score_record, adjustment, due, person_consent] =
-            ["person", "activity", "score_record", "adjustment", "due", "person_consent"].map(|name| super::table(schema, name));
+        let [person, activity, score_record, adjustment, due, person_consent, category_change] =
+            ["person", "activity", "score_record", "adjustment", "due", "person_consent", "category_change"]
+                .map(|name| super::table(schema, name));
         let of_person = [
             c"person_id",
             c"external_id",
@@ -161,6 +168,9 @@ impl Tables {
             adjustment,
             due,
             person_consent,
+            category_change,
+            activity_ids: super::table(schema, "activity_activity_id_seq"),
+            change_ids: super::table(schema, "category_change_change_id_seq"),
             person_columns,
             activity_columns,
             record_columns: RecordColumns {
@@ -174,6 +184,10 @@ impl Tables {
                 adjustment_id,
             },
             source_columns: positions(activity, [c"source_id", c"source_key"]),
+            change_columns: positions(
+                category_change,
+                [c"change_id", c"person_id", c"from_category", c"to_category", c"score", c"scored_on", c"changed_at"],
+            ),
             adjustment_person: positions(adjustment, [c"person_id"])[0],
             adjustment_columns: positions(adjustment, [c"adjustment_id", c"points", c"from_day", c"until_day"]),
             due_columns: positions(due, [c"person_id", c"due_on"]),
@@ -204,13 +218,12 @@ impl Tables {
     /// INSERT than leadscore's own trigger, which its caller makes up for.
     pub fn insert_activity(&self, new: &NewActivity) -> Option<i64> {
         let table = Table::open(self.activity, pg_sys::RowExclusiveLock);
-        if super::is_replaying() || !table.has_only(c"score_inserted", ACTIVITY_COLUMNS) {
+        if super::is_replaying() || !table.has_only(Some(c"score_inserted"), ACTIVITY_COLUMNS) {
             return None;
         }
-        let sequence = super::table(super::schema_of(self.activity), "activity_activity_id_seq");
-        // SAFETY: a sequence that does not exist is an error; the rest looks at the row's own values.
+        let activity_id = next_value(self.activity_ids);
+        // SAFETY: looks at the row's own values.
         unsafe {
-            let activity_id: i64 = pgrx::direct_function_call(pg_sys::nextval_oid, &[sequence.into_datum()])?;
             let attributes = new.attributes.map(|text| {
                 let text = std::ffi::CString::new(text).unwrap_or_default();
                 pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(pg_sys::Datum::from(text.as_ptr()))])
@@ -231,6 +244,31 @@ impl Tables {
             table.insert(&IndexWriter::open(table.relation), &row);
             Some(activity_id)
         }
+    }
+
+    /// Inserts changes of category, as an INSERT would. `false`, and nothing is done, where more
+    /// belongs to an INSERT than the row.
+    pub fn insert_changes(&self, changes: &[CategoryChange]) -> bool {
+        let table = Table::open(self.category_change, pg_sys::RowExclusiveLock);
+        if super::is_replaying() || !table.has_only(None, self.change_columns.len()) {
+            return false;
+        }
+        let (indexes, row) = (IndexWriter::open(table.relation), Row::of(&table));
+        let [change_id, person_id, from, to, score, scored_on, changed_at] = self.change_columns;
+        for change in changes {
+            pgrx::check_for_interrupts!();
+            row.set(&[
+                (change_id, next_value(self.change_ids).into_datum()),
+                (person_id, change.person_id.into_datum()),
+                (from, change.from.as_deref().into_datum()),
+                (to, change.to.as_deref().into_datum()),
+                (score, change.score.into_datum()),
+                (scored_on, change.scored_on.0.into_datum()),
+                (changed_at, Some(pg_sys::Datum::from(super::now()))),
+            ]);
+            table.insert(&indexes, &row);
+        }
+        true
     }
 
     /// Opens the score records, to insert and delete rows.
@@ -305,6 +343,23 @@ pub struct NewActivity<'a> {
     pub source_key: &'a str,
 }
 
+/// A category that changes (`leadscore.category_change`).
+pub struct CategoryChange {
+    pub person_id: i64,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    /// The score after, in points.
+    pub score: i64,
+    pub scored_on: Day,
+}
+
+/// The next value of a sequence.
+fn next_value(sequence: pg_sys::Oid) -> i64 {
+    // SAFETY: a sequence that does not exist is an error.
+    let next: Option<i64> = unsafe { pgrx::direct_function_call(pg_sys::nextval_oid, &[sequence.into_datum()]) };
+    next.expect("nextval returns a value")
+}
+
 /// All that is stored of one person.
 pub struct History<'t> {
     tables: &'t Tables,
@@ -315,24 +370,8 @@ pub struct History<'t> {
 impl History<'_> {
     /// The score records that are stored, and where.
     pub fn records(&self) -> Vec<(StoredAt, Record)> {
-        let table = Table::open(self.tables.score_record, pg_sys::AccessShareLock);
-        self.records_with(&table, vec![Key::person_id(&table, self.person_id)])
-    }
-
-    /// Those of some activities.
-    pub fn records_of(&self, activity_ids: &[i64]) -> Vec<(StoredAt, Record)> {
-        let table = Table::open(self.tables.score_record, pg_sys::AccessShareLock);
-        let column = Key::column(&table, c"activity_id");
-        let of_activity = |&id: &i64| {
-            let activity = Key { column, equals: pg_sys::F_INT8EQ, value: pg_sys::Datum::from(id) };
-            self.records_with(&table, vec![Key::person_id(&table, self.person_id), activity])
-        };
-        activity_ids.iter().flat_map(of_activity).collect()
-    }
-
-    fn records_with(&self, table: &Table, keys: Vec<Key>) -> Vec<(StoredAt, Record)> {
         let mut records = Vec::new();
-        table.each(&keys, &self.snapshot, |slot| {
+        self.each(&Table::open(self.tables.score_record, pg_sys::AccessShareLock), |slot| {
             // SAFETY: `each` hands over extracted rows.
             unsafe { records.push((StoredAt((*slot).tts_tid), self.tables.record_columns.read(slot))) }
         });
@@ -415,26 +454,34 @@ impl Table {
         Table { relation: unsafe { pg_sys::table_open(table, lock as pg_sys::LOCKMODE) } }
     }
 
-    /// Whether an INSERT fires one enabled trigger of this name, for the statement, and no other, and
-    /// the table has so many columns and no checks.
-    fn has_only(&self, name: &CStr, columns: usize) -> bool {
+    /// Whether an INSERT fires one enabled trigger of this name, for the statement, and no other, or
+    /// none at all, and the table has so many columns and no checks.
+    fn has_only(&self, name: Option<&CStr>, columns: usize) -> bool {
         // SAFETY: the table is open, so its description stays.
         unsafe {
             let (description, triggers) = ((*self.relation).rd_att, (*self.relation).trigdesc);
             if (*description).natts as usize != columns
                 || (!(*description).constr.is_null() && (*(*description).constr).num_check > 0)
-                || triggers.is_null()
             {
                 return false;
             }
-            let on_insert = std::slice::from_raw_parts((*triggers).triggers, (*triggers).numtriggers as usize)
-                .iter()
-                .filter(|trigger| u32::from(trigger.tgtype.cast_unsigned()) & pg_sys::TRIGGER_TYPE_INSERT != 0)
-                .collect::<Vec<_>>();
+            let triggers = match triggers.is_null() {
+                true => &[],
+                false => std::slice::from_raw_parts((*triggers).triggers, (*triggers).numtriggers as usize),
+            };
+            let on_insert =
+                |trigger: &&pg_sys::Trigger| u32::from(trigger.tgtype.cast_unsigned()) & pg_sys::TRIGGER_TYPE_INSERT != 0;
             let kind = pg_sys::TRIGGER_TYPE_ROW | pg_sys::TRIGGER_TYPE_BEFORE;
-            matches!(on_insert.as_slice(), [trigger] if CStr::from_ptr(trigger.tgname) == name
-                && u32::from(trigger.tgtype.cast_unsigned()) & kind == 0
-                && matches!(trigger.tgenabled as u8, b'O' | b'A'))
+            let mut found = triggers.iter().filter(on_insert);
+            match (name, found.next(), found.next()) {
+                (None, None, None) => true,
+                (Some(name), Some(trigger), None) => {
+                    CStr::from_ptr(trigger.tgname) == name
+                        && u32::from(trigger.tgtype.cast_unsigned()) & kind == 0
+                        && matches!(trigger.tgenabled as u8, b'O' | b'A')
+                }
+                _ => false,
+            }
         }
     }
 
@@ -763,11 +810,12 @@ pub struct Persons<'t> {
     columns: &'t PersonColumns,
 }
 
-/// A person's row, locked until the transaction ends.
-pub struct LockedPerson {
+/// A person's row as it was found. Locked by [`Persons::lock`], or by being written.
+pub struct FoundPerson {
     slot: *mut pg_sys::TupleTableSlot,
     /// Whether this transaction wrote the row already.
     pub is_own: bool,
+    is_locked: bool,
 }
 
 /// What leadscore stores in a person's row.
@@ -782,41 +830,46 @@ pub struct Stored<'p> {
 
 impl Persons<'_> {
     /// A person's row as a snapshot shows it, not locked.
-    fn find(&self, person_id: i64, snapshot: &Snapshot) -> Option<LockedPerson> {
+    fn find(&self, person_id: i64, snapshot: &Snapshot) -> Option<FoundPerson> {
         // SAFETY: the slot fits the relation.
         unsafe {
-            let mut person =
-                LockedPerson { slot: pg_sys::table_slot_create(self.table.relation, ptr::null_mut()), is_own: false };
+            let mut person = FoundPerson {
+                slot: pg_sys::table_slot_create(self.table.relation, ptr::null_mut()),
+                is_own: false,
+                is_locked: false,
+            };
             let keys = [Key::person_id(&self.table, person_id)];
             if !Scan::begin(&self.table, self.table.index(&keys), &keys, snapshot).next(person.slot) {
                 return None;
             }
             person.is_own = is_own(person.slot);
+            // Until the transaction ends nobody else can.
+            person.is_locked = person.is_own;
             Some(person)
         }
     }
 
     /// A person as the active snapshot shows it.
-    pub fn seen(&self, person_id: i64) -> Option<LockedPerson> {
+    pub fn seen(&self, person_id: i64) -> Option<FoundPerson> {
         self.find(person_id, &Snapshot::active())
     }
 
-    /// A person whom nobody else may be writing; [`Persons::try_update`] says whether somebody was.
-    pub fn look_at(&self, person_id: i64) -> Option<LockedPerson> {
+    /// A person as of now, not locked; [`Persons::try_update`] says whether somebody else writes it.
+    pub fn look_at(&self, person_id: i64) -> Option<FoundPerson> {
         self.find(person_id, &Snapshot::latest())
     }
 
     /// Locks a person's latest row as an UPDATE of its other columns than the key would, waiting
     /// for whoever holds it. `None` when there is no such person.
-    pub fn lock(&self, person_id: i64) -> Option<LockedPerson> {
+    pub fn lock(&self, person_id: i64) -> Option<FoundPerson> {
+        let snapshot = Snapshot::latest();
+        let mut person = self.find(person_id, &snapshot)?;
+        if person.is_own {
+            return Some(person);
+        }
         // SAFETY: the slot fits the relation; the tuple lock is of the version that the scan
         // found or the latest one after it.
         unsafe {
-            let snapshot = Snapshot::latest();
-            let person = self.find(person_id, &snapshot)?;
-            if person.is_own {
-                return Some(person);
-            }
             let slot = person.slot;
             let mut failure = pg_sys::TM_FailureData::default();
             let mut tid = (*slot).tts_tid;
@@ -835,6 +888,7 @@ impl Persons<'_> {
             match result {
                 pg_sys::TM_Result::TM_Ok => {
                     pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts);
+                    person.is_locked = true;
                     Some(person)
                 }
                 pg_sys::TM_Result::TM_Deleted => None,
@@ -843,16 +897,10 @@ impl Persons<'_> {
         }
     }
 
-    /// Stores what leadscore has in a person's row; heap-only as long as no index has a column
-    /// that changes.
-    pub fn update(&self, person: &LockedPerson, stored: Stored) {
-        if !self.try_update(person, stored) {
-            error!("leadscore: a locked person was changed");
-        }
-    }
-
-    /// The same for a row that was only looked at: says whether it was the latest version.
-    pub fn try_update(&self, person: &LockedPerson, stored: Stored) -> bool {
+    /// Stores what leadscore has in the row of a person who is locked or was looked at; heap-only
+    /// as long as no index has a column that changes. Says whether it was the latest version, which
+    /// nobody else holds; never waits.
+    pub fn try_update(&self, person: &FoundPerson, stored: Stored) -> bool {
         // SAFETY: the new slot is filled from the row, whose buffer stays pinned by its slot.
         unsafe {
             let natts = (*(*person.slot).tts_tupleDescriptor).natts as usize;
@@ -886,7 +934,8 @@ impl Persons<'_> {
                 pg_sys::GetCurrentCommandId(true),
                 pg_sys::GetActiveSnapshot(),
                 ptr::null_mut(),
-                true,
+                // There is nobody to wait for, but PostgreSQL asks for it where a lock is our own.
+                person.is_locked,
                 &mut failure,
                 &mut mode,
                 &mut indexes,
@@ -897,7 +946,9 @@ impl Persons<'_> {
             }
             match result {
                 pg_sys::TM_Result::TM_Ok => {}
-                pg_sys::TM_Result::TM_Updated | pg_sys::TM_Result::TM_Deleted => return false,
+                pg_sys::TM_Result::TM_Updated | pg_sys::TM_Result::TM_Deleted | pg_sys::TM_Result::TM_BeingModified => {
+                    return false;
+                }
                 other => error!("leadscore: a person cannot be updated: {other}"),
             }
             #[cfg(feature = "pg15")]
@@ -912,18 +963,18 @@ impl Persons<'_> {
         }
     }
 
-    pub fn kind<'p>(&self, person: &'p LockedPerson) -> &'p str {
+    pub fn kind<'p>(&self, person: &'p FoundPerson) -> &'p str {
         // SAFETY: the slot's attributes are extracted, and live as long as the slot.
         unsafe { value::<&str>(person.slot, self.columns.kind).unwrap_or_default() }
     }
 
-    pub fn status<'p>(&self, person: &'p LockedPerson) -> Option<&'p str> {
+    pub fn status<'p>(&self, person: &'p FoundPerson) -> Option<&'p str> {
         // SAFETY: as for kind.
         unsafe { value::<&str>(person.slot, self.columns.status) }
     }
 
     /// The key in the attached table that the person came from, and that table's number.
-    pub fn source<'p>(&self, person: &'p LockedPerson) -> Option<(i32, &'p str)> {
+    pub fn source<'p>(&self, person: &'p FoundPerson) -> Option<(i32, &'p str)> {
         // SAFETY: as for kind.
         unsafe {
             let source: i32 = value(person.slot, self.columns.source_id)?;
@@ -931,13 +982,13 @@ impl Persons<'_> {
         }
     }
 
-    pub fn since(&self, person: &LockedPerson) -> pg_sys::TimestampTz {
+    pub fn since(&self, person: &FoundPerson) -> pg_sys::TimestampTz {
         // SAFETY: as for kind.
         unsafe { value(person.slot, self.columns.since).unwrap_or_default() }
     }
 
     /// What leadscore has stored in the row.
-    pub fn stored<'p>(&self, person: &'p LockedPerson) -> Stored<'p> {
+    pub fn stored<'p>(&self, person: &'p FoundPerson) -> Stored<'p> {
         // SAFETY: as for kind; a date is stored as an int4.
         unsafe {
             Stored {
@@ -969,7 +1020,7 @@ unsafe fn is_own(slot: *mut pg_sys::TupleTableSlot) -> bool {
     }
 }
 
-impl Drop for LockedPerson {
+impl Drop for FoundPerson {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             // SAFETY: created by Persons::lock and dropped once.

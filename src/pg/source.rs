@@ -43,6 +43,24 @@ impl<'a> RowChange<'a> {
         }
     }
 
+    /// Whether an UPDATE has left the columns of these names as they were, byte by byte.
+    pub fn leaves(&self, columns: &[String]) -> bool {
+        let data = self.trigger.trigger_data();
+        if !matches!(self.trigger.op(), Ok(PgTriggerOperation::Update)) {
+            return false;
+        }
+        // SAFETY: the executor hands the tuples that the event has, of the relation's row type.
+        unsafe {
+            let description = (*data.tg_relation).rd_att;
+            let before = deformed(data.tg_trigtuple, description);
+            let after = deformed(data.tg_newtuple, description);
+            numbers(description, columns).into_iter().all(|number| match (before[position(number)], after[position(number)]) {
+                (Some(before), Some(after)) => is_same(before, after, pg_sys::SPI_gettypeid(description, i32::from(number))),
+                (before, after) => before.is_none() && after.is_none(),
+            })
+        }
+    }
+
     /// The columns of these names, of the row before and after the change. A row that the same
     /// transaction has changed again has nothing after this change: the later one tells.
     pub fn cells(&self, columns: &[String], zone: TimeZone) -> (Option<Vec<Option<Cell>>>, After) {
@@ -50,13 +68,7 @@ impl<'a> RowChange<'a> {
         // SAFETY: the executor hands the tuples that the event has, of the relation's row type.
         unsafe {
             let description = (*data.tg_relation).rd_att;
-            let numbers: Vec<i16> = columns
-                .iter()
-                .map(|name| {
-                    let name = CString::new(name.as_str()).unwrap_or_default();
-                    pg_sys::SPI_fnumber(description, name.as_ptr()) as i16
-                })
-                .collect();
+            let numbers = numbers(description, columns);
             let read = |tuple: pg_sys::HeapTuple| cells(tuple, description, &numbers, zone);
             let after = |tuple| if is_superseded(tuple) { After::Superseded(read(tuple)) } else { After::Row(read(tuple)) };
             match self.trigger.op() {
@@ -65,6 +77,23 @@ impl<'a> RowChange<'a> {
                 _ => (Some(read(data.tg_trigtuple)), After::Gone),
             }
         }
+    }
+}
+
+/// Whether two values of a type are stored alike.
+///
+/// # Safety
+/// They are of that type, which is one of a table's column.
+unsafe fn is_same(a: pg_sys::Datum, b: pg_sys::Datum, type_id: pg_sys::Oid) -> bool {
+    let (mut length, mut by_value) = (0, false);
+    // SAFETY: the length of a type says how its values are laid out; -1 is a varlena.
+    unsafe {
+        pg_sys::get_typlenbyval(type_id, &mut length, &mut by_value);
+        let bytes = |value: pg_sys::Datum| {
+            let size = usize::try_from(length).unwrap_or_else(|_| pgrx::varsize_any(value.cast_mut_ptr()));
+            std::slice::from_raw_parts(value.cast_mut_ptr::<u8>(), size)
+        };
+        if by_value { a == b } else { bytes(a) == bytes(b) }
     }
 }
 
@@ -98,19 +127,49 @@ unsafe fn is_superseded(tuple: pg_sys::HeapTuple) -> bool {
 /// # Safety
 /// The tuple is of that row type, and the numbers are of its attributes.
 unsafe fn cells(tuple: pg_sys::HeapTuple, description: pg_sys::TupleDesc, numbers: &[i16], zone: TimeZone) -> Vec<Option<Cell>> {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let values = deformed(tuple, description);
+        numbers
+            .iter()
+            .map(|&number| {
+                let type_id = pg_sys::SPI_gettypeid(description, i32::from(number));
+                values[position(number)].map(|value| cell(value, type_id, zone))
+            })
+            .collect()
+    }
+}
+
+/// The numbers of the columns of these names, from 1.
+///
+/// # Safety
+/// The description is that of a relation.
+unsafe fn numbers(description: pg_sys::TupleDesc, columns: &[String]) -> Vec<i16> {
+    let number = |name: &String| {
+        let name = CString::new(name.as_str()).unwrap_or_default();
+        // SAFETY: as the caller promises; the name outlives the call.
+        unsafe { pg_sys::SPI_fnumber(description, name.as_ptr()) as i16 }
+    };
+    columns.iter().map(number).collect()
+}
+
+/// The place of the column of a number.
+fn position(number: i16) -> usize {
+    usize::try_from(number - 1).unwrap_or_else(|_| error!("leadscore: an attached column is missing"))
+}
+
+/// All values of a row; those by reference point into it.
+///
+/// # Safety
+/// The tuple is of that row type.
+unsafe fn deformed(tuple: pg_sys::HeapTuple, description: pg_sys::TupleDesc) -> Vec<Option<pg_sys::Datum>> {
     // SAFETY: the arrays have room for all attributes.
     unsafe {
         let natts = (*description).natts as usize;
         let mut values = vec![pg_sys::Datum::from(0); natts];
         let mut nulls = vec![true; natts];
         pg_sys::heap_deform_tuple(tuple, description, values.as_mut_ptr(), nulls.as_mut_ptr());
-        numbers
-            .iter()
-            .map(|&number| {
-                let i = usize::try_from(number - 1).unwrap_or_else(|_| error!("leadscore: an attached column is missing"));
-                (!nulls[i]).then(|| cell(values[i], pg_sys::SPI_gettypeid(description, i32::from(number)), zone))
-            })
-            .collect()
+        values.into_iter().zip(nulls).map(|(value, is_null)| (!is_null).then_some(value)).collect()
     }
 }
 
