@@ -15,6 +15,7 @@ SELECT jsonb_build_object(
                ARRAY(SELECT t.activity_type FROM leadscore._rule_by_type t WHERE t.rule_id = r.rule_id) AS activity_types
         FROM leadscore.rule r
         WHERE r.enabled) r),
+    'rule_names', (SELECT coalesce(jsonb_object_agg(r.rule_id, r.name), '{}') FROM leadscore.rule r),
     'bands', (SELECT coalesce(jsonb_agg(b), '[]') FROM leadscore._band b),
     'has_aliases', EXISTS (SELECT FROM leadscore.person_alias l WHERE l.source_id IS NOT NULL),
     'sources', (SELECT coalesce(jsonb_agg(o), '[]') FROM (

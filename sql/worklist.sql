@@ -8,13 +8,7 @@ LANGUAGE c STABLE STRICT COST 1000 AS 'MODULE_PATHNAME', 'change_wrapper';
 COMMENT ON FUNCTION leadscore._change(bigint, bigint, int) IS 'By how many points a person''s score changed over so many days';
 
 CREATE FUNCTION leadscore._last_activity(person_id bigint, at timestamptz) RETURNS text
-LANGUAGE plpgsql STABLE COST 1000 SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
-BEGIN
-    RETURN (SELECT a.activity_type FROM leadscore.activity a
-            WHERE a.person_id = _last_activity.person_id AND a.occurred_at = at
-            ORDER BY a.activity_id DESC LIMIT 1);
-END $$;
+LANGUAGE c STABLE COST 1000 AS 'MODULE_PATHNAME', 'last_activity_wrapper';
 COMMENT ON FUNCTION leadscore._last_activity(bigint, timestamptz) IS 'The type of a person''s latest activity, whose moment is given';
 
 CREATE FUNCTION leadscore._outlook(person_id bigint, category text) RETURNS text
@@ -22,21 +16,7 @@ LANGUAGE c STABLE COST 1000 AS 'MODULE_PATHNAME', 'outlook_wrapper';
 COMMENT ON FUNCTION leadscore._outlook(bigint, text) IS 'Which category a person turns to next, and when, if nothing more is registered within a year';
 
 CREATE FUNCTION leadscore._top_rules(person_id bigint) RETURNS text
-LANGUAGE plpgsql STABLE COST 1000 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
-#variable_conflict use_column
-BEGIN
-    RETURN (SELECT string_agg(format('%s %s', t.rule, t.points), ', ' ORDER BY t.points DESC, t.rule)
-            FROM (SELECT coalesce(r.name, 'Adjustment') AS rule,
-                         sum(leadscore._worth(s.points, s.counts_from, s.decays_until, greatest(w.scored_on, s.counts_from))) AS points
-                  FROM leadscore.score_record s
-                  CROSS JOIN leadscore.state w
-                  JOIN leadscore.person p ON p.person_id = s.person_id
-                  LEFT JOIN leadscore.rule r ON r.rule_id = s.rule_id
-                  WHERE s.person_id = _top_rules.person_id AND s.counts_from <= greatest(w.scored_on, p.scored_through)
-                  GROUP BY coalesce(r.name, 'Adjustment')
-                  HAVING sum(leadscore._worth(s.points, s.counts_from, s.decays_until, greatest(w.scored_on, s.counts_from))) > 0
-                  ORDER BY 2 DESC, 1 LIMIT 2) t);
-END $$;
+LANGUAGE c STABLE STRICT COST 1000 AS 'MODULE_PATHNAME', 'top_rules_wrapper';
 COMMENT ON FUNCTION leadscore._top_rules(bigint) IS 'The two rules that give a person most, with the points as they stand';
 
 CREATE VIEW leadscore.worklist AS

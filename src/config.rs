@@ -31,6 +31,7 @@ pub struct Config {
     activity_types: HashSet<String>,
     rules: Vec<(Rule, Option<Jsonb>)>,
     rules_by_type: HashMap<String, Vec<usize>>,
+    rule_names: HashMap<i32, String>,
 }
 
 impl Config {
@@ -63,6 +64,11 @@ impl Config {
         self.rules_by_type.get(activity_type).is_some_and(|indices| indices.iter().any(|&i| self.rules[i].1.is_some()))
     }
 
+    /// The name of a rule, enabled or not.
+    pub fn rule_name(&self, rule_id: i32) -> Option<&str> {
+        self.rule_names.get(&rule_id).map(String::as_str)
+    }
+
     /// All enabled rules.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
         self.rules.iter().map(|(rule, _)| rule)
@@ -76,6 +82,7 @@ struct Document {
     time_zone: String,
     activity_types: HashSet<String>,
     rules: Vec<RuleDocument>,
+    rule_names: HashMap<i32, String>,
     bands: Vec<Band>,
     has_aliases: bool,
     sources: Vec<Source>,
@@ -161,6 +168,7 @@ fn understand(schema: pg_sys::Oid, document: Option<String>) -> Config {
         activity_types: document.activity_types,
         rules,
         rules_by_type,
+        rule_names: document.rule_names,
     }
 }
 

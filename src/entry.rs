@@ -160,6 +160,16 @@ fn outlook(person_id: Option<i64>, category: Option<&str>) -> Option<String> {
 }
 
 #[pg_extern(sql = false)]
+fn last_activity(person_id: Option<i64>, at: Option<TimestampWithTimeZone>) -> Option<String> {
+    outlook::last_activity(person_id, at.map(i64::from))
+}
+
+#[pg_extern(sql = false)]
+fn top_rules(person_id: i64) -> Option<String> {
+    outlook::top_rules(person_id)
+}
+
+#[pg_extern(sql = false)]
 fn note_derived() {
     rescore::note_derived();
 }

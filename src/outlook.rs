@@ -8,7 +8,7 @@ use crate::error::Refusal;
 use crate::registered::Registered;
 use crate::scoring::{self, Person, Record};
 use pgrx::PgSqlErrorCode as Code;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// A year ahead: what comes later is of no use to who works through a list today.
 const DAYS_AHEAD: i32 = 365;
@@ -73,4 +73,40 @@ pub fn outlook(person_id: Option<i64>, category: Option<&str>) -> Option<String>
         }
     }
     category.map(|category| format!("stays {category}"))
+}
+
+/// `_last_activity(bigint, timestamptz)`: the type of a person's latest activity, which took place at an instant.
+pub fn last_activity(person_id: Option<i64>, at: Option<i64>) -> Option<String> {
+    let (person_id, at) = (person_id?, at?);
+    let config = config::for_reading();
+    config.tables.check_may_read();
+    let mut latest: Option<(i64, String)> = None;
+    config.tables.history_seen(person_id).each_activity(|activity| {
+        let id = activity.activity_id();
+        if activity.occurred_at() == at && latest.as_ref().is_none_or(|(known, _)| id > *known) {
+            latest = Some((id, activity.activity_type().to_owned()));
+        }
+    });
+    latest.map(|(_, activity_type)| activity_type)
+}
+
+/// What an adjustment is called beside rules.
+const ADJUSTMENT: &str = "Adjustment";
+
+/// `_top_rules(bigint)`: the two rules that give a person most, with the points as they stand.
+pub fn top_rules(person_id: i64) -> Option<String> {
+    let config = config::for_reading();
+    config.tables.check_may_read();
+    let persons = config.tables.persons_to_read();
+    let seen = persons.seen(person_id)?;
+    let reach = persons.stored(&seen).scored_through.max(Some(config.scored_on))?;
+    let mut points: HashMap<&str, i128> = HashMap::new();
+    for (_, record) in config.tables.history_seen(person_id).records() {
+        let name = record.rule_id.and_then(|id| config.rule_name(id)).unwrap_or(ADJUSTMENT);
+        *points.entry(name).or_default() += i128::from(derive::counted(&record, reach, config.scored_on));
+    }
+    let mut given: Vec<(&str, i128)> = points.into_iter().filter(|(_, points)| *points > 0).collect();
+    given.sort_by_key(|&(name, points)| (std::cmp::Reverse(points), name));
+    let told: Vec<String> = given.iter().take(2).map(|(name, points)| format!("{name} {points}")).collect();
+    (!told.is_empty()).then(|| told.join(", "))
 }
