@@ -403,6 +403,12 @@ CREATE TRIGGER a_changes BEFORE UPDATE OF person_id, kind, since ON leadscore.pe
 
 CREATE TRIGGER note_changed AFTER UPDATE OF kind, status, since ON leadscore.person FOR EACH ROW EXECUTE FUNCTION leadscore._person_changed();
 
+CREATE OR REPLACE FUNCTION leadscore._source_rows(of_source integer)
+ RETURNS TABLE(key text, person text, activity_type text, moment timestamp with time zone, attributes jsonb, status text, owner text, score text, category text)
+ LANGUAGE c
+ ROWS 100000
+AS 'MODULE_PATHNAME', $function$source_rows_wrapper$function$;
+
 CREATE OR REPLACE FUNCTION leadscore._check_source(source regclass, as_role text)
  RETURNS void
  LANGUAGE plpgsql
@@ -1349,11 +1355,23 @@ CREATE OR REPLACE FUNCTION leadscore._change(person_id bigint, score bigint, day
  STABLE STRICT COST 1000
 AS 'MODULE_PATHNAME', $function$change_wrapper$function$;
 
+CREATE OR REPLACE FUNCTION leadscore._last_activity(person_id bigint, at timestamp with time zone)
+ RETURNS text
+ LANGUAGE c
+ STABLE COST 1000
+AS 'MODULE_PATHNAME', $function$last_activity_wrapper$function$;
+
 CREATE OR REPLACE FUNCTION leadscore._outlook(person_id bigint, category text)
  RETURNS text
  LANGUAGE c
  STABLE COST 1000
 AS 'MODULE_PATHNAME', $function$outlook_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._top_rules(person_id bigint)
+ RETURNS text
+ LANGUAGE c
+ STABLE STRICT COST 1000
+AS 'MODULE_PATHNAME', $function$top_rules_wrapper$function$;
 
 CREATE OR REPLACE FUNCTION leadscore.describe(rule_id integer, language text DEFAULT 'en'::text)
  RETURNS text

@@ -12,7 +12,7 @@ use crate::scoring::{self, Person, Record, Rule, Unclear};
 use crate::source_trigger;
 use pgrx::datum::{Date, DatumWithOid};
 use pgrx::prelude::*;
-use std::cell::{Cell, OnceCell};
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
 /// Up to so many persons, deriving one after the other is faster than the set-based statements.
@@ -66,7 +66,7 @@ pub struct Desk<'c> {
     config: &'c Config,
     persons: Persons<'c>,
     /// Opened when the first of them is written.
-    records: OnceCell<Records<'c>>,
+    records: Option<Records<'c>>,
     moved: Vec<Moved>,
     changes: Vec<CategoryChange>,
     /// Whether a person's row is written even if nothing changes.
@@ -94,7 +94,7 @@ impl<'c> Desk<'c> {
         Desk {
             config,
             persons: config.tables.persons(),
-            records: OnceCell::new(),
+            records: None,
             moved: Vec::new(),
             changes: Vec::new(),
             touches: true,
@@ -134,10 +134,10 @@ impl<'c> Desk<'c> {
         }
     }
 
-    /// Deletes score records and inserts others of one person.
-    pub fn exchange(&self, person_id: i64, surplus: &[StoredAt], missing: &[Record]) {
+    /// Deletes score records of one person and inserts others, by the time the desk is closed.
+    pub fn exchange(&mut self, person_id: i64, surplus: &[StoredAt], missing: &[Record]) {
         if !surplus.is_empty() || !missing.is_empty() {
-            let records = self.records.get_or_init(|| self.config.tables.records());
+            let records = self.records.get_or_insert_with(|| self.config.tables.records());
             records.delete(surplus);
             records.insert(person_id, missing);
         }
@@ -261,13 +261,31 @@ impl<'c> Desk<'c> {
         }
     }
 
-    /// Adds points to a person, whom nobody else scores meanwhile.
-    fn add(&mut self, person_id: i64, points: i128) {
+    /// Adds points to persons, whom nobody else scores meanwhile; in the order of their ids.
+    fn add_all(&mut self, changes: &[(i64, i128)]) {
+        let config = self.config;
+        let persons = config.tables.persons();
+        if persons.is_most(changes.len()) {
+            persons.each_latest(|person_id, seen| {
+                if let Ok(at) = changes.binary_search_by_key(&person_id, |(id, _)| *id) {
+                    self.add(person_id, seen, changes[at].1);
+                }
+            });
+        } else {
+            for &(person_id, points) in changes {
+                if let Some(seen) = self.look_at(person_id) {
+                    self.add(person_id, &seen, points);
+                }
+            }
+        }
+    }
+
+    /// Adds points to a person who was looked at.
+    fn add(&mut self, person_id: i64, seen: &FoundPerson, points: i128) {
         let apply =
             |before: Stored| i64::try_from(i128::from(before.score) + points).map_err(|_| scoring::out_of_range()).or_raise();
-        let Some(seen) = self.look_at(person_id) else { return };
-        let before = self.stored(&seen);
-        if !self.try_settle(person_id, &seen, Stored { score: apply(before), ..before })
+        let before = self.stored(seen);
+        if !self.try_settle(person_id, seen, Stored { score: apply(before), ..before })
             && let Some(locked) = self.lock(person_id)
         {
             // Its row was changed otherwise since.
@@ -287,7 +305,10 @@ impl<'c> Desk<'c> {
     /// all persons are done.
     pub fn close(self) {
         let Desk { config, persons, records, moved, changes, .. } = self;
-        drop((persons, records));
+        if let Some(records) = records {
+            records.close();
+        }
+        drop(persons);
         log_categories(config, changes);
         if moved.is_empty() {
             return;
@@ -447,9 +468,7 @@ pub fn pass_days(ids: Vec<Option<i64>>, lost: Vec<Option<i64>>, last_day: Date, 
     changes.retain(|(person_id, points)| *points != 0 && !left.contains(person_id));
 
     let mut desk = Desk::open(&config, changes.iter().map(|(person_id, _)| *person_id));
-    for (person_id, points) in changes {
-        desk.add(person_id, points);
-    }
+    desk.add_all(&changes);
     desk.close_counting()
 }
 

@@ -274,7 +274,7 @@ impl Tables {
     /// Opens the score records, to insert and delete rows.
     pub fn records(&self) -> Records<'_> {
         let table = Table::open(self.score_record, pg_sys::RowExclusiveLock);
-        Records { indexes: IndexWriter::open(table.relation), row: Row::of(&table), table, columns: &self.record_columns }
+        Records { indexes: IndexWriter::open(table.relation), rows: Vec::new(), noted: 0, table, columns: &self.record_columns }
     }
 
     /// Hands over each score record that decays, with its person, in the order of persons.
@@ -583,6 +583,12 @@ impl Row {
         unsafe { Row(pg_sys::MakeSingleTupleTableSlot((*table.relation).rd_att, &raw const pg_sys::TTSOpsVirtual)) }
     }
 
+    /// One that keeps the form in which it is stored, for those that are inserted together.
+    fn to_store(table: &Table) -> Row {
+        // SAFETY: as above.
+        unsafe { Row(pg_sys::table_slot_create(table.relation, ptr::null_mut())) }
+    }
+
     /// Gives it these values; the other columns are NULL.
     fn set(&self, values: &[(usize, Option<pg_sys::Datum>)]) {
         // SAFETY: the arrays hold an element for each attribute.
@@ -768,21 +774,29 @@ impl StoredActivity<'_> {
     }
 }
 
+/// So many records are inserted at once.
+const AT_ONCE: usize = 500;
+
 /// `leadscore.score_record`, opened to insert and delete rows.
 pub struct Records<'t> {
     // Closed in this order.
     indexes: IndexWriter,
-    row: Row,
+    rows: Vec<Row>,
+    /// How many of the rows are yet to be inserted.
+    noted: usize,
     table: Table,
     columns: &'t RecordColumns,
 }
 
 impl Records<'_> {
-    /// Inserts records of one person.
-    pub fn insert(&self, person_id: i64, records: &[Record]) {
+    /// Notes records of one person, which are inserted at the latest by [`Records::close`].
+    pub fn insert(&mut self, person_id: i64, records: &[Record]) {
         let c = self.columns;
         for record in records {
-            self.row.set(&[
+            if self.noted == self.rows.len() {
+                self.rows.push(Row::to_store(&self.table));
+            }
+            self.rows[self.noted].set(&[
                 (c.person_id, person_id.into_datum()),
                 (c.activity_id, record.activity_id.into_datum()),
                 (c.rule_id, record.rule_id.into_datum()),
@@ -792,13 +806,38 @@ impl Records<'_> {
                 (c.decays_until, record.decays_until.and_then(|day| day.0.into_datum())),
                 (c.adjustment_id, record.adjustment_id.into_datum()),
             ]);
-            self.table.insert(&self.indexes, &self.row);
+            self.noted += 1;
+            if self.noted == AT_ONCE {
+                self.flush();
+            }
         }
     }
 
     /// Deletes records.
     pub fn delete(&self, stored: &[StoredAt]) {
         stored.iter().for_each(|at| self.table.delete(at));
+    }
+
+    /// Inserts what is noted.
+    pub fn close(mut self) {
+        self.flush();
+    }
+
+    fn flush(&mut self) {
+        let mut slots: Vec<_> = self.rows[..self.noted].iter().map(|row| row.0).collect();
+        self.noted = 0;
+        if slots.is_empty() {
+            return;
+        }
+        // SAFETY: the slots fit the relation, and all their attributes are set.
+        unsafe {
+            let insert = (*(*self.table.relation).rd_tableam).multi_insert.expect("a table access method inserts tuples");
+            let command = pg_sys::GetCurrentCommandId(true);
+            insert(self.table.relation, slots.as_mut_ptr(), slots.len() as i32, command, 0, ptr::null_mut());
+            for slot in slots {
+                self.indexes.insert(slot, false, false);
+            }
+        }
     }
 }
 
@@ -816,6 +855,8 @@ pub struct FoundPerson {
     /// Whether this transaction wrote the row already.
     pub is_own: bool,
     is_locked: bool,
+    /// Whether the slot belongs to somebody else.
+    is_lent: bool,
 }
 
 /// What leadscore stores in a person's row.
@@ -837,6 +878,7 @@ impl Persons<'_> {
                 slot: pg_sys::table_slot_create(self.table.relation, ptr::null_mut()),
                 is_own: false,
                 is_locked: false,
+                is_lent: false,
             };
             let keys = [Key::person_id(&self.table, person_id)];
             if !Scan::begin(&self.table, self.table.index(&keys), &keys, snapshot).next(person.slot) {
@@ -857,6 +899,28 @@ impl Persons<'_> {
     /// A person as of now, not locked; [`Persons::try_update`] says whether somebody else writes it.
     pub fn look_at(&self, person_id: i64) -> Option<FoundPerson> {
         self.find(person_id, &Snapshot::latest())
+    }
+
+    /// Whether so many persons are so large a part that finding each by its index takes longer than
+    /// reading them all, by what the planner knows.
+    pub fn is_most(&self, count: usize) -> bool {
+        // SAFETY: the table is open, so its description stays.
+        let all = unsafe { (*(*self.table.relation).rd_rel).reltuples };
+        // Negative: it does not know.
+        all >= 0.0 && count as f64 * 8.0 > f64::from(all)
+    }
+
+    /// Hands over each person as of now, not locked, in the order in which they are stored.
+    pub fn each_latest(&self, mut take: impl FnMut(i64, &FoundPerson)) {
+        let snapshot = Snapshot::latest();
+        // SAFETY: the scan hands over rows of the relation, extracted; versions that come about
+        // meanwhile are not seen by its snapshot.
+        unsafe {
+            super::scan::each_row(self.table.relation, snapshot.0, 0, |slot| {
+                let person = FoundPerson { slot, is_own: is_own(slot), is_locked: false, is_lent: true };
+                take(value(slot, self.columns.person_id).unwrap_or_default(), &person);
+            });
+        }
     }
 
     /// Locks a person's latest row as an UPDATE of its other columns than the key would, waiting
@@ -1022,8 +1086,8 @@ unsafe fn is_own(slot: *mut pg_sys::TupleTableSlot) -> bool {
 
 impl Drop for FoundPerson {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            // SAFETY: created by Persons::lock and dropped once.
+        if !self.is_lent && !std::thread::panicking() {
+            // SAFETY: created by Persons::find and dropped once.
             unsafe { pg_sys::ExecDropSingleTupleTableSlot(self.slot) }
         }
     }

@@ -169,20 +169,34 @@ impl Tables {
 }
 
 /// Hands over each row of a table that the active snapshot shows, its attributes extracted.
-fn each(table: pg_sys::Oid, mut take: impl FnMut(*mut pg_sys::TupleTableSlot)) {
-    // SAFETY: what is opened here is closed here, or by an abort; the access method is that of the table.
+fn each(table: pg_sys::Oid, take: impl FnMut(*mut pg_sys::TupleTableSlot)) {
+    // SAFETY: what is opened here is closed here, or by an abort.
     unsafe {
         let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        let for_reading = pg_sys::ScanOptions::SO_ALLOW_STRAT | pg_sys::ScanOptions::SO_ALLOW_SYNC;
+        each_row(relation, pg_sys::GetActiveSnapshot(), for_reading, take);
+        pg_sys::table_close(relation, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+    }
+}
+
+/// Hands over each row of an open table that a snapshot shows, its attributes extracted.
+///
+/// # Safety
+/// The relation is open, and the snapshot registered or active.
+pub(super) unsafe fn each_row(
+    relation: pg_sys::Relation,
+    snapshot: pg_sys::Snapshot,
+    options: pg_sys::ScanOptions::Type,
+    mut take: impl FnMut(*mut pg_sys::TupleTableSlot),
+) {
+    // SAFETY: what is opened here is closed here, or by an abort; the access method is that of the table.
+    unsafe {
         let methods = &*(*relation).rd_tableam;
         let (Some(begin), Some(next), Some(end)) = (methods.scan_begin, methods.scan_getnextslot, methods.scan_end) else {
             error!("leadscore: a table access method cannot scan");
         };
-        let flags = pg_sys::ScanOptions::SO_TYPE_SEQSCAN
-            | pg_sys::ScanOptions::SO_ALLOW_STRAT
-            | pg_sys::ScanOptions::SO_ALLOW_SYNC
-            | pg_sys::ScanOptions::SO_ALLOW_PAGEMODE;
-        let snapshot = pg_sys::GetActiveSnapshot();
-        let scan = begin(relation, snapshot, 0, ptr::null_mut(), ptr::null_mut(), flags);
+        let options = options | pg_sys::ScanOptions::SO_TYPE_SEQSCAN | pg_sys::ScanOptions::SO_ALLOW_PAGEMODE;
+        let scan = begin(relation, snapshot, 0, ptr::null_mut(), ptr::null_mut(), options);
         let slot = pg_sys::table_slot_create(relation, ptr::null_mut());
         let attributes = (*(*slot).tts_tupleDescriptor).natts;
         let mut count = 0u32;
@@ -196,6 +210,5 @@ fn each(table: pg_sys::Oid, mut take: impl FnMut(*mut pg_sys::TupleTableSlot)) {
         }
         pg_sys::ExecDropSingleTupleTableSlot(slot);
         end(scan);
-        pg_sys::table_close(relation, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
     }
 }
