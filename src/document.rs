@@ -1,32 +1,44 @@
 //! The configuration as a document: its types, and presets.
 
+#![expect(dead_code, reason = "a document is read to be checked; its fields are otherwise what its JSON Schema is made of")]
+
 use crate::error::{OrRaise, Refusal};
 use pgrx::JsonB;
 use pgrx::PgSqlErrorCode as Code;
-use pgrx::prelude::*;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 
 /// Rules, categories, activity types and settings. A section that is left out stays as it is.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with settings, activity_types, categories and rules")]
 pub struct Document {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "section")]
+    #[schemars(with = "Settings")]
     pub settings: Option<Settings>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "section")]
+    #[schemars(with = "Vec<ActivityType>")]
     pub activity_types: Option<Vec<ActivityType>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "section")]
+    #[schemars(with = "Vec<Category>")]
     pub categories: Option<Vec<Category>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "section")]
+    #[schemars(with = "Vec<Rule>")]
     pub rules: Option<Vec<Rule>>,
     /// What the rules must give; not stored.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "section")]
+    #[schemars(with = "Vec<Test>")]
     pub tests: Option<Vec<Test>>,
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+/// A section that the document has. It is never null, which could mean that nothing of it is to
+/// stay as well as all.
+fn section<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with time_zone, notify_channel and keep_category_changes")]
 pub struct Settings {
     pub time_zone: String,
@@ -36,14 +48,14 @@ pub struct Settings {
     pub keep_category_changes: Option<String>,
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with activity_type and description")]
 pub struct ActivityType {
     pub activity_type: String,
     pub description: Option<String>,
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with name, min_score, person_kind and color")]
 pub struct Category {
     pub person_kind: Option<String>,
@@ -52,7 +64,7 @@ pub struct Category {
     pub color: Option<String>,
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object with name, points and the other columns of leadscore.rule")]
 pub struct Rule {
     pub name: String,
@@ -73,14 +85,14 @@ pub struct Rule {
     pub enabled: Option<bool>,
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RuleKind {
     Activity,
     Inactivity,
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Decay {
     None,
@@ -88,7 +100,7 @@ pub enum Decay {
 }
 
 /// A person as rules see it, what is registered on it, and what they must make of that.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Test {
     pub name: String,
@@ -98,7 +110,7 @@ pub struct Test {
     pub expect: Vec<Expectation>,
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TestPerson {
     pub kind: String,
@@ -107,7 +119,7 @@ pub struct TestPerson {
     pub since: String,
 }
 
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TestActivity {
     pub activity_type: String,
@@ -117,7 +129,7 @@ pub struct TestActivity {
 }
 
 /// The score and, if given, the category on a day.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
     pub on: String,
@@ -133,7 +145,8 @@ fn refuse(path: String, why: impl Into<String>) -> Refusal {
 
 /// Types as people call them, in messages of serde.
 fn in_words(message: &str) -> String {
-    message.replace("expected i32", "expected a whole number").replace("expected i64", "expected a whole number")
+    let message = message.replace("expected i32", "expected a whole number").replace("expected i64", "expected a whole number");
+    message.replace("expected a sequence", "expected an array")
 }
 
 /// Serde takes an array for a struct, field by field; a document that is written so is a mistake.
@@ -180,6 +193,11 @@ pub fn check(config: Value) -> Result<Document, Refusal> {
             return Err(refuse(format!("categories[{i}]"), "A name is empty."));
         }
     }
+    for (i, r) in document.rules.iter().flatten().enumerate() {
+        if matches!(r.kind, Some(RuleKind::Inactivity)) && r.max_repeats.is_some() && r.repeat_every.is_none() {
+            return Err(refuse(format!("rules[{i}].max_repeats"), "It limits repeats, so a rule that has it was expected to have repeat_every."));
+        }
+    }
     if let Some(i) = document.activity_types.iter().flatten().position(|t| t.activity_type.is_empty()) {
         return Err(refuse(format!("activity_types[{i}]"), "The name is empty."));
     }
@@ -204,12 +222,12 @@ fn preset_of(name: &str) -> Result<Value, Refusal> {
     serde_json::from_str(text).map_err(|e| refuse(format!("preset {name}"), e.to_string()))
 }
 
-pub fn checked_config(config: Option<&str>) -> JsonB {
-    // Text of a jsonb value: what is no JSON to serde is nested too deeply, or a number beyond all of its types.
-    let config = config
-        .map_or(Ok(Value::Null), |text| serde_json::from_str(text).map_err(|e| refuse("the document".into(), format!("{e}."))));
-    let document = config.and_then(check).or_raise();
-    JsonB(serde_json::to_value(document).unwrap_or_else(|e| error!("leadscore: {e}")))
+/// Raises an error unless the text of a jsonb value is a sound document. What is taken over is the
+/// jsonb itself, whose numbers may have more digits than serde's.
+pub fn check_config(config: Option<&str>) {
+    // What is no JSON to serde is nested too deeply, or a number beyond all of its types.
+    let parsed = serde_json::from_str(config.unwrap_or("null")).map_err(|e| refuse("the document".into(), format!("{e}.")));
+    parsed.and_then(check).or_raise();
 }
 
 pub fn config_schema() -> JsonB {
@@ -248,6 +266,11 @@ mod tests {
         assert!(refusal(json!({"rules": [{"name": "a"}]})).1.contains("missing field `points`"));
         assert!(refusal(json!({"rules": [{"name": "a", "points": 1, "kind": "Activity"}]})).0.contains("rules[0].kind"));
         assert_eq!(refusal(json!([])).0, "configuration: the document is not as expected");
+        let (message, detail) = refusal(json!({"rules": null}));
+        assert_eq!(message, "configuration: rules is not as expected");
+        assert_eq!(detail, "invalid type: null, expected an array.");
+        let silence = json!({"name": "a", "points": -1, "kind": "inactivity", "inactive_for": "9 days", "max_repeats": 2});
+        assert_eq!(refusal(json!({"rules": [silence]})).0, "configuration: rules[0].max_repeats is not as expected");
     }
 
     #[test]

@@ -192,8 +192,8 @@ fn check_assumed_rule<'a>(rule: pgrx::composite_type!('a, "leadscore.rule"), kno
 }
 
 #[pg_extern(sql = false)]
-fn checked_config(config: Option<&str>) -> JsonB {
-    document::checked_config(config)
+fn check_config(config: Option<&str>) {
+    document::check_config(config);
 }
 
 #[pg_extern(sql = false)]

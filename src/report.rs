@@ -1,6 +1,6 @@
 //! The report and the card of a person: typed data in, one self-contained page out.
 
-use crate::chart;
+use crate::chart::{self, Canvas, Months};
 use crate::error::Refusal;
 use askama::Template;
 use chrono::{Days, NaiveDate};
@@ -97,19 +97,67 @@ struct Tile {
     change: String,
 }
 
-fn signed(n: &i64) -> String {
-    if *n > 0 { format!("+{n}") } else { n.to_string().replace('-', "−") }
-}
-
 fn hex(color: plotters::style::RGBColor) -> String {
     format!("#{:02x}{:02x}{:02x}", color.0, color.1, color.2)
 }
 
-impl Report {
+/// The colour of a category of that name, if any has it.
+fn color_of(bands: &[Band], category: Option<&str>) -> plotters::style::RGBColor {
+    chart::color(bands.iter().find(|b| Some(b.name.as_str()) == category).and_then(|b| b.color.as_deref()))
+}
+
+/// A chart for a screen and one for a telephone, of which the style sheet shows one.
+fn on_both(large: Canvas, draw: impl Fn(Canvas) -> String) -> String {
+    format!("<div class=\"large\">{}</div><div class=\"small\">{}</div>", draw(large), draw(Canvas::SMALL))
+}
+
+/// A page that is written in one of the two languages.
+trait Page {
+    fn is_dutch(&self) -> bool;
+
     fn t<'t>(&self, english: &'t str, dutch: &'t str) -> &'t str {
-        if self.language == "nl" { dutch } else { english }
+        if self.is_dutch() { dutch } else { english }
     }
 
+    /// A number with its thousands set apart.
+    fn number(&self, n: &i64) -> String {
+        let digits = n.unsigned_abs().to_string();
+        let mut text = String::from(if *n < 0 { "−" } else { "" });
+        for (i, digit) in digits.chars().enumerate() {
+            if i > 0 && (digits.len() - i) % 3 == 0 {
+                text.push(if self.is_dutch() { '.' } else { ',' });
+            }
+            text.push(digit);
+        }
+        text
+    }
+
+    fn signed(&self, n: &i64) -> String {
+        if *n > 0 { format!("+{}", self.number(n)) } else { self.number(n) }
+    }
+
+    fn months(&self) -> &'static Months {
+        if self.is_dutch() {
+            &["jan", "feb", "mrt", "apr", "mei", "jun", "jul", "aug", "sep", "okt", "nov", "dec"]
+        } else {
+            &["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        }
+    }
+}
+
+impl Page for Report {
+    fn is_dutch(&self) -> bool {
+        self.language == "nl"
+    }
+}
+
+impl Page for Card {
+    fn is_dutch(&self) -> bool {
+        self.language == "nl"
+    }
+}
+
+impl Report {
     /// How far the page looks back.
     fn period(&self) -> String {
         match self.days {
@@ -129,8 +177,12 @@ impl Report {
         names
     }
 
-    fn color(&self, category: Option<&str>) -> plotters::style::RGBColor {
-        chart::color(self.bands.iter().find(|b| Some(b.name.as_str()) == category).and_then(|b| b.color.as_deref()))
+    fn color(&self, category: &Option<String>) -> String {
+        hex(color_of(&self.bands, category.as_deref()))
+    }
+
+    fn name<'n>(&'n self, category: Option<&'n str>) -> &'n str {
+        category.unwrap_or(self.t("no category", "geen categorie"))
     }
 
     fn tiles(&self) -> Vec<Tile> {
@@ -139,21 +191,22 @@ impl Report {
             let before = course.next().unwrap_or(0);
             let persons = course.next_back().unwrap_or(before);
             Tile {
-                name: name.unwrap_or(self.t("no category", "geen categorie")).to_owned(),
-                color: hex(self.color(name)),
+                name: self.name(name).to_owned(),
+                color: hex(color_of(&self.bands, name)),
                 persons,
-                change: signed(&(persons - before)),
+                change: self.signed(&(persons - before)),
             }
         };
         self.categories().into_iter().map(tile).collect()
     }
 
     fn course_chart(&self) -> String {
-        let line = |name: Option<&str>| {
+        let line = |name| {
             let points = self.course.iter().filter(|c| c.category.as_deref() == name).map(|c| (c.day, c.persons));
-            (points.collect(), self.color(name))
+            (self.name(name), points.collect(), color_of(&self.bands, name))
         };
-        chart::days(&self.categories().into_iter().map(line).collect::<Vec<_>>())
+        let lines: Vec<_> = self.categories().into_iter().map(line).collect();
+        on_both(Canvas::HALF, |canvas| chart::days(canvas, &lines, self.months()))
     }
 
     /// Bars have the colours of the bands that hold for most kinds: the first kind's.
@@ -163,7 +216,8 @@ impl Report {
             let band = self.bands.iter().filter(|b| Some(&b.kind) == kind).find(|b| b.low.is_none_or(|bound| low >= bound));
             chart::color(band.and_then(|b| b.color.as_deref()))
         };
-        chart::histogram(&self.scores.iter().map(|b| (b.low, b.high, b.persons, color(b.low))).collect::<Vec<_>>())
+        let bars: Vec<_> = self.scores.iter().map(|b| (b.low, b.high, b.persons, color(b.low))).collect();
+        on_both(Canvas::HALF, |canvas| chart::histogram(canvas, &bars))
     }
 
     /// Rules with the width of their bars, in percent of the widest.
@@ -208,13 +262,8 @@ struct Card {
 }
 
 impl Card {
-    fn t<'t>(&self, english: &'t str, dutch: &'t str) -> &'t str {
-        if self.language == "nl" { dutch } else { english }
-    }
-
     fn color(&self, category: &Option<String>) -> String {
-        let band = self.bands.iter().find(|b| Some(&b.name) == category.as_ref());
-        hex(chart::color(band.and_then(|b| b.color.as_deref())))
+        hex(color_of(&self.bands, category.as_deref()))
     }
 
     /// The days on which the category changes, from the forecast.
@@ -224,10 +273,17 @@ impl Card {
     }
 
     fn score_chart(&self) -> String {
-        let points = |points: &[Point]| points.iter().map(|p| (p.day, p.score)).collect::<Vec<_>>();
-        let bounds: Vec<_> = self.bands.iter().filter_map(|b| Some((b.low?, chart::color(b.color.as_deref())))).collect();
-        let until = self.scored_on.checked_add_days(Days::new(90)).unwrap_or(self.scored_on);
-        chart::score(&points(&self.history), self.scored_on, &points(&self.forecast), until, &bounds)
+        let points = |points: &[Point]| points.iter().map(|p| (p.day, p.score)).collect();
+        let course = chart::Course {
+            past: points(&self.history),
+            today: self.scored_on,
+            future: points(&self.forecast),
+            until: self.scored_on.checked_add_days(Days::new(90)).unwrap_or(self.scored_on),
+            bounds: self.bands.iter().filter_map(|b| Some((b.low?, chart::color(b.color.as_deref()), b.name.as_str()))).collect(),
+            marks: self.lines.iter().filter(|l| l.activity_type.is_some()).filter_map(|l| l.day).collect(),
+            word_for_today: self.t("today", "vandaag"),
+        };
+        on_both(Canvas::WIDE, |canvas| chart::score(canvas, &course, self.months()))
     }
 }
 

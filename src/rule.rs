@@ -83,6 +83,17 @@ impl RuleRow {
         }
     }
 
+    /// Checks what rows had to be from a later version on, so that those of before are restored.
+    pub fn check_new(&self) -> Result<(), Refusal> {
+        if self.max_repeats.is_some() && self.repeat_every.is_none() {
+            return Err(self
+                .refuse("max_repeats needs repeat_every")
+                .detail("Without repeat_every there is one penalty, and no repeats that it could limit.")
+                .hint("Set repeat_every, such as '30 days', or leave max_repeats NULL."));
+        }
+        Ok(())
+    }
+
     /// Checks all that can be said of the row by itself; whether its activity types exist is
     /// for the database to say.
     pub fn check(&self) -> Result<(), Refusal> {
@@ -226,6 +237,9 @@ mod tests {
             message(RuleRow { inactive_for: None, ..inactivity() }),
             "rule \"call\": an inactivity rule needs inactive_for"
         );
+        let row = RuleRow { max_repeats: Some(2), ..inactivity() };
+        assert_eq!(row.check(), Ok(()));
+        assert_eq!(row.check_new().unwrap_err().message, "rule \"call\": max_repeats needs repeat_every");
     }
 
     #[test]

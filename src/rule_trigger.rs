@@ -69,13 +69,16 @@ pub fn check_rule<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'
     let new = trigger.new().ok_or(PgTriggerError::NotTrigger)?;
     let rule = row(&new);
     rule.check().or_raise();
-    // Activity types may be restored after the rules that name them.
+    // What was stored once can be restored, and its activity types may follow.
     let created = new.get_by_name::<TimestampWithTimeZone>("created_at").ok().flatten();
     let restored = trigger.old().is_none()
         && created.is_some_and(|at| i64::from(at) != pg::now())
         && !config::current(pg::schema_of(trigger.relid()?)).live;
-    if !restored && let Some(name) = rule.activity_types.as_ref().and_then(|_| unknown_type(&rule.activity_types)) {
-        refuse_unknown_type(&rule, &name).raise();
+    if !restored {
+        rule.check_new().or_raise();
+        if let Some(name) = rule.activity_types.as_ref().and_then(|_| unknown_type(&rule.activity_types)) {
+            refuse_unknown_type(&rule, &name).raise();
+        }
     }
     Ok(Some(new))
 }
@@ -84,7 +87,7 @@ pub fn check_rule<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'
 /// activity types that there would be.
 pub fn check_assumed_rule(rule: &PgHeapTuple<impl WhoAllocated>, known: &[String]) {
     let rule = row(rule);
-    rule.check().or_raise();
+    rule.check().and_then(|()| rule.check_new()).or_raise();
     if let Some(name) = rule.activity_types.iter().flatten().flatten().find(|name| !known.contains(name)) {
         refuse_unknown_type(&rule, name).raise();
     }

@@ -12,6 +12,10 @@ INSERT INTO leadscore.activity_type VALUES ('appointment', 'An appointment'), ('
 INSERT INTO leadscore.rule (name, activity_types, points, relevant_for, decay) VALUES ('Appointment', '{appointment}', 20, '60 days', 'none'), ('Visit', '{visit}', 7, '30 days', 'linear');
 INSERT INTO leadscore.rule (name, activity_types, condition, points, relevant_for, max_counted) VALUES ('Long call', '{call}', '{"long": true}', 5, NULL, 3);
 INSERT INTO leadscore.rule (name, kind, points, inactive_for, repeat_every, person_kinds) VALUES ('Silence', 'inactivity', -4, '14 days', '1 month', '{candidate}');
+-- From when max_repeats without repeat_every was not refused.
+SET session_replication_role = replica;
+INSERT INTO leadscore.rule (name, kind, points, inactive_for, max_repeats) VALUES ('Long silence', 'inactivity', -1, '40 days', 2);
+RESET session_replication_role;
 INSERT INTO leadscore.rule (name, points, statuses, enabled) VALUES ('Active', 1, '{active}', true), ('Switched off', 1000, NULL, false);
 INSERT INTO leadscore.category (person_kind, name, min_score, color) VALUES (NULL, 'cold', NULL, '#2b6cb0'), (NULL, 'warm', 10, NULL), (NULL, 'hot', 30, '#d9480f'), ('contact', 'idle', NULL, NULL), ('contact', 'busy', 6, NULL);
 SELECT FROM leadscore_recompute('2026-02-01 12:00');

@@ -49,9 +49,24 @@ SELECT leadscore.import_config('{"rules": [{"name": "Note", "activity_types": ["
 SELECT scored_on FROM leadscore_recompute('2026-03-01 12:00');
 SELECT full_rebuild FROM leadscore.run ORDER BY run_id;
 SELECT leadscore.import_config(:'before');
+-- A condition keeps every digit that its numbers have.
+INSERT INTO leadscore.rule (name, points, condition) VALUES ('Salary', 1, '{"amount": 12345678901234567890123.4500, "rate": 0.1234567890123456789012345}');
+SELECT leadscore.export_config() AS exact \gset
+SELECT leadscore.import_config('{"rules": []}'), leadscore.import_config(:'exact');
+SELECT condition FROM leadscore.rule WHERE name = 'Salary';
+SELECT leadscore.export_config()::text = :'exact' AS same;
+SELECT passed FROM leadscore.test_config('{"rules": [{"name": "Salary", "points": 1, "condition": {"amount": 12345678901234567890123.4500}}],
+    "tests": [{"name": "exactly so much", "person": {"kind": "candidate", "since": "2026-01-01"}, "expect": [{"on": "2026-01-02", "score": 1}],
+               "activities": [{"activity_type": "call", "on": "2026-01-01", "attributes": {"amount": 12345678901234567890123.4500}},
+                              {"activity_type": "call", "on": "2026-01-01", "attributes": {"amount": 12345678901234567890123.4501}}]}]}');
+SELECT leadscore.import_config(:'before');
 
 -- What is wrong is refused with the path to it, and all of it: the first rule of each document is sound.
 SELECT leadscore.import_config('{"rule": []}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT leadscore.import_config('{"rules": null}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT leadscore.import_config('{"settings": null}');
 \echo :LAST_ERROR_SQLSTATE
 SELECT leadscore.import_config('{"settings": {"time_zone": 1}}');
 \echo :LAST_ERROR_SQLSTATE
@@ -74,6 +89,8 @@ SELECT leadscore.import_config('{"rules": [{"name": "A", "points": 1}, {"name": 
 SELECT leadscore.import_config('{"rules": [{"name": "A", "points": 1}, {"name": "B", "points": 1, "statuses": ["open", null]}]}');
 \echo :LAST_ERROR_SQLSTATE
 SELECT leadscore.import_config('{"rules": [{"name": "A", "points": 1}, {"name": "A", "points": 2}]}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT leadscore.import_config('{"rules": [{"name": "A", "points": 1}, {"name": "B", "points": -1, "kind": "inactivity", "inactive_for": "30 days", "max_repeats": 3}]}');
 \echo :LAST_ERROR_SQLSTATE
 SELECT leadscore.import_config('{"rules": [{"name": "A", "points": 1}, {"name": "B", "points": 1, "decay": "linear"}]}');
 \echo :LAST_ERROR_SQLSTATE

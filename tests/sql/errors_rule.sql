@@ -63,7 +63,9 @@ INSERT INTO leadscore.rule (name, kind, points, inactive_for) VALUES ('Bad', 'in
 \echo :LAST_ERROR_SQLSTATE
 INSERT INTO leadscore.rule (name, kind, points, inactive_for, repeat_every) VALUES ('Bad', 'inactivity', -2, '30 days', '-1 day');
 \echo :LAST_ERROR_SQLSTATE
-INSERT INTO leadscore.rule (name, kind, points, inactive_for, max_repeats) VALUES ('Bad', 'inactivity', -2, '30 days', 0);
+INSERT INTO leadscore.rule (name, kind, points, inactive_for, max_repeats) VALUES ('Bad', 'inactivity', -2, '30 days', 3);
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO leadscore.rule (name, kind, points, inactive_for, repeat_every, max_repeats) VALUES ('Bad', 'inactivity', -2, '30 days', '30 days', 0);
 \echo :LAST_ERROR_SQLSTATE
 INSERT INTO leadscore.rule (name, kind, points, inactive_for, relevant_for, decay) VALUES ('Bad', 'inactivity', -2, '30 days', '30 days', 'linear');
 \echo :LAST_ERROR_SQLSTATE
