@@ -106,7 +106,7 @@ pub fn histogram(canvas: Canvas, bars: &[(i64, i64, i64, RGBColor)]) -> String {
             .bold_line_style(FAINT)
             .axis_style(FAINT)
             .label_style(canvas.label())
-            .x_labels(canvas.width as usize / 80)
+            .x_labels(canvas.width as usize / 50)
             .y_labels(5)
             .draw()?;
         chart.draw_series(bars.iter().map(|(low, high, persons, color)| {
@@ -138,7 +138,8 @@ pub fn days(canvas: Canvas, lines: &[Line], months: &Months) -> String {
             let panel = panel.margin(canvas.text + 2, 4, 0, 0);
             let (least, most) = (points.iter().map(|p| p.1).min().unwrap_or(0), points.iter().map(|p| p.1).max().unwrap_or(0));
             let room = (most - least) / 10 + 1;
-            let mut chart = by_day(&panel, canvas, first..last, (least - room).max(0)..most + room, 2, is_last.then_some(months))?;
+            let mut chart =
+                by_day(&panel, canvas, first..last, (least - room).max(0)..most + room, 3, is_last.then_some(months))?;
             chart.draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(3)))?;
         }
         Ok(())
@@ -185,7 +186,7 @@ pub fn score(canvas: Canvas, course: &Course, months: &Months) -> String {
         area.draw(&Text::new(course.word_for_today, (x + 5, y), small.clone()))?;
         chart.draw_series(LineSeries::new(steps(&course.past, today), INK.stroke_width(2)))?;
         chart.draw_series(DashedLineSeries::new(steps(&ahead, until), 5, 4, INK.stroke_width(2)))?;
-        chart.draw_series(course.marks.iter().filter_map(|day| at(*day)).map(|at| Circle::new(at, 4, INK.filled())))?;
+        chart.draw_series(course.marks.iter().filter_map(|day| at(*day)).map(|at| Circle::new(at, 3, INK.filled())))?;
         Ok(())
     })
 }

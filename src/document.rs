@@ -195,7 +195,10 @@ pub fn check(config: Value) -> Result<Document, Refusal> {
     }
     for (i, r) in document.rules.iter().flatten().enumerate() {
         if matches!(r.kind, Some(RuleKind::Inactivity)) && r.max_repeats.is_some() && r.repeat_every.is_none() {
-            return Err(refuse(format!("rules[{i}].max_repeats"), "It limits repeats, so a rule that has it was expected to have repeat_every."));
+            return Err(refuse(
+                format!("rules[{i}].max_repeats"),
+                "It limits repeats, so a rule that has it was expected to have repeat_every.",
+            ));
         }
     }
     if let Some(i) = document.activity_types.iter().flatten().position(|t| t.activity_type.is_empty()) {

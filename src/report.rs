@@ -111,6 +111,11 @@ fn on_both(large: Canvas, draw: impl Fn(Canvas) -> String) -> String {
     format!("<div class=\"large\">{}</div><div class=\"small\">{}</div>", draw(large), draw(Canvas::SMALL))
 }
 
+/// Whether a table has words that may be broken anywhere, lest it become wider than the page.
+fn has_long_words<'t>(texts: impl IntoIterator<Item = Option<&'t str>>) -> bool {
+    texts.into_iter().flatten().flat_map(str::split_whitespace).any(|word| word.chars().count() > 20)
+}
+
 /// A page that is written in one of the two languages.
 trait Page {
     fn is_dutch(&self) -> bool;
@@ -158,6 +163,23 @@ impl Page for Card {
 }
 
 impl Report {
+    fn has_long_words(&self) -> bool {
+        let leads = self.first.iter().flat_map(|p| {
+            [
+                Some(&p.kind),
+                p.external_id.as_ref(),
+                p.owner.as_ref(),
+                p.category.as_ref(),
+                p.last_activity.as_ref(),
+                p.why.as_ref(),
+            ]
+        });
+        let cooling = self.cooling.iter().flat_map(|p| {
+            [Some(&p.kind), p.external_id.as_ref(), p.owner.as_ref(), p.category.as_ref(), p.falls_to_category.as_ref()]
+        });
+        has_long_words(leads.chain(cooling).chain(self.rules.iter().map(|r| Some(&r.rule))).map(|text| text.map(String::as_str)))
+    }
+
     /// How far the page looks back.
     fn period(&self) -> String {
         match self.days {
@@ -266,6 +288,10 @@ impl Card {
         hex(color_of(&self.bands, category.as_deref()))
     }
 
+    fn has_long_words(&self) -> bool {
+        has_long_words(self.lines.iter().flat_map(|l| [l.rule.as_deref(), l.activity_type.as_deref()]))
+    }
+
     /// The days on which the category changes, from the forecast.
     fn turns(&self) -> Vec<&Point> {
         let mut last = &self.category;
@@ -302,4 +328,40 @@ pub fn report_page(data: JsonB) -> String {
 
 pub fn card_page(data: JsonB) -> String {
     page::<Card>(data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn card(language: &str) -> Card {
+        let data = serde_json::json!({
+            "language": language, "scored_on": "2026-03-01", "person_id": 1, "kind": "candidate", "external_id": "<b>", "owner": null,
+            "status": null, "score": -1234567, "category": null, "bands": [], "history": [], "forecast": [], "lines": []
+        });
+        serde_json::from_value(data).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_set_apart_as_in_the_language() {
+        let (english, dutch) = (card("en"), card("nl"));
+        assert_eq!([0, 999, 1000, -12345].map(|n| english.number(&n)), ["0", "999", "1,000", "−12,345"]);
+        assert_eq!([1, 0, -1, 1_000_000].map(|n| dutch.signed(&n)), ["+1", "0", "−1", "+1.000.000"]);
+        assert_eq!(english.number(&i64::MIN), "−9,223,372,036,854,775,808");
+    }
+
+    #[test]
+    fn a_page_is_escaped_and_needs_no_data() {
+        let page = card("nl").render().unwrap();
+        assert!(
+            page.contains("&#60;b&#62;") && !page.contains("<b>&") && page.contains("−1.234.567") && page.contains("Niets."),
+            "{page}"
+        );
+    }
+
+    #[test]
+    fn long_words_are_found() {
+        assert!(has_long_words([None, Some("a b"), Some("Rechtsbijstandsverzekering b")]));
+        assert!(!has_long_words([Some("many words of which none is long"), None]));
+    }
 }

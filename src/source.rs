@@ -2,7 +2,8 @@
 //! or activity that it is. Pure.
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::de::IgnoredAny;
+use serde_json::Value;
 
 /// An attached table, a row of `leadscore.source` with what the catalogs say of it.
 #[derive(Debug, Deserialize)]
@@ -89,6 +90,15 @@ impl Cell {
         if self.is_json { serde_json::from_str(&self.text).unwrap_or_else(|_| text()) } else { text() }
     }
 
+    /// The same as JSON text, with every digit of a number.
+    fn json_text(&self) -> String {
+        if self.is_json && serde_json::from_str::<IgnoredAny>(&self.text).is_ok() {
+            self.text.clone()
+        } else {
+            Value::from(self.text.as_str()).to_string()
+        }
+    }
+
     /// Whether it is one of the values of `only_when`: by JSON, or by text for a string.
     fn is(&self, value: &Value) -> bool {
         match value {
@@ -134,9 +144,11 @@ pub fn image(source: &Source, cells: &[Option<Cell>]) -> Option<Image> {
         activity_type: text(parts.activity_type).or_else(|| source.activity_type.clone()),
         moment: cell(parts.moment).and_then(|cell| cell.moment),
         attributes: (!parts.attributes.is_empty()).then(|| {
-            let object: Map<String, Value> =
-                parts.attributes.iter().map(|a| (a.label.clone(), cell(Some(a.at)).map_or(Value::Null, Cell::json))).collect();
-            Value::Object(object).to_string()
+            let member = |a: &Attribute| {
+                let value = cell(Some(a.at)).map_or("null".into(), Cell::json_text);
+                format!("{}:{value}", Value::from(a.label.as_str()))
+            };
+            format!("{{{}}}", parts.attributes.iter().map(member).collect::<Vec<_>>().join(","))
         }),
         status: text(parts.status),
         owner: text(parts.owner),
@@ -203,6 +215,15 @@ mod tests {
     fn attributes_keep_their_labels_and_types() {
         let source = source(json!({"key": 0, "person": 1, "attributes": [{"label": "step", "at": 2}, {"label": "n", "at": 0}]}));
         let found = image(&source, &[number("7"), number("3"), cell("say \"hi\"")]).unwrap();
-        assert_eq!(found.attributes.as_deref(), Some(r#"{"n":7,"step":"say \"hi\""}"#));
+        assert_eq!(found.attributes.as_deref(), Some(r#"{"step":"say \"hi\"","n":7}"#));
+    }
+
+    #[test]
+    fn attributes_keep_every_digit() {
+        let source = source(json!({"key": 0, "person": 1, "attributes": [{"label": "n", "at": 2}]}));
+        let attributes = |cell| image(&source, &[number("7"), number("3"), cell]).unwrap().attributes.unwrap();
+        assert_eq!(attributes(number("12345678901234567890123.4500")), r#"{"n":12345678901234567890123.4500}"#);
+        assert_eq!(attributes(number("NaN")), r#"{"n":"NaN"}"#);
+        assert_eq!(attributes(None), r#"{"n":null}"#);
     }
 }

@@ -110,6 +110,7 @@ class Outcome:
     story: str = ""
     persons: int = 0
     person_days: int = 0
+    foretold: int = 0  # of these, by forecast and cooling
     statements: int = 0
     cut_short: bool = False
 
@@ -1152,24 +1153,23 @@ class Play:
         if not self.has["forecast"] or not self.model.persons or not self.make.chance(0.5):
             return
         person = self.rng.choice(list(self.model.persons.values()))
-        # Whether the two ends belong to it is left open here.
         until = day + timedelta(days=self.rng.randint(2, 70))
         rows = self.query(
             f"SELECT {as_days('day')}, score, category FROM leadscore.forecast({person.person_id}, {literal(until)})"
         )
         stored = {DAY_ZERO + timedelta(days=row[0]): row[1:] for row in rows}
-        stored = {d: row for d, row in stored.items() if day < d < until}
 
         def on(some_day: date) -> tuple:
             score = self.model.score_at(person, some_day)
             return score, self.model.category_of(person, score)
 
         expected, last, some_day = {}, on(day), day + timedelta(days=1)
-        while some_day < until:
+        while some_day <= until:
             if on(some_day) != last:
                 expected[some_day] = last = on(some_day)
             some_day += timedelta(days=1)
         self.outcome.person_days += (until - day).days
+        self.outcome.foretold += (until - day).days
         if stored != expected:
             odd = sorted(d for d in {**stored, **expected} if stored.get(d) != expected.get(d))
             raise Mismatch(
@@ -1229,6 +1229,7 @@ class Play:
             if fall is not None:
                 expected[person.person_id] = fall
         self.outcome.person_days += within * len(self.model.persons)
+        self.outcome.foretold += within * len(self.model.persons)
         if stored != expected:
             odd = sorted(n for n in {**stored, **expected} if stored.get(n) != expected.get(n))
             raise Mismatch(

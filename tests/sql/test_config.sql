@@ -37,3 +37,5 @@ SELECT * FROM leadscore.test_config('{"tests": [{"name": "a", "person": {"kind":
 \echo :LAST_ERROR_SQLSTATE
 -- The schema of the document is generated from the types that read it.
 SELECT s ->> 'title' AS title, jsonb_object_keys(s -> 'properties') AS section FROM leadscore.config_schema() s ORDER BY 2;
+-- A section is left out or whole, never null.
+SELECT DISTINCT p.value #>> '{type}' AS type FROM leadscore.config_schema() s, jsonb_each(s -> 'properties') p WHERE p.key <> 'settings';
