@@ -1,8 +1,8 @@
 -- Rules, categories, activity types and settings as one document.
 
-CREATE FUNCTION leadscore._check_config(config text) RETURNS void
-LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'check_config_wrapper';
-COMMENT ON FUNCTION leadscore._check_config(text) IS 'Refuses what is no document: the error names the path to the field that is wrong';
+CREATE FUNCTION leadscore._checked_config(config text) RETURNS jsonb
+LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'checked_config_wrapper';
+COMMENT ON FUNCTION leadscore._checked_config(text) IS 'The document with its types checked; an error names the path to the field that is wrong';
 
 CREATE FUNCTION leadscore._preset(name text) RETURNS jsonb
 LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'preset_wrapper';
@@ -103,12 +103,11 @@ COMMENT ON FUNCTION leadscore._check_times(jsonb) IS 'Refuses a document with a 
 -- With replace, a section that the document has is the whole of that section afterwards;
 -- without, the document only adds and changes, and its categories take the place of those for
 -- the same kinds. Activity types are never removed.
-CREATE FUNCTION leadscore._apply_config(document jsonb, replace boolean) RETURNS void
+CREATE FUNCTION leadscore._apply_config(config jsonb, replace boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    before jsonb;
+    document jsonb := leadscore._checked_config(config::text);
 BEGIN
-    PERFORM leadscore._check_config(document::text);
     PERFORM leadscore._check_times(document);
 
     -- An update of the time zone, even of no row, has everything derived anew.
@@ -133,15 +132,15 @@ BEGIN
         WITH old AS (
             DELETE FROM leadscore.category RETURNING *
         )
-        SELECT coalesce(jsonb_agg(to_jsonb(o)), '[]') INTO before FROM old o;
+        SELECT coalesce(jsonb_agg(to_jsonb(o)), '[]') INTO config FROM old o;
         INSERT INTO leadscore.category (category_id, person_kind, name, min_score, color)
         SELECT coalesce(o.category_id, nextval('leadscore.category_category_id_seq')::int), n.person_kind, n.name, n.min_score, n.color
         FROM jsonb_to_recordset(document -> 'categories') n(person_kind text, name text, min_score bigint, color text)
-        LEFT JOIN jsonb_to_recordset(before) o(category_id int, person_kind text, name text)
+        LEFT JOIN jsonb_to_recordset(config) o(category_id int, person_kind text, name text)
                ON o.name = n.name AND o.person_kind IS NOT DISTINCT FROM n.person_kind
         UNION ALL
         SELECT o.category_id, o.person_kind, o.name, o.min_score, o.color
-        FROM jsonb_to_recordset(before) o(category_id int, person_kind text, name text, min_score bigint, color text)
+        FROM jsonb_to_recordset(config) o(category_id int, person_kind text, name text, min_score bigint, color text)
         WHERE NOT replace AND NOT EXISTS (
             SELECT FROM jsonb_to_recordset(document -> 'categories') n(person_kind text)
             WHERE n.person_kind IS NOT DISTINCT FROM o.person_kind);

@@ -12,8 +12,7 @@ SET intervalstyle = 'postgres' SET leadscore.what_if = '' AS $$
 DECLARE
     day date;
 BEGIN
-    PERFORM leadscore._check_config(config::text);
-    PERFORM set_config('leadscore.what_if', leadscore._assumption(config)::text, true);
+    PERFORM set_config('leadscore.what_if', leadscore._assumption(leadscore._checked_config(config::text))::text, true);
     day := leadscore_what_if.scoring_day(as_of);
     PERFORM leadscore._check_day(day, 'preview');
     RETURN QUERY
@@ -46,14 +45,12 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mod
 SET intervalstyle = 'postgres' SET datestyle = 'ISO, YMD' SET leadscore.what_if = '' AS $$
 #variable_conflict use_column
 DECLARE
-    assumed jsonb;
-    zone    text;
-    tests   jsonb := coalesce(config -> 'tests', '[]');
-    unknown text;
+    document jsonb := leadscore._checked_config(config::text);
+    assumed  jsonb := leadscore._assumption(document);
+    zone     text := assumed #>> '{settings,0,time_zone}';
+    tests    jsonb := coalesce(document -> 'tests', '[]');
+    unknown  text;
 BEGIN
-    PERFORM leadscore._check_config(config::text);
-    assumed := leadscore._assumption(config);
-    zone := assumed #>> '{settings,0,time_zone}';
     SELECT a ->> 'activity_type' INTO unknown
     FROM jsonb_array_elements(tests) t, jsonb_array_elements(t -> 'activities') a
     WHERE NOT assumed -> 'activity_types' @> jsonb_build_array(jsonb_build_object('activity_type', a -> 'activity_type'));

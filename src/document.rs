@@ -3,6 +3,7 @@
 #![expect(dead_code, reason = "a document is read to be checked; its fields are otherwise what its JSON Schema is made of")]
 
 use crate::error::{OrRaise, Refusal};
+use crate::pg::JsonText;
 use pgrx::JsonB;
 use pgrx::PgSqlErrorCode as Code;
 use schemars::JsonSchema;
@@ -225,12 +226,14 @@ fn preset_of(name: &str) -> Result<Value, Refusal> {
     serde_json::from_str(text).map_err(|e| refuse(format!("preset {name}"), e.to_string()))
 }
 
-/// Raises an error unless the text of a jsonb value is a sound document. What is taken over is the
-/// jsonb itself, whose numbers may have more digits than serde's.
-pub fn check_config(config: Option<&str>) {
-    // What is no JSON to serde is nested too deeply, or a number beyond all of its types.
-    let parsed = serde_json::from_str(config.unwrap_or("null")).map_err(|e| refuse("the document".into(), format!("{e}.")));
+/// The document as it is written, once it is known to be sound: numbers in conditions may have
+/// more digits than serde's.
+pub fn checked_config(config: Option<&str>) -> JsonText {
+    let text = config.unwrap_or("null");
+    // Text of a jsonb value: what is no JSON to serde is nested too deeply, or a number beyond all of its types.
+    let parsed = serde_json::from_str(text).map_err(|e| refuse("the document".into(), format!("{e}.")));
     parsed.and_then(check).or_raise();
+    JsonText(text.to_owned())
 }
 
 pub fn config_schema() -> JsonB {

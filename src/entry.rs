@@ -192,8 +192,8 @@ fn check_assumed_rule<'a>(rule: pgrx::composite_type!('a, "leadscore.rule"), kno
 }
 
 #[pg_extern(sql = false)]
-fn check_config(config: Option<&str>) {
-    document::check_config(config);
+fn checked_config(config: Option<&str>) -> pg::JsonText {
+    document::checked_config(config)
 }
 
 #[pg_extern(sql = false)]

@@ -441,7 +441,8 @@ impl Jsonb {
     }
 }
 
-/// A jsonb value as text, so that one which serde cannot take is an error of its own.
+/// A jsonb value as text, so that one which serde cannot take is an error of its own, and that
+/// numbers keep their digits.
 pub struct JsonText(pub String);
 
 impl FromDatum for JsonText {
@@ -477,6 +478,19 @@ impl IntoDatum for JsonText {
 
     fn type_oid() -> pg_sys::Oid {
         pg_sys::JSONBOID
+    }
+}
+
+pgrx::impl_sql_translatable!(JsonText, "jsonb");
+
+// SAFETY: what is returned is a jsonb value of PostgreSQL's own making.
+unsafe impl pgrx::callconv::BoxRet for JsonText {
+    unsafe fn box_into<'fcx>(self, fcinfo: &mut pgrx::callconv::FcInfo<'fcx>) -> pgrx::datum::Datum<'fcx> {
+        match self.into_datum() {
+            // SAFETY: as above.
+            Some(datum) => unsafe { fcinfo.return_raw_datum(datum) },
+            None => fcinfo.return_null(),
+        }
     }
 }
 
