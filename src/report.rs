@@ -129,7 +129,7 @@ trait Page {
         let digits = n.unsigned_abs().to_string();
         let mut text = String::from(if *n < 0 { "−" } else { "" });
         for (i, digit) in digits.chars().enumerate() {
-            if i > 0 && (digits.len() - i) % 3 == 0 {
+            if i > 0 && (digits.len() - i).is_multiple_of(3) {
                 text.push(if self.is_dutch() { '.' } else { ',' });
             }
             text.push(digit);
