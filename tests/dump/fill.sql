@@ -1,5 +1,6 @@
 -- A small application on tables of its own, in schemas whose names sort before and after leadscore, and something in
--- every table of leadscore. The owner of the application's tables is an ordinary role.
+-- every table of leadscore. The owner of the application's tables is an ordinary role. All is in the words of 0.1.0, since
+-- the test of upgrades fills that version with it, too.
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 UPDATE leadscore.settings SET time_zone = 'Europe/Amsterdam';
@@ -55,7 +56,7 @@ RESET ROLE;
 -- Persons and activities that come from no table.
 INSERT INTO leadscore.person (kind, external_id, status, since) VALUES ('lead', 'x-1', 'new', '2026-01-01'), ('lead', NULL, NULL, '2026-01-15');
 INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes)
-SELECT p.person_id, 'call', timestamptz '2026-01-20' + p.person_id * interval '9 hours', '{"long": true, "text": "ünï"}' FROM leadscore.person p WHERE p.person_id % 3 = 0;
+SELECT p.person_id, 'call', timestamptz '2026-01-20' + p.person_id * interval '9 hours', '{"long": true, "text": "ünï"}' FROM leadscore.person p WHERE p.person_id % 3 = 0 ORDER BY p.person_id;
 SELECT FROM leadscore.adjust((SELECT person_id FROM leadscore.person WHERE kind = 'lead' AND external_id = 'x-1'), 11, 'Met at a fair', '2026-02-01', '2026-02-20');
 SELECT FROM leadscore.adjust((SELECT person_id FROM leadscore.person WHERE kind = 'candidate' AND external_id = '5'), 3, 'Referred by a colleague', '2026-02-03');
 -- Visits to the website: of somebody who is known then, is known later and is not known yet, who joined two visitors, who
