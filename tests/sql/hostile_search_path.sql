@@ -9,58 +9,8 @@ INSERT INTO leadscore.rule (rule_id, name, kind, activity_types, condition, poin
     (3, 'Silence', 'inactivity', NULL, NULL, -1, NULL, 'none', NULL, NULL, '10 days');
 INSERT INTO leadscore.category (name, min_score) VALUES ('cold', NULL), ('warm', 10);
 SELECT scored_on FROM leadscore_recompute('2026-03-01 12:00');
-RESET ROLE;
-CREATE SCHEMA regress_evil AUTHORIZATION regress_application;
-GRANT USAGE, CREATE ON SCHEMA regress_evil TO regress_application;
-SET ROLE regress_application;
-
--- Whoever calls one of these is told so.
-DO $$
-DECLARE
-    o record;
-BEGIN
-    -- Functions that leadscore's own statements call, with the same arguments or ones that fit better.
-    FOR o IN SELECT * FROM (VALUES ('now', '', 'timestamptz'), ('greatest', 'date, date', 'date'), ('sum', 'bigint', 'bigint'), ('abs', 'bigint', 'bigint'),
-            ('coalesce', 'bigint, bigint', 'bigint'), ('sign', 'int', 'float8'), ('isfinite', 'timestamptz', 'boolean'), ('isfinite', 'date', 'boolean'),
-            ('timezone', 'text, timestamptz', 'timestamp'), ('format', 'text, text', 'text'), ('format', 'text, text, text', 'text'), ('set_config', 'text, text, boolean', 'text'),
-            ('cardinality', 'bigint[]', 'int'), ('unnest', 'bigint[], date[]', 'bigint'), ('extract', 'text, interval', 'numeric'), ('date_part', 'text, interval', 'float8'),
-            ('jsonb_contains', 'jsonb, jsonb', 'boolean'), ('generate_series', 'int, int', 'int'), ('clock_timestamp', '', 'timestamptz'),
-            ('_begin', '', 'date'), ('_rescore', 'bigint[]', 'int'), ('_day', 'timestamptz, text', 'date'), ('scoring_day', 'timestamptz', 'date')) f(name, args, result)
-    LOOP
-        EXECUTE format('CREATE FUNCTION regress_evil.%I(%s) RETURNS %s LANGUAGE plpgsql AS $f$BEGIN RAISE EXCEPTION ''trapped as %% by %s'', current_user; END$f$', o.name, o.args, o.result, o.name);
-    END LOOP;
-END $$;
-DO $$
-DECLARE
-    o record;
-    n int := 0;
-BEGIN
-    -- Operators, one function each.
-    FOR o IN SELECT * FROM (VALUES ('=', 'bigint', 'bigint', 'boolean'), ('=', 'text', 'text', 'boolean'), ('=', 'date', 'date', 'boolean'), ('=', 'int', 'int', 'boolean'),
-            ('<>', 'bigint', 'bigint', 'boolean'), ('<>', 'text', 'text', 'boolean'), ('<', 'date', 'date', 'boolean'), ('<=', 'date', 'date', 'boolean'), ('>', 'date', 'date', 'boolean'),
-            ('>=', 'bigint', 'bigint', 'boolean'), ('<', 'bigint', 'bigint', 'boolean'), ('<', 'timestamptz', 'timestamptz', 'boolean'), ('+', 'date', 'interval', 'timestamp'),
-            ('+', 'bigint', 'bigint', 'bigint'), ('*', 'bigint', 'bigint', 'bigint'), ('/', 'bigint', 'bigint', 'bigint'), ('-', 'date', 'date', 'int'),
-            ('@>', 'jsonb', 'jsonb', 'boolean'), ('||', 'text', 'text', 'text')) f(name, l, r, result)
-    LOOP
-        n := n + 1;
-        EXECUTE format('CREATE FUNCTION regress_evil.op%s(%s, %s) RETURNS %s LANGUAGE plpgsql AS $f$BEGIN RAISE EXCEPTION ''trapped as %% by operator %s'', current_user; END$f$', n, o.l, o.r, o.result, o.name);
-        EXECUTE format('CREATE OPERATOR regress_evil.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = regress_evil.op%s)', o.name, o.l, o.r, n);
-    END LOOP;
-END $$;
--- Tables and types named like leadscore's, and like the catalogs that it reads.
-CREATE TABLE regress_evil.person (person_id bigint, score bigint);
-CREATE TABLE regress_evil.activity_type (activity_type text);
-CREATE TABLE regress_evil.pg_class (oid oid);
-CREATE TEMP TABLE person (person_id bigint, kind text, score bigint);
-CREATE TEMP TABLE score_record (person_id bigint);
-CREATE TEMP TABLE inserted (person_id bigint, activity_id bigint, activity_type text, attributes jsonb, occurred_at timestamptz, recorded_at timestamptz);
-CREATE TEMP TABLE old_row (person_id bigint);
-CREATE TEMP TABLE new_row (person_id bigint);
-CREATE TEMP TABLE pg_timezone_names (name text);
-CREATE TEMP TABLE pg_extension (extname text);
-CREATE TYPE pg_temp.date AS (mine int);
-CREATE TYPE pg_temp.bigint AS (mine int);
-
+\set setup :srcdir /sql/include/hostile.psql
+\i :setup
 SET search_path = regress_evil, pg_temp, leadscore, pg_catalog;
 -- The traps are set.
 SELECT 1::pg_catalog.int8 = 1::pg_catalog.int8;
