@@ -85,6 +85,21 @@ fn check_moment(source: &Source, image: &Image) {
     }
 }
 
+/// The owner of an attached table may put the trigger function on it once more, in a way in which
+/// there is no row that has changed.
+fn refuse_other_firing(source: &Source, trigger: &PgTrigger) {
+    if !matches!((trigger.when(), trigger.level()), (Ok(PgTriggerWhen::After), PgTriggerLevel::Row)) {
+        let (name, table) = (trigger.name().unwrap_or_default(), table_name(source));
+        Refusal::new(
+            Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+            format!("trigger {} on {table} is none of leadscore's", pgrx::spi::quote_identifier(name)),
+        )
+        .detail("leadscore._source_row_changed() is for triggers AFTER a change FOR EACH ROW.")
+        .hint(format!("DROP TRIGGER {} ON {table};", pgrx::spi::quote_identifier(name)))
+        .raise();
+    }
+}
+
 /// `AFTER INSERT OR DELETE OR UPDATE … FOR EACH ROW` on an attached table. It finds by itself that an UPDATE
 /// concerns no bound column: PostgreSQL would read the expression of a WHEN anew for every statement.
 pub fn note_source_row<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
@@ -92,9 +107,12 @@ pub fn note_source_row<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTu
     // the table is being restored before it.
     if let Some(source) = source_of(&config::for_reading(), trigger)
         && let Some(columns) = &source.columns
-        && let change = RowChange::of(trigger)
-        && !change.leaves(&columns[..source.bound()])
     {
+        refuse_other_firing(&source, trigger);
+        let change = RowChange::of(trigger);
+        if change.leaves(&columns[..source.bound()]) {
+            return Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>);
+        }
         let config = config::current(pg::own_schema());
         let (before, after) = change.cells(&columns[..source.bound()], config.time_zone);
         let key = |cells: &[Option<Value>]| cells.get(source.parts.key)?.as_ref().map(|cell| cell.text.clone());
