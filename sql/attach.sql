@@ -119,6 +119,27 @@ END $$;
 COMMENT ON FUNCTION leadscore._check_column(regclass, name, text, text[]) IS 'Refuses a column that is missing or of a wrong type';
 REVOKE ALL ON FUNCTION leadscore._check_column(regclass, name, text, text[]) FROM PUBLIC;
 
+-- Refuses a column that cannot hold keys; NULL passes. Keys are kept and compared as text.
+CREATE FUNCTION leadscore._check_key_type(source regclass, column_name name, purpose text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    collation_name regcollation;
+BEGIN
+    PERFORM leadscore._check_column(source, column_name, purpose, ARRAY['smallint', 'integer', 'bigint', 'uuid', 'text',
+        'character varying', 'character', 'numeric']);
+    SELECT c.oid INTO collation_name
+    FROM pg_attribute a JOIN pg_collation c ON c.oid = a.attcollation
+    WHERE a.attrelid = source AND a.attname = column_name AND NOT c.collisdeterministic;
+    IF FOUND THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('column %I of %s has collation %s, by which different texts can be equal', column_name, source, collation_name),
+            DETAIL = format('As %s its values must be equal only if they are the same.', purpose),
+            HINT = 'Name a column with another collation.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._check_key_type(regclass, name, text) IS 'Refuses a column whose values cannot be keys';
+REVOKE ALL ON FUNCTION leadscore._check_key_type(regclass, name, text) FROM PUBLIC;
+
 -- The column that tells rows apart: the named one, which must be unique, or the primary key.
 CREATE FUNCTION leadscore._key_column(source regclass, named name) RETURNS name
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -126,10 +147,9 @@ DECLARE
     key name := named;
 BEGIN
     IF named IS NULL THEN
-        SELECT min(a.attname) INTO key
-        FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
-        WHERE i.indrelid = source AND i.indisprimary
-        HAVING count(*) = 1;
+        SELECT a.attname INTO key
+        FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        WHERE i.indrelid = source AND i.indisprimary AND i.indnkeyatts = 1;
         IF key IS NULL THEN
             RAISE invalid_table_definition USING
                 MESSAGE = format('%s has no primary key of one column', source),
@@ -137,14 +157,14 @@ BEGIN
                 HINT = 'Name a unique column: key => ''…''.';
         END IF;
     END IF;
-    PERFORM leadscore._check_column(source, key, 'the key', ARRAY['smallint', 'integer', 'bigint', 'uuid', 'text',
-        'character varying', 'character', 'numeric', 'citext']);
-    -- On a partitioned table a unique index holds the partition key too: there it is taken on trust.
+    PERFORM leadscore._check_key_type(source, key, 'the key');
+    -- On a partitioned table a unique index holds the partition key too: there it is taken on trust. Columns that an
+    -- index only includes come after those of its key, and count from 0.
     IF NOT EXISTS (SELECT FROM pg_index i
                    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = key
                    JOIN pg_class c ON c.oid = i.indrelid
-                   WHERE i.indrelid = source AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
-                     AND a.attnum = ANY (i.indkey) AND (i.indnkeyatts = 1 OR c.relkind = 'p')) THEN
+                   WHERE i.indrelid = source AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+                     AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]) AND (i.indnkeyatts = 1 OR c.relkind = 'p')) THEN
         RAISE invalid_table_definition USING
             MESSAGE = format('column %I of %s is not unique', key, source),
             DETAIL = 'A row must be found again by one value when it changes.',
@@ -337,9 +357,15 @@ BEGIN
             DETAIL = format('%s would be attached as activities of that type.', source),
             HINT = format('INSERT INTO leadscore.activity_type (activity_type) VALUES (%L);', activity_type);
     END IF;
+    IF NOT has_column_privilege(caller, 'leadscore.activity', 'person_id', 'INSERT')
+       AND leadscore._has_persons_of_others(person_kind, caller) THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = format('there are persons of kind %L that come from no table of role %I', person_kind, pg_get_userbyid(caller)),
+            DETAIL = format('Rows of %s would give them points.', source),
+            HINT = format('Let the owner of their table attach it, or GRANT INSERT ON leadscore.activity TO %I;', pg_get_userbyid(caller));
+    END IF;
     key_column := leadscore._key_column(source, key);
-    PERFORM leadscore._check_column(source, person, 'the person', ARRAY['smallint', 'integer', 'bigint', 'uuid', 'text',
-        'character varying', 'character', 'numeric', 'citext']);
+    PERFORM leadscore._check_key_type(source, person, 'the person');
     PERFORM leadscore._check_column(source, occurred_at, 'occurred_at', ARRAY['timestamp with time zone', 'timestamp without time zone', 'date']);
     PERFORM leadscore._check_column(source, activity_type_column, 'the activity type', NULL);
     PERFORM leadscore._check_column(source, a, 'an attribute', NULL) FROM unnest(attributes) a;

@@ -25,6 +25,14 @@ SELECT leadscore.attach_person(NULL, 'candidate');
 \echo :LAST_ERROR_SQLSTATE
 SELECT leadscore.attach_person(123456789, 'candidate');
 \echo :LAST_ERROR_SQLSTATE
+RESET ROLE;
+CREATE FOREIGN DATA WRAPPER nowhere;
+CREATE SERVER elsewhere FOREIGN DATA WRAPPER nowhere;
+CREATE FOREIGN TABLE away (id int, candidate_id bigint) SERVER elsewhere;
+SELECT leadscore.attach_activity('away', 'call', person => 'candidate_id', person_kind => 'candidate', key => 'id');
+\echo :LAST_ERROR_SQLSTATE
+DROP FOREIGN DATA WRAPPER nowhere CASCADE;
+SET ROLE regress_application;
 CREATE TEMP TABLE mine (id int PRIMARY KEY);
 SELECT leadscore.attach_person('mine', 'candidate');
 \echo :LAST_ERROR_SQLSTATE

@@ -81,6 +81,15 @@ SELECT leadscore.attach_person('composite', 'composite', key => 'note');
 ALTER TABLE composite ADD UNIQUE (shifted) DEFERRABLE INITIALLY DEFERRED;
 SELECT leadscore.attach_person('composite', 'shifted', key => 'shifted');
 SELECT leadscore.detach('composite', keep => false);
+-- A column that an index includes is no part of its key, and an index that could not be built keeps nothing unique.
+CREATE TABLE included (number int, beside int, twice int, PRIMARY KEY (number) INCLUDE (beside));
+SELECT leadscore.attach_person('included', 'included', key => 'beside');
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO included VALUES (1, 1, 1), (2, 1, 1);
+CREATE UNIQUE INDEX CONCURRENTLY ON included (twice);
+SELECT leadscore.attach_person('included', 'included', key => 'twice');
+\echo :LAST_ERROR_SQLSTATE
+SELECT leadscore.attach_person('included', 'included');
 SELECT leadscore.attach_person('composite', 'composite', key => 'code');
 -- A row without a key is nobody until it has one.
 INSERT INTO composite VALUES (1, 1, 'a'), (1, 2, NULL);
@@ -92,6 +101,17 @@ SELECT external_id, score FROM leadscore.person WHERE kind = 'composite' ORDER B
 CREATE TABLE no_key (id int);
 SELECT leadscore.attach_person('no_key', 'no_key');
 \echo :LAST_ERROR_SQLSTATE
+-- By some collations texts are equal that are not the same. Only ICU has them, and not every server has ICU; the catalog says so all the same.
+CREATE COLLATION lax FROM "C";
+CREATE TABLE loose (id text COLLATE lax PRIMARY KEY, number int UNIQUE, other text COLLATE lax);
+RESET ROLE;
+UPDATE pg_collation SET collisdeterministic = false WHERE collname = 'lax';
+SET ROLE regress_application;
+SELECT leadscore.attach_person('loose', 'loose');
+\echo :LAST_ERROR_SQLSTATE
+SELECT leadscore.attach_activity('loose', 'call', key => 'number', person => 'other', person_kind => 'loose');
+\echo :LAST_ERROR_SQLSTATE
+SELECT leadscore.attach_person('loose', 'loose', key => 'number', status => 'other');
 CREATE TABLE strange (at timestamptz PRIMARY KEY);
 SELECT leadscore.attach_person('strange', 'strange');
 \echo :LAST_ERROR_SQLSTATE
