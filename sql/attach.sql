@@ -12,6 +12,11 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'admitted_wrapper';
 COMMENT ON FUNCTION leadscore._admitted(regclass) IS 'Whether the caller was admitted for the table, once';
 REVOKE ALL ON FUNCTION leadscore._admitted(regclass) FROM PUBLIC;
 
+CREATE FUNCTION leadscore._admitted_role() RETURNS oid
+LANGUAGE c AS 'MODULE_PATHNAME', 'admitted_role_wrapper';
+COMMENT ON FUNCTION leadscore._admitted_role() IS 'The role that was admitted';
+REVOKE ALL ON FUNCTION leadscore._admitted_role() FROM PUBLIC;
+
 -- Refuses what cannot be attached.
 CREATE FUNCTION leadscore._check_source(source regclass, as_role text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -247,6 +252,21 @@ END $$;
 COMMENT ON FUNCTION leadscore._register_source(regclass, text, text, text, jsonb) IS 'Notes an attached table and returns its number';
 REVOKE ALL ON FUNCTION leadscore._register_source(regclass, text, text, text, jsonb) FROM PUBLIC;
 
+-- An attached table decides about the persons of its kind: what its owner may do to persons who are there already, or whose
+-- table is another role's, goes by that role's rights on leadscore's own tables.
+CREATE FUNCTION leadscore._has_persons_of_others(of_kind text, caller oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    own int[] := ARRAY(SELECT s.source_id FROM leadscore.source s JOIN pg_class c ON c.oid = s.source
+                       WHERE s.role = 'person' AND pg_has_role(caller, c.relowner, 'USAGE'));
+BEGIN
+    RETURN EXISTS (SELECT FROM leadscore.source s
+                   WHERE s.role = 'person' AND s.attached AND s.person_kind = of_kind AND s.source_id <> ALL (own))
+        OR EXISTS (SELECT FROM leadscore.person p WHERE p.kind = of_kind AND (p.source_id = ANY (own)) IS NOT TRUE);
+END $$;
+COMMENT ON FUNCTION leadscore._has_persons_of_others(text, oid) IS 'Whether a kind has persons that come from no table of the role';
+REVOKE ALL ON FUNCTION leadscore._has_persons_of_others(text, oid) FROM PUBLIC;
+
 CREATE FUNCTION leadscore._attach_person(source regclass, kind text, key name, status name, owner name, since name,
                                          score name, category name) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -255,8 +275,10 @@ DECLARE
     key_column name;
     bound      name[];
     number     int;
+    caller     oid;
 BEGIN
     PERFORM leadscore._check_source(source, 'person');
+    caller := leadscore._admitted_role();
     IF kind IS NULL OR kind = '' THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('attach_person: %s has no kind', source),
@@ -276,6 +298,16 @@ BEGIN
             MESSAGE = format('persons of another kind came from %s before', source),
             DETAIL = 'They were kept when it was detached.',
             HINT = format('Attach it as that kind again and SELECT leadscore.detach(%L, keep => false);', source::text);
+    END IF;
+    -- By its own rows it would read their scores, change them and remove them.
+    IF NOT (has_column_privilege(caller, 'leadscore.person', 'score', 'SELECT')
+            AND has_column_privilege(caller, 'leadscore.person', 'status', 'UPDATE')
+            AND has_table_privilege(caller, 'leadscore.person', 'DELETE'))
+       AND leadscore._has_persons_of_others(kind, caller) THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = format('there are persons of kind %L that come from no table of role %I', kind, pg_get_userbyid(caller)),
+            DETAIL = format('Rows of %s with their keys would take them over.', source),
+            HINT = format('Choose another kind, or GRANT SELECT, UPDATE, DELETE ON leadscore.person TO %I;', pg_get_userbyid(caller));
     END IF;
     key_column := leadscore._key_column(source, key);
     PERFORM leadscore._check_column(source, status, 'the status', NULL);
@@ -337,8 +369,10 @@ DECLARE
     bound      name[];
     number     int;
     item       record;
+    caller     oid;
 BEGIN
     PERFORM leadscore._check_source(source, 'activity');
+    caller := leadscore._admitted_role();
     IF person IS NULL OR person_kind IS NULL OR person_kind = '' THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('attach_activity: %s has no %s', source, CASE WHEN person IS NULL THEN 'person' ELSE 'person_kind' END),

@@ -118,6 +118,11 @@ fn admitted(source: Option<pg_sys::Oid>) -> bool {
 }
 
 #[pg_extern(sql = false)]
+fn admitted_role() -> Option<pg_sys::Oid> {
+    source_trigger::admitted_role()
+}
+
+#[pg_extern(sql = false)]
 fn nobody_waits_unseen(ids: Option<Vec<Option<i64>>>) -> bool {
     source_trigger::nobody_waits_unseen(ids)
 }

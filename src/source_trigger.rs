@@ -40,6 +40,7 @@ thread_local! {
 /// Forgets who may attach a table: no answer outlives the transaction or savepoint.
 pub fn forget_admitted() {
     ADMITTED.set(None);
+    ADMITTED_ROLE.set(None);
 }
 
 /// Forgets rows that were noted in a savepoint, or in one within it: it was rolled back.
@@ -484,6 +485,8 @@ pub fn write_back(ids: Option<Vec<Option<i64>>>) {
 thread_local! {
     /// The table that its owner, as the direct caller, has just asked to attach or detach.
     static ADMITTED: Cell<Option<pg_sys::Oid>> = const { Cell::new(None) };
+    /// Who that was.
+    static ADMITTED_ROLE: Cell<Option<pg_sys::Oid>> = const { Cell::new(None) };
 }
 
 const OWNS: &str = "SELECT r.rolsuper OR pg_has_role(r.oid, c.relowner, 'USAGE')
@@ -499,11 +502,17 @@ pub fn admit(source: Option<pg_sys::Oid>) {
         Spi::get_one_with_args::<bool>(OWNS, &[DatumWithOid::from(source), DatumWithOid::from(pg::current_role())])
     });
     ADMITTED.set(matches!(owns, Ok(Some(true))).then_some(source));
+    ADMITTED_ROLE.set(Some(pg::current_role()));
 }
 
 /// `_admitted(regclass)`: whether that was so for this table, once.
 pub fn admitted(source: Option<pg_sys::Oid>) -> bool {
     source.is_some() && ADMITTED.take() == source
+}
+
+/// `_admitted_role()`: who was, if anybody.
+pub fn admitted_role() -> Option<pg_sys::Oid> {
+    ADMITTED_ROLE.get()
 }
 
 /// `_nobody_waits_unseen(bigint[])`: whether as many rows wait for these persons by the

@@ -59,6 +59,34 @@ SELECT leadscore._take_persons(1, '{1}', '{NULL}', '{NULL}', '{NULL}', '{NULL}')
 \echo :LAST_ERROR_SQLSTATE
 SELECT leadscore._source_changed();
 \echo :LAST_ERROR_SQLSTATE
+-- A table of its own is no way to the persons of others: not to those of another's table, nor to those without one.
+RESET ROLE;
+GRANT CREATE ON SCHEMA app TO regress_clerk;
+INSERT INTO leadscore.person (kind, external_id, status) VALUES ('lead', '7', 'new');
+SET ROLE regress_clerk;
+CREATE TABLE mine (id int PRIMARY KEY, person int, state text, score int);
+INSERT INTO mine VALUES (7, 1, 'mine');
+SELECT leadscore.attach_person('mine', 'lead', status => 'state', score => 'score');
+\echo :LAST_ERROR_SQLSTATE
+SELECT leadscore.attach_activity('mine', 'call', person => 'person', person_kind => 'candidate');
+\echo :LAST_ERROR_SQLSTATE
+SELECT leadscore.attach_activity('mine', 'call', person => 'id', person_kind => 'lead');
+\echo :LAST_ERROR_SQLSTATE
+-- A kind of its own is, and who owns the persons' table, or may register activities anyway, attaches others to them.
+SELECT leadscore.attach_person('mine', 'own', status => 'state', score => 'score');
+SELECT leadscore.detach('mine');
+CREATE TABLE mine_2 (id int PRIMARY KEY, person int);
+SELECT leadscore.attach_activity('mine_2', 'call', person => 'person', person_kind => 'own');
+SELECT leadscore.detach('mine_2', keep => false);
+RESET ROLE;
+GRANT INSERT (person_id, activity_type) ON leadscore.activity TO regress_clerk;
+SET ROLE regress_clerk;
+SELECT leadscore.attach_activity('mine_2', 'call', person => 'person', person_kind => 'candidate');
+SELECT leadscore.detach('mine_2', keep => false);
+SELECT leadscore.attach_person('mine', 'own', status => 'state', score => 'score');
+SELECT leadscore.detach('mine', keep => false);
+RESET ROLE;
+SELECT kind, external_id, status, score FROM leadscore.person ORDER BY 1, 2;
 -- The catalogs are nobody's to attach, nor is leadscore's own.
 RESET ROLE;
 SELECT leadscore.attach_person('pg_catalog.pg_class', 'class', key => 'oid');
