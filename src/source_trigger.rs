@@ -10,6 +10,7 @@ use crate::pg::{self, Statement};
 use crate::source::{Cell as Value, Image, Role, Source, image};
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
+use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -365,6 +366,22 @@ fn column(source: &Source, at: usize) -> Option<String> {
     Some(pgrx::spi::quote_identifier(source.columns.as_ref()?.get(at)?))
 }
 
+/// Raises the error of an owner who may not do what writing back needs.
+fn refuse_for_owner(source: &Source, caught: &CaughtError) -> ! {
+    let why = match caught {
+        CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => report.message(),
+        CaughtError::RustPanic { ereport, .. } => ereport.message(),
+    };
+    Refusal::new(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, format!("scores cannot be written back to {}", table_name(source)))
+        .detail(format!("As the table's owner: {why}."))
+        .hint(if why.contains("deferred trigger") {
+            "A deferrable trigger on the table must become an ordinary one; SELECT * FROM leadscore.doctor() names it."
+        } else {
+            "Give the table's owner the privileges that it and its triggers need."
+        })
+        .raise()
+}
+
 /// Updates the score and category columns of one attached table where they differ, as its owner.
 pub fn write_back_to(source: &Source, keys: Vec<String>, scores: Vec<i64>, categories: Vec<Option<String>>) {
     let (Some(key), Some(key_type)) = (column(source, source.parts.key), &source.key_type) else { return };
@@ -416,22 +433,7 @@ pub fn write_back_to(source: &Source, keys: Vec<String>, scores: Vec<i64>, categ
         })
         .unwrap_or_else(|e| error!("leadscore: {e}"));
     })
-    .catch_when(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, |caught| {
-        let why = match &caught {
-            pgrx::pg_sys::panic::CaughtError::PostgresError(report) | pgrx::pg_sys::panic::CaughtError::ErrorReport(report) => {
-                report.message().to_owned()
-            }
-            pgrx::pg_sys::panic::CaughtError::RustPanic { ereport, .. } => ereport.message().to_owned(),
-        };
-        Refusal::new(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, format!("scores cannot be written back to {}", table_name(source)))
-            .detail(format!("As the table's owner: {why}."))
-            .hint(if why.contains("deferred trigger") {
-                "A deferrable trigger on the table must become an ordinary one; SELECT * FROM leadscore.doctor() names it."
-            } else {
-                "Give the table's owner the privileges that its triggers need."
-            })
-            .raise()
-    })
+    .catch_when(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, |caught| refuse_for_owner(source, &caught))
     .catch_when(Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE, |_| {
         beyond_type(
             Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
@@ -455,10 +457,14 @@ pub fn lock_sources_of(config: &Config, ids: Vec<i64>) {
             "SELECT FROM {} t WHERE t.{key} OPERATOR(pg_catalog.=) ANY ($1::{key_type}[]) ORDER BY t.{key} FOR NO KEY UPDATE",
             table_name(source)
         );
-        pg::as_role(source.owner.into(), || {
-            Spi::connect_mut(|client| client.update(&statement, None, &[DatumWithOid::from(keys)]).map(|_| ()))
+        pgrx::PgTryBuilder::new(|| {
+            pg::as_role(source.owner.into(), || {
+                Spi::connect_mut(|client| client.update(&statement, None, &[DatumWithOid::from(keys)]).map(|_| ()))
+            })
+            .unwrap_or_else(|e| error!("leadscore: {e}"));
         })
-        .unwrap_or_else(|e| error!("leadscore: {e}"));
+        .catch_when(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, |caught| refuse_for_owner(source, &caught))
+        .execute();
     }
 }
 
