@@ -24,7 +24,9 @@ CREATE TRIGGER write_begins BEFORE UPDATE OR DELETE ON leadscore.person
 CREATE FUNCTION leadscore._person_inserted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    ids bigint[];
+    ids       bigint[];
+    attached  regclass;
+    at_a_time CONSTANT int := 25000;
 BEGIN
     IF EXISTS (SELECT FROM inserted n WHERE n.recorded_at = now()) THEN
         PERFORM leadscore._go_live();
@@ -32,14 +34,21 @@ BEGIN
         RETURN NULL;  -- a restore brings the rows with what belongs to them
     END IF;
     IF EXISTS (SELECT FROM leadscore.rule r WHERE r.enabled AND r.kind = 'inactivity') THEN
-        SELECT array_agg(n.person_id) INTO ids
+        SELECT array_agg(n.person_id ORDER BY n.person_id) INTO ids
         FROM inserted n
         WHERE EXISTS (SELECT FROM leadscore.rule r
                       WHERE r.enabled AND r.kind = 'inactivity'
                         AND leadscore._applies(r.person_kinds, r.statuses, n.kind, n.status));
-        IF ids IS NOT NULL THEN
-            PERFORM leadscore._rescore(ids);
+        -- So many come at once when their table is attached: that takes long, and is told.
+        IF cardinality(ids) > at_a_time THEN
+            SELECT s.source INTO attached FROM inserted n JOIN leadscore.source s ON s.source_id = n.source_id LIMIT 1;
         END IF;
+        FOR done IN 0 .. coalesce(cardinality(ids), 0) - 1 BY at_a_time LOOP
+            PERFORM leadscore._rescore(ids[done + 1 : done + at_a_time]);
+            IF attached IS NOT NULL THEN
+                RAISE NOTICE '%: % of % persons scored', attached, least(done + at_a_time, cardinality(ids)), cardinality(ids);
+            END IF;
+        END LOOP;
     END IF;
     IF EXISTS (SELECT FROM leadscore.source) THEN
         PERFORM leadscore._write_back(array_agg(n.person_id)) FROM inserted n WHERE n.source_id IS NOT NULL;

@@ -8,6 +8,7 @@ use crate::error::OrRaise;
 use crate::matching::Matching;
 use crate::pg::person::{FoundPerson, NewActivity, Tables};
 use crate::pg::{self, ActivityRow, ChangedRows, Jsonb, LocalDays, scan};
+use crate::progress::{Progress, TELL_EVERY};
 use crate::rescore::{self, Desk, Unclears, run};
 use crate::scoring::{self, Unclear};
 use pgrx::datum::DatumWithOid;
@@ -135,11 +136,13 @@ struct Batch<'c> {
     rows: Vec<ScoredActivity>,
     matching: Matching<'c>,
     days: LocalDays,
+    /// Of what, if it is told, how much is done, and how much there is.
+    progress: Option<(Progress, i64)>,
 }
 
 impl<'c> Batch<'c> {
     fn new(config: &'c Config) -> Self {
-        Batch { rows: Vec::new(), matching: Matching::new(config), days: LocalDays::of(config.time_zone) }
+        Batch { rows: Vec::new(), matching: Matching::new(config), days: LocalDays::of(config.time_zone), progress: None }
     }
 
     fn add(&mut self, row: &scan::ActivityRow) {
@@ -152,6 +155,25 @@ impl<'c> Batch<'c> {
     }
 }
 
+const TABLE: &str = "SELECT s.source::text FROM inserted a JOIN leadscore.source s ON s.source_id = a.source_id LIMIT 1";
+
+/// So many rows come from an attached table at once when it is attached or brought in step: that
+/// takes long, and is told.
+fn progress(inserted: &ChangedRows) -> Option<(Progress, i64)> {
+    if inserted.count() < TELL_EVERY {
+        return None;
+    }
+    let table = pg::with_search_path_pinned(|| {
+        Spi::connect(|client| {
+            inserted.register();
+            let row = client.select(TABLE, Some(1), &[])?.next();
+            row.map_or(Ok(None), |row| row.get::<String>(1))
+        })
+    })
+    .unwrap_or_else(|e| error!("leadscore: {e}"))?;
+    Some((Progress::on(table), inserted.count()))
+}
+
 fn score(config: &Config, inserted: &ChangedRows) {
     let many = inserted.count() > FEW;
     // Locking persons batch by batch would not be in the one order.
@@ -159,6 +181,7 @@ fn score(config: &Config, inserted: &ChangedRows) {
         lock_all(inserted);
     }
     let mut batch = Batch::new(config);
+    batch.progress = progress(inserted);
     inserted.each(&config.tables, |row| {
         if pg::transaction_has_one_snapshot() && !many {
             check(row.person_id, row.activity_type, row.occurred_at);
@@ -216,6 +239,9 @@ fn score_rows(config: &Config, batch: &mut Batch, refuse: impl Fn(i64)) {
                 || score_person(config, &mut desk, &locked, rows, &batch.matching) != Ok(true)
             {
                 desk.derive_or_note(person_id, &locked, rows.iter().map(|row| row.day).max(), &mut unclears);
+            }
+            if let Some((progress, total)) = &mut batch.progress {
+                progress.advance(rows.len(), "activities scored", || *total);
             }
         }
         desk.close();

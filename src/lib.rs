@@ -18,6 +18,7 @@ mod derive;
 mod differing;
 mod matching;
 mod person_trigger;
+mod progress;
 mod registered;
 mod rescore;
 mod scoring;

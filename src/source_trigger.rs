@@ -7,6 +7,7 @@ use crate::error::Refusal;
 use crate::pg::person::NewActivity;
 use crate::pg::source::{self as rows, After, Place, RowChange, Rows, Scratch};
 use crate::pg::{self, Statement};
+use crate::progress::Progress;
 use crate::source::{Cell as Value, Image, Role, Source, image};
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
@@ -310,11 +311,11 @@ pub fn source_rows(result: &Rows, number: Option<i32>) {
     let list = columns.iter().map(pgrx::spi::quote_identifier).collect::<Vec<_>>().join(", ");
     // Rows of a table that came to inherit from it are none of ours: their changes fire nothing.
     let only = if source.partitioned { "" } else { "ONLY " };
-    let query = format!("SELECT {list} FROM {only}{}", table_name(&source));
+    let from = format!("FROM {only}{}", table_name(&source));
     let mut scratch = Scratch::new();
-    let mut count = 0u64;
+    let mut progress = Progress::on(table_name(&source));
     pg::as_role(source.owner.into(), || {
-        rows::read_table(&query, config.time_zone, |cells| {
+        rows::read_table(&format!("SELECT {list} {from}"), config.time_zone, |cells| {
             let written = |at: Option<usize>| cells.get(at?)?.as_ref()?.text.as_str().into_datum();
             if let Some(image) = image(&source, &cells) {
                 check_moment(&source, &image);
@@ -332,12 +333,14 @@ pub fn source_rows(result: &Rows, number: Option<i32>) {
                     ]);
                 });
             }
-            count += 1;
-            if count.is_multiple_of(100_000) {
-                notice!("{}: {count} rows read", table_name(&source));
-            }
+            progress.advance(1, "rows read", || count(&from));
         });
     });
+}
+
+/// How many rows there are.
+fn count(from: &str) -> i64 {
+    Spi::get_one(&format!("SELECT count(*) {from}")).unwrap_or_else(|e| error!("leadscore: {e}")).unwrap_or_default()
 }
 
 const STANDING: &str = "SELECT array_agg(k.external_id), array_agg(p.score), array_agg(p.category)
