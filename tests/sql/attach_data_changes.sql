@@ -88,3 +88,43 @@ INSERT INTO candidate (id) VALUES (1);
 TRUNCATE call, candidate;
 SELECT (SELECT count(*) FROM leadscore.person), (SELECT count(*) FROM leadscore.activity), (SELECT count(*) FROM leadscore.waiting);
 :verify
+-- TRUNCATE and COPY with FREEZE in one transaction, which writes rows that everybody sees at once.
+INSERT INTO candidate (id) VALUES (1), (2);
+INSERT INTO call VALUES (1, 1, '2026-02-01');
+BEGIN;
+TRUNCATE call;
+COPY call (id, candidate_id, at, vip) FROM stdin (FREEZE);
+5	1	2026-02-02	f
+6	2	2026-02-02	t
+\.
+UPDATE call SET candidate_id = 2 WHERE id = 5;
+COMMIT;
+SELECT id, score FROM candidate ORDER BY id;
+:verify
+-- A cursor's row, and rows of a procedure that commits and rolls back as it goes.
+BEGIN;
+DECLARE at_call CURSOR FOR SELECT * FROM call WHERE id = 5 FOR UPDATE;
+MOVE at_call;
+UPDATE call SET candidate_id = 1 WHERE CURRENT OF at_call;
+COMMIT;
+CREATE PROCEDURE load() LANGUAGE plpgsql AS $$
+BEGIN
+    FOR i IN 1 .. 5 LOOP
+        INSERT INTO app.call VALUES (10 + i, 1, '2026-02-01');
+        COMMIT;
+        INSERT INTO app.call VALUES (20 + i, 1, '2026-02-01');
+        ROLLBACK;
+    END LOOP;
+END $$;
+CALL load();
+SELECT id, score FROM candidate ORDER BY id;
+:verify
+-- The table is written anew, and changes under the hands.
+CREATE INDEX call_at_idx ON call (at);
+CLUSTER call USING call_at_idx;
+ALTER TABLE call DROP COLUMN note, ADD COLUMN more int DEFAULT 7;
+ALTER TABLE call ALTER more TYPE text;
+INSERT INTO call VALUES (30, 1, '2026-02-01', false, 'more');
+UPDATE call SET candidate_id = 2 WHERE id = 11;
+SELECT id, score FROM candidate ORDER BY id;
+:verify

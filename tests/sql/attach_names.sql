@@ -36,3 +36,22 @@ SELECT * FROM aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa;
 SELECT leadscore.detach('"Schéma ""of'' mine"."select"', keep => false);
 SELECT external_id, status, score FROM leadscore.person ORDER BY kind;
 :verify
+-- Lines in names, and as many columns as a table can have, with gaps.
+CREATE TABLE "two
+lines" ("i
+d" int PRIMARY KEY, "score
+of %s" int);
+SELECT leadscore.attach_person('"two
+lines"', 'lines', score => 'score
+of %s');
+INSERT INTO "two
+lines" VALUES (1, 77);
+SELECT * FROM "two
+lines";
+DO $$BEGIN EXECUTE format('CREATE TABLE app.wide (%s, id bigint PRIMARY KEY, person int)', (SELECT string_agg('c' || g || ' int', ', ') FROM generate_series(1, 1590) g)); END$$;
+ALTER TABLE wide DROP COLUMN c1, DROP COLUMN c700, DROP COLUMN c1590;
+SELECT leadscore.attach_activity('wide', 'call', person => 'person', person_kind => 'lines', attributes => (SELECT array_agg('c' || g) FROM generate_series(2, 1589) g WHERE g <> 700)::name[]);
+INSERT INTO wide (id, person, c2) VALUES (1, 1, 7);
+UPDATE wide SET c1589 = 8;
+SELECT attributes -> 'c2' AS c2, attributes -> 'c1589' AS c1589, (SELECT count(*) FROM jsonb_object_keys(attributes)) AS attributes FROM leadscore.activity;
+:verify
