@@ -21,8 +21,6 @@ DROP FUNCTION leadscore._expire(date,date);
 
 DROP TRIGGER note_changed ON leadscore.person;
 
-DROP TRIGGER a_changes ON leadscore.person;
-
 DROP TRIGGER configuration_changed ON leadscore.settings;
 
 DROP FUNCTION leadscore._derived(date,boolean,date);
@@ -30,8 +28,6 @@ DROP FUNCTION leadscore._derived(date,boolean,date);
 DROP FUNCTION leadscore._candidate(date,date);
 
 DROP VIEW leadscore._activity_record;
-
-ALTER TABLE leadscore.person DROP CONSTRAINT person_kind_check;
 
 ALTER TABLE leadscore.settings ADD COLUMN notify_channel text;
 
@@ -70,33 +66,33 @@ BEGIN
 END $function$;
 
 CREATE OR REPLACE VIEW leadscore._plain_record AS
- SELECT m.person_id,
-    m.rule_id,
-    m.activity_id,
-    m.points,
-    m.day AS counts_from,
-    ((m.day + m.relevant_for))::date AS window_end,
+ SELECT person_id,
+    rule_id,
+    activity_id,
+    points,
+    day AS counts_from,
+    ((day + relevant_for))::date AS window_end,
         CASE
-            WHEN (m.decay = 'linear'::text) THEN ((m.day + m.relevant_for))::date
+            WHEN (decay = 'linear'::text) THEN ((day + relevant_for))::date
             ELSE NULL::date
         END AS decays_until,
-    m.scored_through
+    scored_through
    FROM leadscore._match m
-  WHERE ((m.kind = 'activity'::text) AND (m.max_per_day IS NULL) AND (m.max_counted IS NULL) AND ((m.effective_from IS NULL) OR (m.day >= m.effective_from)));
+  WHERE ((kind = 'activity'::text) AND (max_per_day IS NULL) AND (max_counted IS NULL) AND ((effective_from IS NULL) OR (day >= effective_from)));
 
 CREATE OR REPLACE VIEW leadscore._capped_record AS
- SELECT c.person_id,
-    c.rule_id,
-    c.activity_id,
-    c.points,
-    c.day AS counts_from,
-    ((c.day + c.relevant_for))::date AS window_end,
-    lag(c.day, c.max_counted) OVER (PARTITION BY c.person_id, c.rule_id ORDER BY c.occurred_at DESC, c.activity_id DESC) AS displaced_on,
+ SELECT person_id,
+    rule_id,
+    activity_id,
+    points,
+    day AS counts_from,
+    ((day + relevant_for))::date AS window_end,
+    lag(day, max_counted) OVER (PARTITION BY person_id, rule_id ORDER BY occurred_at DESC, activity_id DESC) AS displaced_on,
         CASE
-            WHEN (c.decay = 'linear'::text) THEN ((c.day + c.relevant_for))::date
+            WHEN (decay = 'linear'::text) THEN ((day + relevant_for))::date
             ELSE NULL::date
         END AS decays_until,
-    c.scored_through
+    scored_through
    FROM ( SELECT m.person_id,
             m.activity_id,
             m.occurred_at,
@@ -113,7 +109,7 @@ CREATE OR REPLACE VIEW leadscore._capped_record AS
             row_number() OVER (PARTITION BY m.person_id, m.rule_id, m.day ORDER BY m.occurred_at DESC, m.activity_id DESC) AS nth_newest
            FROM leadscore._match m
           WHERE ((m.kind = 'activity'::text) AND ((m.max_per_day IS NOT NULL) OR (m.max_counted IS NOT NULL)) AND ((m.effective_from IS NULL) OR (m.day >= m.effective_from)))) c
-  WHERE ((c.max_per_day IS NULL) OR (c.nth_newest <= c.max_per_day));
+  WHERE ((max_per_day IS NULL) OR (nth_newest <= max_per_day));
 
 CREATE OR REPLACE FUNCTION leadscore._other_candidate(on_day date, until_day date DEFAULT NULL::date)
  RETURNS TABLE(person_id bigint, rule_id integer, activity_id bigint, adjustment_id bigint, points integer, counts_from date, window_end date, displaced_on date, decays_until date, next_touch date, scored_through date)
@@ -399,15 +395,53 @@ CREATE OR REPLACE FUNCTION leadscore._activity_deleted()
  SECURITY DEFINER
 AS 'MODULE_PATHNAME', $function$activity_deleted_wrapper$function$;
 
-CREATE TRIGGER a_changes BEFORE UPDATE OF person_id, kind, since ON leadscore.person FOR EACH ROW EXECUTE FUNCTION leadscore._person_arrives();
+CREATE OR REPLACE FUNCTION leadscore._person_inserted()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    ids       bigint[];
+    attached  regclass;
+    at_a_time CONSTANT int := 25000;
+BEGIN
+    IF EXISTS (SELECT FROM inserted n WHERE n.recorded_at = now()) THEN
+        PERFORM leadscore._go_live();
+    ELSIF NOT EXISTS (SELECT FROM leadscore.instance) THEN
+        RETURN NULL;  -- a restore brings the rows with what belongs to them
+    END IF;
+    IF EXISTS (SELECT FROM leadscore.rule r WHERE r.enabled AND r.kind = 'inactivity') THEN
+        SELECT array_agg(n.person_id ORDER BY n.person_id) INTO ids
+        FROM inserted n
+        WHERE EXISTS (SELECT FROM leadscore.rule r
+                      WHERE r.enabled AND r.kind = 'inactivity'
+                        AND leadscore._applies(r.person_kinds, r.statuses, n.kind, n.status));
+        -- So many come at once when their table is attached: that takes long, and is told.
+        IF cardinality(ids) > at_a_time THEN
+            SELECT s.source INTO attached FROM inserted n JOIN leadscore.source s ON s.source_id = n.source_id LIMIT 1;
+        END IF;
+        FOR done IN 0 .. coalesce(cardinality(ids), 0) - 1 BY at_a_time LOOP
+            PERFORM leadscore._rescore(ids[done + 1 : done + at_a_time]);
+            IF attached IS NOT NULL THEN
+                RAISE NOTICE '%: % of % persons scored', attached, least(done + at_a_time, cardinality(ids)), cardinality(ids);
+            END IF;
+        END LOOP;
+    END IF;
+    IF EXISTS (SELECT FROM leadscore.source) THEN
+        PERFORM leadscore._write_back(array_agg(n.person_id)) FROM inserted n WHERE n.source_id IS NOT NULL;
+        PERFORM leadscore._admit_waiting(array_agg(n.person_id)) FROM inserted n;
+    END IF;
+    PERFORM leadscore._claim_visits(array_agg(n.person_id)) FROM inserted n;
+    RETURN NULL;
+END $function$;
 
 CREATE TRIGGER note_changed AFTER UPDATE OF kind, status, since ON leadscore.person FOR EACH ROW EXECUTE FUNCTION leadscore._person_changed();
 
-CREATE OR REPLACE FUNCTION leadscore._source_rows(of_source integer)
- RETURNS TABLE(key text, person text, activity_type text, moment timestamp with time zone, attributes jsonb, status text, owner text, score text, category text)
+CREATE OR REPLACE FUNCTION leadscore._admitted_role()
+ RETURNS oid
  LANGUAGE c
- ROWS 100000
-AS 'MODULE_PATHNAME', $function$source_rows_wrapper$function$;
+AS 'MODULE_PATHNAME', $function$admitted_role_wrapper$function$;
 
 CREATE OR REPLACE FUNCTION leadscore._check_source(source regclass, as_role text)
  RETURNS void
@@ -470,6 +504,64 @@ BEGIN
     END IF;
 END $function$;
 
+CREATE OR REPLACE FUNCTION leadscore._check_key_type(source regclass, column_name name, purpose text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    collation_name regcollation;
+BEGIN
+    PERFORM leadscore._check_column(source, column_name, purpose, ARRAY['smallint', 'integer', 'bigint', 'uuid', 'text',
+        'character varying', 'character', 'numeric']);
+    SELECT c.oid INTO collation_name
+    FROM pg_attribute a JOIN pg_collation c ON c.oid = a.attcollation
+    WHERE a.attrelid = source AND a.attname = column_name AND NOT c.collisdeterministic;
+    IF FOUND THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('column %I of %s has collation %s, by which different texts can be equal', column_name, source, collation_name),
+            DETAIL = format('As %s its values must be equal only if they are the same.', purpose),
+            HINT = 'Name a column with another collation.';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._key_column(source regclass, named name)
+ RETURNS name
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    key name := named;
+BEGIN
+    IF named IS NULL THEN
+        SELECT a.attname INTO key
+        FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        WHERE i.indrelid = source AND i.indisprimary AND i.indnkeyatts = 1;
+        IF key IS NULL THEN
+            RAISE invalid_table_definition USING
+                MESSAGE = format('%s has no primary key of one column', source),
+                DETAIL = 'A row must be found again by one value when it changes.',
+                HINT = 'Name a unique column: key => ''…''.';
+        END IF;
+    END IF;
+    PERFORM leadscore._check_key_type(source, key, 'the key');
+    -- On a partitioned table a unique index holds the partition key too: there it is taken on trust. Columns that an
+    -- index only includes come after those of its key, and count from 0.
+    IF NOT EXISTS (SELECT FROM pg_index i
+                   JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = key
+                   JOIN pg_class c ON c.oid = i.indrelid
+                   WHERE i.indrelid = source AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+                     AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]) AND (i.indnkeyatts = 1 OR c.relkind = 'p')) THEN
+        RAISE invalid_table_definition USING
+            MESSAGE = format('column %I of %s is not unique', key, source),
+            DETAIL = 'A row must be found again by one value when it changes.',
+            HINT = format('ALTER TABLE %s ADD UNIQUE (%I), or name a unique column as key.', source, key);
+    END IF;
+    RETURN key;
+END $function$;
+
 CREATE OR REPLACE FUNCTION leadscore._put_triggers(of_source integer, source regclass, bound name[], written name[])
  RETURNS void
  LANGUAGE plpgsql
@@ -478,8 +570,18 @@ AS $function$
 DECLARE
     prefix  text := 'leadscore_' || of_source || '_';
     columns text;
+    changed text;
 BEGIN
     SELECT string_agg(quote_ident(n), ', ' ORDER BY i) INTO columns FROM unnest(bound || written) WITH ORDINALITY u(n, i);
+    -- By their bytes, where the type is not PostgreSQL's own or has no equality, such as json: so no code of anybody else runs.
+    SELECT string_agg(format(CASE WHEN b.typnamespace = 'pg_catalog'::regnamespace
+                                       AND (b.oid = 'varchar'::regtype OR EXISTS (SELECT FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod
+                                                                                  WHERE m.amname = 'btree' AND o.opcdefault AND o.opcintype = b.oid))
+                                  THEN 'OLD.%1$I IS DISTINCT FROM NEW.%1$I' ELSE 'record_image_ne(ROW(OLD.%1$I), ROW(NEW.%1$I))' END, n), ' OR ' ORDER BY i)
+    INTO changed
+    FROM unnest(bound) WITH ORDINALITY u(n, i)
+    JOIN pg_attribute a ON a.attrelid = source AND a.attname = n
+    JOIN pg_type b ON b.oid = leadscore._base_type(a.atttypid);
     EXECUTE format('CREATE TRIGGER %I AFTER UPDATE OF %s ON %s FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION leadscore._source_changed(%L)',
                    prefix || 'columns', columns, source, of_source);
     IF cardinality(written) > 0 THEN
@@ -489,8 +591,8 @@ BEGIN
     END IF;
     EXECUTE format('CREATE TRIGGER %I AFTER INSERT OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION leadscore._source_row_changed(%L)',
                    prefix || 'row', source, of_source);
-    EXECUTE format('CREATE TRIGGER %I AFTER UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION leadscore._source_row_changed(%L)',
-                   prefix || 'row_update', source, of_source);
+    EXECUTE format('CREATE TRIGGER %I AFTER UPDATE ON %s FOR EACH ROW WHEN (%s) EXECUTE FUNCTION leadscore._source_row_changed(%L)',
+                   prefix || 'row_update', source, changed, of_source);
     EXECUTE format('CREATE TRIGGER %I AFTER INSERT OR DELETE OR UPDATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION leadscore._source_changed(%L)',
                    prefix || 'statement', source, of_source);
     EXECUTE format('CREATE TRIGGER %I AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION leadscore._source_truncated(%L)',
@@ -512,6 +614,21 @@ BEGIN
     END IF;
 END $function$;
 
+CREATE OR REPLACE FUNCTION leadscore._has_persons_of_others(of_kind text, caller oid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    own int[] := ARRAY(SELECT s.source_id FROM leadscore.source s JOIN pg_class c ON c.oid = s.source
+                       WHERE s.role = 'person' AND pg_has_role(caller, c.relowner, 'USAGE'));
+BEGIN
+    RETURN EXISTS (SELECT FROM leadscore.source s
+                   WHERE s.role = 'person' AND s.attached AND s.person_kind = of_kind AND s.source_id <> ALL (own))
+        OR EXISTS (SELECT FROM leadscore.person p WHERE p.kind = of_kind AND (p.source_id = ANY (own)) IS NOT TRUE);
+END $function$;
+
 CREATE OR REPLACE FUNCTION leadscore._attach_person(source regclass, kind text, key name, status name, owner name, since name, score name, category name)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -523,8 +640,10 @@ DECLARE
     key_column name;
     bound      name[];
     number     int;
+    caller     oid;
 BEGIN
     PERFORM leadscore._check_source(source, 'person');
+    caller := leadscore._admitted_role();
     IF kind IS NULL OR kind = '' THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('attach_person: %s has no kind', source),
@@ -544,6 +663,16 @@ BEGIN
             MESSAGE = format('persons of another kind came from %s before', source),
             DETAIL = 'They were kept when it was detached.',
             HINT = format('Attach it as that kind again and SELECT leadscore.detach(%L, keep => false);', source::text);
+    END IF;
+    -- By its own rows it would read their scores, change them and remove them.
+    IF NOT (has_column_privilege(caller, 'leadscore.person', 'score', 'SELECT')
+            AND has_column_privilege(caller, 'leadscore.person', 'status', 'UPDATE')
+            AND has_table_privilege(caller, 'leadscore.person', 'DELETE'))
+       AND leadscore._has_persons_of_others(kind, caller) THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = format('there are persons of kind %L that come from no table of role %I', kind, pg_get_userbyid(caller)),
+            DETAIL = format('Rows of %s with their keys would take them over.', source),
+            HINT = format('Choose another kind, or GRANT SELECT, UPDATE, DELETE ON leadscore.person TO %I;', pg_get_userbyid(caller));
     END IF;
     key_column := leadscore._key_column(source, key);
     PERFORM leadscore._check_column(source, status, 'the status', NULL);
@@ -597,8 +726,10 @@ DECLARE
     bound      name[];
     number     int;
     item       record;
+    caller     oid;
 BEGIN
     PERFORM leadscore._check_source(source, 'activity');
+    caller := leadscore._admitted_role();
     IF person IS NULL OR person_kind IS NULL OR person_kind = '' THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('attach_activity: %s has no %s', source, CASE WHEN person IS NULL THEN 'person' ELSE 'person_kind' END),
@@ -617,9 +748,15 @@ BEGIN
             DETAIL = format('%s would be attached as activities of that type.', source),
             HINT = format('INSERT INTO leadscore.activity_type (activity_type) VALUES (%L);', activity_type);
     END IF;
+    IF NOT has_column_privilege(caller, 'leadscore.activity', 'person_id', 'INSERT')
+       AND leadscore._has_persons_of_others(person_kind, caller) THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = format('there are persons of kind %L that come from no table of role %I', person_kind, pg_get_userbyid(caller)),
+            DETAIL = format('Rows of %s would give them points.', source),
+            HINT = format('Let the owner of their table attach it, or GRANT INSERT ON leadscore.activity TO %I;', pg_get_userbyid(caller));
+    END IF;
     key_column := leadscore._key_column(source, key);
-    PERFORM leadscore._check_column(source, person, 'the person', ARRAY['smallint', 'integer', 'bigint', 'uuid', 'text',
-        'character varying', 'character', 'numeric', 'citext']);
+    PERFORM leadscore._check_key_type(source, person, 'the person');
     PERFORM leadscore._check_column(source, occurred_at, 'occurred_at', ARRAY['timestamp with time zone', 'timestamp without time zone', 'date']);
     PERFORM leadscore._check_column(source, activity_type_column, 'the activity type', NULL);
     PERFORM leadscore._check_column(source, a, 'an attribute', NULL) FROM unnest(attributes) a;
@@ -1355,23 +1492,11 @@ CREATE OR REPLACE FUNCTION leadscore._change(person_id bigint, score bigint, day
  STABLE STRICT COST 1000
 AS 'MODULE_PATHNAME', $function$change_wrapper$function$;
 
-CREATE OR REPLACE FUNCTION leadscore._last_activity(person_id bigint, at timestamp with time zone)
- RETURNS text
- LANGUAGE c
- STABLE COST 1000
-AS 'MODULE_PATHNAME', $function$last_activity_wrapper$function$;
-
 CREATE OR REPLACE FUNCTION leadscore._outlook(person_id bigint, category text)
  RETURNS text
  LANGUAGE c
  STABLE COST 1000
 AS 'MODULE_PATHNAME', $function$outlook_wrapper$function$;
-
-CREATE OR REPLACE FUNCTION leadscore._top_rules(person_id bigint)
- RETURNS text
- LANGUAGE c
- STABLE STRICT COST 1000
-AS 'MODULE_PATHNAME', $function$top_rules_wrapper$function$;
 
 CREATE OR REPLACE FUNCTION leadscore.describe(rule_id integer, language text DEFAULT 'en'::text)
  RETURNS text
@@ -1394,10 +1519,10 @@ BEGIN
 END $function$;
 
 CREATE OR REPLACE VIEW leadscore_what_if.settings WITH (security_invoker=true) AS
- SELECT s.one_row,
-    s.time_zone,
-    s.notify_channel,
-    s.keep_category_changes
+ SELECT one_row,
+    time_zone,
+    notify_channel,
+    keep_category_changes
    FROM jsonb_populate_recordset(NULL::leadscore.settings, leadscore_what_if.assumed('settings'::text)) s(one_row, time_zone, notify_channel, keep_category_changes);
 
 CREATE OR REPLACE FUNCTION leadscore_what_if.scoring_day(at timestamp with time zone DEFAULT now())
@@ -1417,33 +1542,33 @@ BEGIN
 END $function$;
 
 CREATE OR REPLACE VIEW leadscore_what_if._plain_record WITH (security_invoker=true) AS
- SELECT m.person_id,
-    m.rule_id,
-    m.activity_id,
-    m.points,
-    m.day AS counts_from,
-    ((m.day + m.relevant_for))::date AS window_end,
+ SELECT person_id,
+    rule_id,
+    activity_id,
+    points,
+    day AS counts_from,
+    ((day + relevant_for))::date AS window_end,
         CASE
-            WHEN (m.decay = 'linear'::text) THEN ((m.day + m.relevant_for))::date
+            WHEN (decay = 'linear'::text) THEN ((day + relevant_for))::date
             ELSE NULL::date
         END AS decays_until,
-    m.scored_through
+    scored_through
    FROM leadscore_what_if._match m
-  WHERE ((m.kind = 'activity'::text) AND (m.max_per_day IS NULL) AND (m.max_counted IS NULL) AND ((m.effective_from IS NULL) OR (m.day >= m.effective_from)));
+  WHERE ((kind = 'activity'::text) AND (max_per_day IS NULL) AND (max_counted IS NULL) AND ((effective_from IS NULL) OR (day >= effective_from)));
 
 CREATE OR REPLACE VIEW leadscore_what_if._capped_record WITH (security_invoker=true) AS
- SELECT c.person_id,
-    c.rule_id,
-    c.activity_id,
-    c.points,
-    c.day AS counts_from,
-    ((c.day + c.relevant_for))::date AS window_end,
-    lag(c.day, c.max_counted) OVER (PARTITION BY c.person_id, c.rule_id ORDER BY c.occurred_at DESC, c.activity_id DESC) AS displaced_on,
+ SELECT person_id,
+    rule_id,
+    activity_id,
+    points,
+    day AS counts_from,
+    ((day + relevant_for))::date AS window_end,
+    lag(day, max_counted) OVER (PARTITION BY person_id, rule_id ORDER BY occurred_at DESC, activity_id DESC) AS displaced_on,
         CASE
-            WHEN (c.decay = 'linear'::text) THEN ((c.day + c.relevant_for))::date
+            WHEN (decay = 'linear'::text) THEN ((day + relevant_for))::date
             ELSE NULL::date
         END AS decays_until,
-    c.scored_through
+    scored_through
    FROM ( SELECT m.person_id,
             m.activity_id,
             m.occurred_at,
@@ -1460,7 +1585,7 @@ CREATE OR REPLACE VIEW leadscore_what_if._capped_record WITH (security_invoker=t
             row_number() OVER (PARTITION BY m.person_id, m.rule_id, m.day ORDER BY m.occurred_at DESC, m.activity_id DESC) AS nth_newest
            FROM leadscore_what_if._match m
           WHERE ((m.kind = 'activity'::text) AND ((m.max_per_day IS NOT NULL) OR (m.max_counted IS NOT NULL)) AND ((m.effective_from IS NULL) OR (m.day >= m.effective_from)))) c
-  WHERE ((c.max_per_day IS NULL) OR (c.nth_newest <= c.max_per_day));
+  WHERE ((max_per_day IS NULL) OR (nth_newest <= max_per_day));
 
 CREATE OR REPLACE FUNCTION leadscore_what_if._other_candidate(on_day date, until_day date DEFAULT NULL::date)
  RETURNS TABLE(person_id bigint, rule_id integer, activity_id bigint, adjustment_id bigint, points integer, counts_from date, window_end date, displaced_on date, decays_until date, next_touch date, scored_through date)
@@ -1746,6 +1871,12 @@ COMMENT ON FUNCTION leadscore._check_outbox(text,interval) IS 'Refuses a channel
 COMMENT ON FUNCTION leadscore._check_settings() IS 'Trigger: refuses settings that cannot be';
 COMMENT ON FUNCTION leadscore._check_activity_types_truncated() IS 'Trigger: keeps activity types that are in use';
 REVOKE EXECUTE ON FUNCTION leadscore._check_activity_types_truncated() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._admitted_role() IS 'The role that was admitted';
+REVOKE EXECUTE ON FUNCTION leadscore._admitted_role() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._check_key_type(regclass,name,text) IS 'Refuses a column whose values cannot be keys';
+REVOKE EXECUTE ON FUNCTION leadscore._check_key_type(regclass,name,text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._has_persons_of_others(text,oid) IS 'Whether a kind has persons that come from no table of the role';
+REVOKE EXECUTE ON FUNCTION leadscore._has_persons_of_others(text,oid) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._trim_category_changes(integer) IS 'Removes changes of category that were kept as long as settings.keep_category_changes says, at most so many, and returns how many';
 REVOKE EXECUTE ON FUNCTION leadscore._trim_category_changes(integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._end_run(leadscore.run) IS 'Removes old changes of category and sends word of a run';
