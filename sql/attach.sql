@@ -145,6 +145,19 @@ END $$;
 COMMENT ON FUNCTION leadscore._check_key_type(regclass, name, text) IS 'Refuses a column whose values cannot be keys';
 REVOKE ALL ON FUNCTION leadscore._check_key_type(regclass, name, text) FROM PUBLIC;
 
+-- On a partitioned table a unique index holds the partition key too: there a column is taken on trust. Columns that an index
+-- only includes come after those of its key, and count from 0.
+CREATE FUNCTION leadscore._is_unique(source regclass, column_name name) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT EXISTS (SELECT FROM pg_index i
+                   JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = column_name
+                   JOIN pg_class c ON c.oid = i.indrelid
+                   WHERE i.indrelid = source AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+                     AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]) AND (i.indnkeyatts = 1 OR c.relkind = 'p'));
+END;
+COMMENT ON FUNCTION leadscore._is_unique(regclass, name) IS 'Whether a column tells the rows of a table apart';
+
 -- The column that tells rows apart: the named one, which must be unique, or the primary key.
 CREATE FUNCTION leadscore._key_column(source regclass, named name) RETURNS name
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -163,13 +176,7 @@ BEGIN
         END IF;
     END IF;
     PERFORM leadscore._check_key_type(source, key, 'the key');
-    -- On a partitioned table a unique index holds the partition key too: there it is taken on trust. Columns that an
-    -- index only includes come after those of its key, and count from 0.
-    IF NOT EXISTS (SELECT FROM pg_index i
-                   JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = key
-                   JOIN pg_class c ON c.oid = i.indrelid
-                   WHERE i.indrelid = source AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
-                     AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]) AND (i.indnkeyatts = 1 OR c.relkind = 'p')) THEN
+    IF NOT leadscore._is_unique(source, key) THEN
         RAISE invalid_table_definition USING
             MESSAGE = format('column %I of %s is not unique', key, source),
             DETAIL = 'A row must be found again by one value when it changes.',

@@ -81,6 +81,15 @@ BEGIN
     WHERE s.attached AND (s.parts ? 'score' OR s.parts ? 'category')
     ORDER BY t.tgrelid::regclass::text, t.tgname;
 
+    RETURN QUERY
+    SELECT 'error', format('column %I of %s, by which its rows are found, is no longer unique', a.attname, s.source),
+           'Rows with the same value are taken for one.', format('ALTER TABLE %s ADD UNIQUE (%I);', s.source, a.attname)
+    FROM leadscore.source s
+    JOIN pg_trigger t ON t.tgrelid = s.source AND t.tgname = format('leadscore_%s_columns', s.source_id)
+    JOIN pg_attribute a ON a.attrelid = s.source AND a.attnum = t.tgattr[(s.parts ->> 'key')::int]
+    WHERE s.attached AND NOT leadscore._is_unique(s.source, a.attname)
+    ORDER BY s.source_id;
+
     -- What waits.
     RETURN QUERY
     SELECT 'warning', format('activity type %L is not known', w.activity_type),

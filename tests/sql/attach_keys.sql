@@ -101,6 +101,15 @@ SELECT external_id, score FROM leadscore.person WHERE kind = 'composite' ORDER B
 CREATE TABLE no_key (id int);
 SELECT leadscore.attach_person('no_key', 'no_key');
 \echo :LAST_ERROR_SQLSTATE
+-- A key that is no longer unique is for doctor() to find.
+CREATE TABLE once (id int PRIMARY KEY);
+SELECT leadscore.attach_person('once', 'once');
+ALTER TABLE once DROP CONSTRAINT once_pkey;
+RESET ROLE;
+SELECT severity, finding, detail, remedy FROM leadscore.doctor() WHERE finding LIKE '%unique%';
+SELECT remedy FROM leadscore.doctor() WHERE finding LIKE '%unique%' \gexec
+SELECT finding FROM leadscore.doctor() WHERE finding LIKE '%unique%';
+SET ROLE regress_application;
 -- By some collations texts are equal that are not the same. Only ICU has them, and not every server has ICU; the catalog says so all the same.
 CREATE COLLATION lax FROM "C";
 CREATE TABLE loose (id text COLLATE lax PRIMARY KEY, number int UNIQUE, other text COLLATE lax);
