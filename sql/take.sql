@@ -19,6 +19,36 @@ END $$;
 COMMENT ON FUNCTION leadscore._source_in_sight(int) IS 'An attached table, or a serialization failure when it was attached after the snapshot';
 REVOKE ALL ON FUNCTION leadscore._source_in_sight(int) FROM PUBLIC;
 
+-- A key can be that of two rows for a while: within a transaction when its constraint is deferred, and within a statement
+-- on a partitioned table, whose rows are brought over one by one. Then the order of the changes does not tell whose the key
+-- is in the end; the table itself does, at commit.
+CREATE FUNCTION leadscore._recheck_at_commit(of_source int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    noted CONSTANT text := 'leadscore.recheck_' || of_source;
+BEGIN
+    -- Once for the transaction is enough.
+    IF coalesce(current_setting(noted, true), '') <> 'on' THEN
+        PERFORM set_config(noted, 'on', true);
+        UPDATE leadscore.source s SET source_id = s.source_id WHERE s.source_id = of_source;
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._recheck_at_commit(int) IS 'Has what came from an attached table brought in step with its rows at commit';
+REVOKE ALL ON FUNCTION leadscore._recheck_at_commit(int) FROM PUBLIC;
+
+CREATE FUNCTION leadscore._source_rechecked() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM set_config('leadscore.recheck_' || NEW.source_id, '', true);
+    PERFORM leadscore._resync(s.source_id) FROM leadscore.source s WHERE s.source_id = NEW.source_id AND s.attached;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION leadscore._source_rechecked() IS 'Trigger: brings what came from an attached table in step with its rows';
+REVOKE ALL ON FUNCTION leadscore._source_rechecked() FROM PUBLIC;
+CREATE CONSTRAINT TRIGGER recheck AFTER UPDATE OF source_id ON leadscore.source
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION leadscore._source_rechecked();
+
 CREATE FUNCTION leadscore._take_activities(of_source int, old_keys text[], new_keys text[], persons text[],
                                            types text[], moments timestamptz[], details jsonb[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -52,6 +82,13 @@ BEGIN
         WHERE k.kind = source.person_kind AND k.external_id = ANY (persons)
         UNION
         SELECT a.person_id FROM leadscore.activity a WHERE a.source_id = of_source AND a.source_key = ANY (old_keys)));
+    -- A new key that is there already and of no row in this call: of a row that is gone unseen, or that will change later.
+    IF EXISTS (SELECT FROM leadscore.activity a
+               WHERE a.source_id = of_source AND a.source_key = ANY (new_keys) AND (a.source_key = ANY (old_keys)) IS NOT TRUE)
+       OR EXISTS (SELECT FROM leadscore.waiting w
+                  WHERE w.source_id = of_source AND w.source_key = ANY (new_keys) AND (w.source_key = ANY (old_keys)) IS NOT TRUE) THEN
+        PERFORM leadscore._recheck_at_commit(of_source);
+    END IF;
     -- What waited makes place; it keeps its moment where the table does not tell one.
     WITH released AS (
         DELETE FROM leadscore.waiting w
@@ -137,6 +174,30 @@ END;
 COMMENT ON FUNCTION leadscore._lose_persons(bigint[]) IS 'Removes persons whose rows are gone; activities of attached tables wait for their return';
 REVOKE ALL ON FUNCTION leadscore._lose_persons(bigint[]) FROM PUBLIC;
 
+-- Persons who get another key find it free: whoever had it and is gone by now goes at once, without waiting for the commit.
+CREATE FUNCTION leadscore._make_way(of_kind text, keys text[], to_persons bigint[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    gone   bigint[];
+    holder leadscore.person;
+BEGIN
+    SELECT array_agg(p.person_id) INTO gone
+    FROM leadscore.person p WHERE p.kind = of_kind AND p.external_id = ANY (keys) AND p.departed AND p.person_id <> ALL (to_persons);
+    IF gone IS NOT NULL THEN
+        PERFORM leadscore._lose_persons(gone);
+    END IF;
+    SELECT p.* INTO holder
+    FROM leadscore.person p WHERE p.kind = of_kind AND p.external_id = ANY (keys) AND p.person_id <> ALL (to_persons) LIMIT 1;
+    IF FOUND THEN
+        RAISE unique_violation USING
+            MESSAGE = format('person %s of kind %L has the key %L still', holder.person_id, of_kind, holder.external_id),
+            DETAIL = 'A row changes to that key while another has it, or is only about to change, too.',
+            HINT = 'Exchange keys in one statement, on a partitioned table by way of keys that no row has.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._make_way(text, text[], bigint[]) IS 'Frees keys that persons get, or refuses when somebody else has one';
+REVOKE ALL ON FUNCTION leadscore._make_way(text, text[], bigint[]) FROM PUBLIC;
+
 CREATE FUNCTION leadscore._take_persons(of_source int, old_keys text[], new_keys text[], new_statuses text[],
                                         new_owners text[], moments timestamptz[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -161,6 +222,7 @@ BEGIN
     JOIN leadscore.person p ON p.kind = source.person_kind AND p.external_id = c.old_key
     WHERE c.old_key <> c.new_key;
     IF renumbered IS NOT NULL THEN
+        PERFORM leadscore._make_way(source.person_kind, given, renumbered);
         PERFORM leadscore._shelve_activities(renumbered);
         -- First out of each other's way: keys may be exchanged.
         UPDATE leadscore.person p SET external_id = NULL WHERE p.person_id = ANY (renumbered);
@@ -171,6 +233,12 @@ BEGIN
         PERFORM leadscore._write_back(renumbered);
     END IF;
 
+    -- A new row with the key of one that is there is another row, of the same person in the end, if of any.
+    IF EXISTS (SELECT FROM unnest(old_keys, new_keys) c(old_key, new_key)
+               JOIN leadscore.person p ON p.kind = source.person_kind AND p.external_id = c.new_key
+               WHERE c.old_key IS NULL AND p.source_id = of_source AND NOT p.departed) THEN
+        PERFORM leadscore._recheck_at_commit(of_source);
+    END IF;
     INSERT INTO leadscore.person AS p (kind, external_id, status, owner, since, source_id)
     SELECT source.person_kind, c.new_key, c.status, c.owner, coalesce(c.moment, now()), of_source
     FROM unnest(old_keys, new_keys, new_statuses, new_owners, moments) c(old_key, new_key, status, owner, moment)
