@@ -61,3 +61,10 @@ INSERT INTO large SELECT g, g % 5, '2026-02-01' FROM generate_series(1, 250000) 
 SELECT leadscore.attach_activity('large', 'visit', person => 'p', person_kind => 'candidate', occurred_at => 'at');
 SET client_min_messages = warning;
 SELECT id, score FROM candidate WHERE id < 5 ORDER BY id;
+-- So it is for persons whose silence is looked for.
+INSERT INTO leadscore.rule (name, kind, points, inactive_for) VALUES ('Silence', 'inactivity', -5, '14 days');
+CREATE TABLE many (id int PRIMARY KEY, known date, score int);
+INSERT INTO many SELECT g, CASE g % 2 WHEN 0 THEN date '2026-01-01' ELSE date '2026-03-01' END FROM generate_series(1, 30000) g;
+SET client_min_messages = notice;
+SELECT leadscore.attach_person('many', 'many', since => 'known', score => 'score');
+SELECT score, count(*) FROM many GROUP BY score ORDER BY score;
