@@ -438,6 +438,221 @@ END $function$;
 
 CREATE TRIGGER note_changed AFTER UPDATE OF kind, status, since ON leadscore.person FOR EACH ROW EXECUTE FUNCTION leadscore._person_changed();
 
+CREATE OR REPLACE FUNCTION leadscore._recheck_at_commit(of_source integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    noted CONSTANT text := 'leadscore.recheck_' || of_source;
+BEGIN
+    -- Once for the transaction is enough.
+    IF coalesce(current_setting(noted, true), '') <> 'on' THEN
+        PERFORM set_config(noted, 'on', true);
+        UPDATE leadscore.source s SET source_id = s.source_id WHERE s.source_id = of_source;
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._source_rechecked()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM set_config('leadscore.recheck_' || NEW.source_id, '', true);
+    PERFORM leadscore._resync(s.source_id) FROM leadscore.source s WHERE s.source_id = NEW.source_id AND s.attached;
+    RETURN NULL;
+END $function$;
+
+CREATE CONSTRAINT TRIGGER recheck AFTER UPDATE OF source_id ON leadscore.source DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION leadscore._source_rechecked();
+
+CREATE OR REPLACE FUNCTION leadscore._take_activities(of_source integer, old_keys text[], new_keys text[], persons text[], types text[], moments timestamp with time zone[], details jsonb[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    source leadscore.source;
+    held   jsonb;
+BEGIN
+    source := leadscore._source_in_sight(of_source);
+    -- The one new row that most statements bring needs no more than this.
+    IF cardinality(new_keys) = 1 AND old_keys[1] IS NULL THEN
+        INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes, source_id, source_key)
+        SELECT k.person_id, t.activity_type, coalesce(moments[1], now()), details[1], of_source, new_keys[1]
+        FROM leadscore._person_key k, leadscore.activity_type t
+        WHERE k.kind = source.person_kind AND k.external_id = persons[1] AND t.activity_type = types[1]
+          AND NOT EXISTS (SELECT FROM leadscore.activity a WHERE a.source_id = of_source AND a.source_key = new_keys[1]);
+        IF FOUND THEN
+            RETURN;
+        END IF;
+    END IF;
+    IF EXISTS (SELECT FROM unnest(new_keys, persons, types) c(new_key, external_id, type)
+               WHERE c.new_key IS NOT NULL
+                 AND (NOT EXISTS (SELECT FROM leadscore._person_key k WHERE k.kind = source.person_kind AND k.external_id = c.external_id)
+                      OR NOT EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = c.type))) THEN
+        -- A row will have to wait: unless its person is just arriving, which is seen under the lock.
+        LOCK TABLE leadscore.waiting IN SHARE ROW EXCLUSIVE MODE;
+        PERFORM leadscore._need_current_snapshot();
+    END IF;
+    -- A person that is just going is waited for, and then not found.
+    PERFORM leadscore._lock_persons(ARRAY(
+        SELECT k.person_id FROM leadscore._person_key k
+        WHERE k.kind = source.person_kind AND k.external_id = ANY (persons)
+        UNION
+        SELECT a.person_id FROM leadscore.activity a WHERE a.source_id = of_source AND a.source_key = ANY (old_keys)));
+    -- A new key that is there already and of no row in this call: of a row that is gone unseen, or that will change later.
+    IF EXISTS (SELECT FROM leadscore.activity a
+               WHERE a.source_id = of_source AND a.source_key = ANY (new_keys) AND (a.source_key = ANY (old_keys)) IS NOT TRUE)
+       OR EXISTS (SELECT FROM leadscore.waiting w
+                  WHERE w.source_id = of_source AND w.source_key = ANY (new_keys) AND (w.source_key = ANY (old_keys)) IS NOT TRUE) THEN
+        PERFORM leadscore._recheck_at_commit(of_source);
+    END IF;
+    -- What waited makes place; it keeps its moment where the table does not tell one.
+    WITH released AS (
+        DELETE FROM leadscore.waiting w
+        WHERE w.source_id = of_source AND (w.source_key = ANY (old_keys) OR w.source_key = ANY (new_keys))
+        RETURNING w.source_key, w.occurred_at
+    )
+    SELECT coalesce(jsonb_object_agg(r.source_key, r.occurred_at), '{}') INTO held FROM released r;
+    WITH change AS MATERIALIZED (
+        SELECT c.*, coalesce(c.moment, (held ->> coalesce(c.old_key, c.new_key))::timestamptz) AS told,
+               k.person_id, k.person_id IS NOT NULL AND t.activity_type IS NOT NULL AS ready
+        FROM unnest(old_keys, new_keys, persons, types, moments, details) c(old_key, new_key, external_id, type, moment, detail)
+        LEFT JOIN leadscore._person_key k ON k.kind = source.person_kind AND k.external_id = c.external_id AND c.new_key IS NOT NULL
+        LEFT JOIN leadscore.activity_type t ON t.activity_type = c.type
+    ), existing AS MATERIALIZED (
+        SELECT a.person_id, a.activity_id, a.source_key, a.occurred_at
+        FROM leadscore.activity a
+        WHERE a.source_id = of_source
+          AND (a.source_key = ANY (old_keys) OR a.source_key = ANY (new_keys))
+    ), kept AS MATERIALIZED (
+        -- An activity keeps its id when its row only changes.
+        SELECT c.*, e.person_id AS old_person_id, e.activity_id, coalesce(c.moment, e.occurred_at) AS at
+        FROM change c JOIN existing e ON e.source_key = coalesce(c.old_key, c.new_key)
+        WHERE c.ready
+    ), updated AS (
+        UPDATE leadscore.activity a
+        SET person_id = c.person_id, activity_type = c.type, occurred_at = c.at, attributes = c.detail, source_key = c.new_key
+        FROM kept c
+        WHERE a.person_id = c.old_person_id AND a.activity_id = c.activity_id
+          AND (a.person_id, a.activity_type, a.occurred_at, a.attributes, a.source_key)
+              IS DISTINCT FROM (c.person_id, c.type, c.at, c.detail, c.new_key)
+    ), removed AS (
+        DELETE FROM leadscore.activity a
+        USING existing e
+        WHERE a.person_id = e.person_id AND a.activity_id = e.activity_id
+          AND NOT EXISTS (SELECT FROM kept c WHERE c.activity_id = e.activity_id)
+    ), added AS (
+        INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes, source_id, source_key)
+        SELECT c.person_id, c.type, coalesce(c.told, now()), c.detail, of_source, c.new_key
+        FROM change c
+        WHERE c.ready AND NOT EXISTS (SELECT FROM existing e WHERE e.source_key = coalesce(c.old_key, c.new_key))
+    )
+    INSERT INTO leadscore.waiting AS v (source_id, source_key, person_kind, external_id, activity_type, occurred_at, attributes)
+    SELECT of_source, c.new_key, source.person_kind, c.external_id, c.type, coalesce(c.told, e.occurred_at, now()), c.detail
+    FROM change c
+    LEFT JOIN existing e ON e.source_key = c.old_key
+    WHERE c.new_key IS NOT NULL AND NOT c.ready
+    ON CONFLICT (source_id, source_key) DO UPDATE
+    SET external_id = EXCLUDED.external_id, activity_type = EXCLUDED.activity_type,
+        occurred_at = EXCLUDED.occurred_at, attributes = EXCLUDED.attributes
+    WHERE (v.external_id, v.activity_type, v.occurred_at, v.attributes)
+          IS DISTINCT FROM (EXCLUDED.external_id, EXCLUDED.activity_type, EXCLUDED.occurred_at, EXCLUDED.attributes);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._make_way(of_kind text, keys text[], to_persons bigint[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    gone   bigint[];
+    holder leadscore.person;
+BEGIN
+    SELECT array_agg(p.person_id) INTO gone
+    FROM leadscore.person p WHERE p.kind = of_kind AND p.external_id = ANY (keys) AND p.departed AND p.person_id <> ALL (to_persons);
+    IF gone IS NOT NULL THEN
+        PERFORM leadscore._lose_persons(gone);
+    END IF;
+    SELECT p.* INTO holder
+    FROM leadscore.person p WHERE p.kind = of_kind AND p.external_id = ANY (keys) AND p.person_id <> ALL (to_persons) LIMIT 1;
+    IF FOUND THEN
+        RAISE unique_violation USING
+            MESSAGE = format('person %s of kind %L has the key %L still', holder.person_id, of_kind, holder.external_id),
+            DETAIL = 'A row changes to that key while another has it, or is only about to change, too.',
+            HINT = 'Exchange keys in one statement, on a partitioned table by way of keys that no row has.';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._take_persons(of_source integer, old_keys text[], new_keys text[], new_statuses text[], new_owners text[], moments timestamp with time zone[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    source     leadscore.source;
+    renumbered bigint[];
+    given      text[];
+BEGIN
+    source := leadscore._source_in_sight(of_source);
+
+    UPDATE leadscore.person p SET departed = true
+    FROM unnest(old_keys, new_keys) c(old_key, new_key)
+    WHERE c.new_key IS NULL AND p.kind = source.person_kind AND p.external_id = c.old_key;
+    DELETE FROM leadscore.person_alias l
+    USING unnest(old_keys, new_keys) c(old_key, new_key)
+    WHERE c.new_key IS NULL AND l.kind = source.person_kind AND l.external_id = c.old_key;
+
+    -- The application renumbered persons. Rows that name a new key already wait for it, and
+    -- those that still name the old one have no person now.
+    SELECT array_agg(p.person_id), array_agg(c.new_key) INTO renumbered, given
+    FROM unnest(old_keys, new_keys) c(old_key, new_key)
+    JOIN leadscore.person p ON p.kind = source.person_kind AND p.external_id = c.old_key
+    WHERE c.old_key <> c.new_key;
+    IF renumbered IS NOT NULL THEN
+        PERFORM leadscore._make_way(source.person_kind, given, renumbered);
+        PERFORM leadscore._shelve_activities(renumbered);
+        -- First out of each other's way: keys may be exchanged.
+        UPDATE leadscore.person p SET external_id = NULL WHERE p.person_id = ANY (renumbered);
+        UPDATE leadscore.person p SET external_id = r.key
+        FROM unnest(renumbered, given) r(person_id, key)
+        WHERE p.person_id = r.person_id;
+        PERFORM leadscore._admit_waiting(renumbered);
+        PERFORM leadscore._write_back(renumbered);
+    END IF;
+
+    -- A new row with the key of one that is there is another row, of the same person in the end, if of any.
+    IF EXISTS (SELECT FROM unnest(old_keys, new_keys) c(old_key, new_key)
+               JOIN leadscore.person p ON p.kind = source.person_kind AND p.external_id = c.new_key
+               WHERE c.old_key IS NULL AND p.source_id = of_source AND NOT p.departed) THEN
+        PERFORM leadscore._recheck_at_commit(of_source);
+    END IF;
+    INSERT INTO leadscore.person AS p (kind, external_id, status, owner, since, source_id)
+    SELECT source.person_kind, c.new_key, c.status, c.owner, coalesce(c.moment, now()), of_source
+    FROM unnest(old_keys, new_keys, new_statuses, new_owners, moments) c(old_key, new_key, status, owner, moment)
+    WHERE c.new_key IS NOT NULL
+      AND NOT EXISTS (SELECT FROM leadscore.person_alias l WHERE l.kind = source.person_kind AND l.external_id = c.new_key)
+      AND NOT EXISTS (SELECT FROM leadscore.person q WHERE q.kind = source.person_kind AND q.external_id = c.new_key);
+
+    UPDATE leadscore.person p
+    SET status = CASE WHEN source.parts ? 'status' THEN c.status ELSE p.status END,
+        owner = CASE WHEN source.parts ? 'owner' THEN c.owner ELSE p.owner END,
+        since = coalesce(c.moment, p.since), source_id = of_source, departed = false
+    FROM unnest(old_keys, new_keys, new_statuses, new_owners, moments) c(old_key, new_key, status, owner, moment)
+    WHERE c.new_key IS NOT NULL AND p.kind = source.person_kind AND p.external_id = c.new_key
+      AND (p.status, p.owner, p.since, p.source_id, p.departed)
+          IS DISTINCT FROM (CASE WHEN source.parts ? 'status' THEN c.status ELSE p.status END,
+                            CASE WHEN source.parts ? 'owner' THEN c.owner ELSE p.owner END,
+                            coalesce(c.moment, p.since), of_source, false);
+    -- A row that came back has empty columns.
+    PERFORM leadscore._write_back(array_agg(p.person_id))
+    FROM unnest(old_keys, new_keys) c(old_key, new_key)
+    JOIN leadscore.person p ON p.kind = source.person_kind AND p.external_id = c.new_key
+    WHERE c.old_key IS NULL;
+END $function$;
+
 CREATE OR REPLACE FUNCTION leadscore._admitted_role()
  RETURNS oid
  LANGUAGE c
@@ -526,6 +741,19 @@ BEGIN
     END IF;
 END $function$;
 
+CREATE OR REPLACE FUNCTION leadscore._is_unique(source regclass, column_name name)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT (EXISTS ( SELECT
+            FROM ((pg_index i
+              JOIN pg_attribute a ON (((a.attrelid = i.indrelid) AND (a.attname = _is_unique.column_name))))
+              JOIN pg_class c ON ((c.oid = i.indrelid)))
+           WHERE ((i.indrelid = (_is_unique.source)::oid) AND i.indisunique AND i.indisvalid AND (i.indpred IS NULL) AND (i.indexprs IS NULL) AND (a.attnum = ANY (i.indkey[0:(i.indnkeyatts - 1)])) AND ((i.indnkeyatts = 1) OR (c.relkind = 'p'::"char"))))) AS "exists";
+END;
+
 CREATE OR REPLACE FUNCTION leadscore._key_column(source regclass, named name)
  RETURNS name
  LANGUAGE plpgsql
@@ -547,13 +775,7 @@ BEGIN
         END IF;
     END IF;
     PERFORM leadscore._check_key_type(source, key, 'the key');
-    -- On a partitioned table a unique index holds the partition key too: there it is taken on trust. Columns that an
-    -- index only includes come after those of its key, and count from 0.
-    IF NOT EXISTS (SELECT FROM pg_index i
-                   JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = key
-                   JOIN pg_class c ON c.oid = i.indrelid
-                   WHERE i.indrelid = source AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
-                     AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]) AND (i.indnkeyatts = 1 OR c.relkind = 'p')) THEN
+    IF NOT leadscore._is_unique(source, key) THEN
         RAISE invalid_table_definition USING
             MESSAGE = format('column %I of %s is not unique', key, source),
             DETAIL = 'A row must be found again by one value when it changes.',
@@ -1468,6 +1690,152 @@ EXCEPTION
             HINT = 'Give five fields: minute, hour, day of the month, month, day of the week; ''15 0 * * *'' is a quarter past midnight.';
 END $function$;
 
+CREATE OR REPLACE FUNCTION leadscore.doctor()
+ RETURNS TABLE(severity text, finding text, detail text, remedy text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    today     date := leadscore.scoring_day();
+    last_day  date := (SELECT s.scored_on FROM leadscore.state s);
+    home      text := leadscore._cron_home();
+    recompute text := leadscore._cron_command();
+BEGIN
+    -- The night.
+    IF NOT EXISTS (SELECT FROM leadscore.run) THEN
+        RETURN QUERY SELECT 'warning', 'no run yet', 'Nothing expires and no penalty comes without leadscore_recompute().', recompute || ';';
+    ELSIF last_day < today THEN
+        RETURN QUERY SELECT CASE WHEN last_day < today - 1 THEN 'error' ELSE 'warning' END, 'the last run is of an earlier day',
+            format('Scores stand for %s, and today is %s.', last_day, today), recompute || ';';
+    ELSIF last_day > today THEN
+        RETURN QUERY SELECT 'warning', 'the last run is of a later day',
+            format('Scores stand for %s, and today is %s.', last_day, today), recompute || ';';
+    END IF;
+    IF (SELECT i.rebuild_due FROM leadscore.instance i) AND EXISTS (SELECT FROM leadscore.run) THEN
+        RETURN QUERY SELECT 'warning', 'rules, categories or settings changed since the last run',
+            'What was registered before is scored by the old ones until the next run.', recompute || ';';
+    END IF;
+
+    RETURN QUERY
+    SELECT 'warning', 'a run in batches is under way or was interrupted',
+           format('%s of %s persons are derived, since %s.', g.done, g.total, g.started_at), 'CALL leadscore.recompute_in_batches();'
+    FROM leadscore.progress g;
+
+    -- pg_cron.
+    IF home IS NULL THEN
+        RETURN QUERY SELECT 'warning', 'pg_cron is not loaded', 'Nothing starts the nightly run from within the server.',
+            'Install pg_cron, set shared_preload_libraries = ''pg_cron'' and restart; or run it from another scheduler: ' || recompute || ';';
+    ELSIF home <> current_database() THEN
+        RETURN QUERY SELECT 'note', 'pg_cron keeps its jobs in another database',
+            format('Whether the nightly job runs is seen in database %s.', home),
+            format('In database %I: SELECT * FROM cron.job WHERE jobname = %L;', home, leadscore._job_name(current_database()));
+    ELSIF NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
+        RETURN QUERY SELECT 'warning', 'pg_cron is not installed in this database', 'The server has it loaded for this database.',
+            'CREATE EXTENSION pg_cron; SELECT leadscore.schedule();';
+    ELSE
+        RETURN QUERY SELECT * FROM leadscore._doctor_cron();
+    END IF;
+
+    -- Triggers: leadscore's own and those on attached tables.
+    RETURN QUERY
+    SELECT 'error', format('trigger %I on %s is disabled', t.tgname, t.tgrelid::regclass),
+           'What changes in the table is not scored.',
+           format('ALTER TABLE %s ENABLE TRIGGER %I; SELECT leadscore.resync(%s);', t.tgrelid::regclass, t.tgname,
+                  CASE WHEN c.relnamespace = 'leadscore'::regnamespace THEN '' ELSE quote_literal(
+                      (SELECT s.source FROM leadscore.source s WHERE t.tgname LIKE 'leadscore\_' || s.source_id || '\_%')) END)
+    FROM pg_trigger t
+    JOIN pg_class c ON c.oid = t.tgrelid
+    JOIN pg_proc f ON f.oid = t.tgfoid
+    WHERE f.pronamespace = 'leadscore'::regnamespace AND t.tgenabled IN ('D', 'R')
+    ORDER BY t.tgrelid::regclass::text, t.tgname;
+    RETURN QUERY
+    SELECT 'error', format('attached table %s is gone', s.source), format('It fed %s.', s.role),
+           format('DELETE FROM leadscore.source WHERE source_id = %s;', s.source_id)
+    FROM leadscore.source s
+    WHERE s.attached AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
+    ORDER BY s.source_id;
+    RETURN QUERY
+    SELECT 'error', format('trigger leadscore_%s_%s on %s is missing', s.source_id, n.name, s.source),
+           'What changes in the table is not scored; a column that was attached may have been dropped.',
+           format('SELECT leadscore.reattach(%L);', s.source::text)
+    FROM leadscore.source s
+    CROSS JOIN (VALUES ('columns'), ('row'), ('row_update'), ('statement'), ('truncate'), ('begin')) n(name)
+    WHERE s.attached AND (n.name <> 'begin' OR s.parts ? 'score' OR s.parts ? 'category') AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
+      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.source AND t.tgname = format('leadscore_%s_%s', s.source_id, n.name))
+    ORDER BY s.source_id, n.name;
+
+    RETURN QUERY
+    SELECT 'error', format('trigger %I on %s is deferrable', t.tgname, t.tgrelid::regclass),
+           'Scores cannot be written back to a table whose triggers run only at commit; it can also be attached without score and category.',
+           format('DROP TRIGGER %I ON %s;', t.tgname, t.tgrelid::regclass)
+    FROM leadscore.source s
+    JOIN pg_trigger t ON t.tgrelid = s.source AND t.tgdeferrable AND NOT t.tgisinternal
+    WHERE s.attached AND (s.parts ? 'score' OR s.parts ? 'category')
+    ORDER BY t.tgrelid::regclass::text, t.tgname;
+
+    RETURN QUERY
+    SELECT 'error', format('column %I of %s, by which its rows are found, is no longer unique', a.attname, s.source),
+           'Rows with the same value are taken for one.', format('ALTER TABLE %s ADD UNIQUE (%I);', s.source, a.attname)
+    FROM leadscore.source s
+    JOIN pg_trigger t ON t.tgrelid = s.source AND t.tgname = format('leadscore_%s_columns', s.source_id)
+    JOIN pg_attribute a ON a.attrelid = s.source AND a.attnum = t.tgattr[(s.parts ->> 'key')::int]
+    WHERE s.attached AND NOT leadscore._is_unique(s.source, a.attname)
+    ORDER BY s.source_id;
+
+    -- What waits.
+    RETURN QUERY
+    SELECT 'warning', format('activity type %L is not known', w.activity_type),
+           format('%s rows of %s wait for it.', count(*), (SELECT s.source FROM leadscore.source s WHERE s.source_id = w.source_id)),
+           format('INSERT INTO leadscore.activity_type (activity_type) VALUES (%L);', w.activity_type)
+    FROM leadscore.waiting w
+    WHERE NOT EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = w.activity_type)
+    GROUP BY w.activity_type, w.source_id
+    ORDER BY w.activity_type, w.source_id;
+    RETURN QUERY
+    SELECT 'note', format('%s activities of %s wait for their person', count(*),
+                          (SELECT s.source FROM leadscore.source s WHERE s.source_id = w.source_id)),
+           format('The first %s that is missing has key %s.', min(w.person_kind), min(w.external_id)),
+           format('SELECT * FROM leadscore.waiting WHERE source_id = %s;', w.source_id)
+    FROM leadscore.waiting w
+    WHERE NOT EXISTS (SELECT FROM leadscore._person_key k WHERE k.kind = w.person_kind AND k.external_id = w.external_id)
+    GROUP BY w.source_id
+    ORDER BY w.source_id;
+
+    -- The configuration.
+    RETURN QUERY
+    SELECT 'note', format('rule %L is for status %L, which no person has', r.name, v.status),
+           'It may be a misspelling.', 'SELECT DISTINCT kind, status FROM leadscore.person;'
+    FROM leadscore.rule r CROSS JOIN unnest(r.statuses) v(status)
+    WHERE r.enabled AND EXISTS (SELECT FROM leadscore.person)
+      AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.status = v.status)
+    ORDER BY r.name, v.status;
+    RETURN QUERY
+    SELECT 'note', format('rule %L is for kind %L, of which there is no person', r.name, v.kind),
+           'It may be a misspelling.', 'SELECT DISTINCT kind FROM leadscore.person;'
+    FROM leadscore.rule r CROSS JOIN unnest(r.person_kinds) v(kind)
+    WHERE r.enabled AND EXISTS (SELECT FROM leadscore.person)
+      AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.kind = v.kind)
+    ORDER BY r.name, v.kind;
+    RETURN QUERY
+    SELECT 'warning', format('%s have no lowest category', coalesce('persons of kind ' || quote_literal(c.person_kind), 'categories for all kinds')),
+           format('A score below %s has no category.', min(c.min_score)),
+           format('INSERT INTO leadscore.category (person_kind, name) VALUES (%L, ''cold'');', c.person_kind)
+    FROM leadscore.category c
+    GROUP BY c.person_kind
+    HAVING bool_and(c.min_score IS NOT NULL)
+    ORDER BY c.person_kind;
+    IF EXISTS (SELECT FROM leadscore.person) AND NOT EXISTS (SELECT FROM leadscore.category) THEN
+        RETURN QUERY SELECT 'note', 'there are no categories', 'Persons have a score but are neither hot nor cold.',
+            'SELECT leadscore.load_preset(''recruitment''); or INSERT INTO leadscore.category …';
+    END IF;
+    IF NOT EXISTS (SELECT FROM leadscore.rule r WHERE r.enabled) THEN
+        RETURN QUERY SELECT 'note', 'there are no rules', 'Every score is 0.',
+            'SELECT leadscore.load_preset(''recruitment''); or INSERT INTO leadscore.rule …';
+    END IF;
+END $function$;
+
 CREATE OR REPLACE FUNCTION leadscore.history(person_id bigint, from_day date, until_day date)
  RETURNS TABLE(day date, score bigint, category text)
  LANGUAGE plpgsql
@@ -1871,10 +2239,17 @@ COMMENT ON FUNCTION leadscore._check_outbox(text,interval) IS 'Refuses a channel
 COMMENT ON FUNCTION leadscore._check_settings() IS 'Trigger: refuses settings that cannot be';
 COMMENT ON FUNCTION leadscore._check_activity_types_truncated() IS 'Trigger: keeps activity types that are in use';
 REVOKE EXECUTE ON FUNCTION leadscore._check_activity_types_truncated() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._recheck_at_commit(integer) IS 'Has what came from an attached table brought in step with its rows at commit';
+REVOKE EXECUTE ON FUNCTION leadscore._recheck_at_commit(integer) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._source_rechecked() IS 'Trigger: brings what came from an attached table in step with its rows';
+REVOKE EXECUTE ON FUNCTION leadscore._source_rechecked() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._make_way(text,text[],bigint[]) IS 'Frees keys that persons get, or refuses when somebody else has one';
+REVOKE EXECUTE ON FUNCTION leadscore._make_way(text,text[],bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._admitted_role() IS 'The role that was admitted';
 REVOKE EXECUTE ON FUNCTION leadscore._admitted_role() FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._check_key_type(regclass,name,text) IS 'Refuses a column whose values cannot be keys';
 REVOKE EXECUTE ON FUNCTION leadscore._check_key_type(regclass,name,text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._is_unique(regclass,name) IS 'Whether a column tells the rows of a table apart';
 COMMENT ON FUNCTION leadscore._has_persons_of_others(text,oid) IS 'Whether a kind has persons that come from no table of the role';
 REVOKE EXECUTE ON FUNCTION leadscore._has_persons_of_others(text,oid) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._trim_category_changes(integer) IS 'Removes changes of category that were kept as long as settings.keep_category_changes says, at most so many, and returns how many';
