@@ -21,6 +21,8 @@ DROP FUNCTION leadscore._expire(date,date);
 
 DROP TRIGGER note_changed ON leadscore.person;
 
+DROP TRIGGER a_changes ON leadscore.person;
+
 DROP TRIGGER configuration_changed ON leadscore.settings;
 
 DROP FUNCTION leadscore._derived(date,boolean,date);
@@ -28,6 +30,8 @@ DROP FUNCTION leadscore._derived(date,boolean,date);
 DROP FUNCTION leadscore._candidate(date,date);
 
 DROP VIEW leadscore._activity_record;
+
+ALTER TABLE leadscore.person DROP CONSTRAINT person_kind_check;
 
 ALTER TABLE leadscore.settings ADD COLUMN notify_channel text;
 
@@ -395,6 +399,8 @@ CREATE OR REPLACE FUNCTION leadscore._activity_deleted()
  SECURITY DEFINER
 AS 'MODULE_PATHNAME', $function$activity_deleted_wrapper$function$;
 
+CREATE TRIGGER a_changes BEFORE UPDATE OF person_id, kind, since ON leadscore.person FOR EACH ROW EXECUTE FUNCTION leadscore._person_arrives();
+
 CREATE OR REPLACE FUNCTION leadscore._person_inserted()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -653,6 +659,12 @@ BEGIN
     WHERE c.old_key IS NULL;
 END $function$;
 
+CREATE OR REPLACE FUNCTION leadscore._source_rows(of_source integer)
+ RETURNS TABLE(key text, person text, activity_type text, moment timestamp with time zone, attributes jsonb, status text, owner text, score text, category text)
+ LANGUAGE c
+ ROWS 100000
+AS 'MODULE_PATHNAME', $function$source_rows_wrapper$function$;
+
 CREATE OR REPLACE FUNCTION leadscore._admitted_role()
  RETURNS oid
  LANGUAGE c
@@ -792,18 +804,8 @@ AS $function$
 DECLARE
     prefix  text := 'leadscore_' || of_source || '_';
     columns text;
-    changed text;
 BEGIN
     SELECT string_agg(quote_ident(n), ', ' ORDER BY i) INTO columns FROM unnest(bound || written) WITH ORDINALITY u(n, i);
-    -- By their bytes, where the type is not PostgreSQL's own or has no equality, such as json: so no code of anybody else runs.
-    SELECT string_agg(format(CASE WHEN b.typnamespace = 'pg_catalog'::regnamespace
-                                       AND (b.oid = 'varchar'::regtype OR EXISTS (SELECT FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod
-                                                                                  WHERE m.amname = 'btree' AND o.opcdefault AND o.opcintype = b.oid))
-                                  THEN 'OLD.%1$I IS DISTINCT FROM NEW.%1$I' ELSE 'record_image_ne(ROW(OLD.%1$I), ROW(NEW.%1$I))' END, n), ' OR ' ORDER BY i)
-    INTO changed
-    FROM unnest(bound) WITH ORDINALITY u(n, i)
-    JOIN pg_attribute a ON a.attrelid = source AND a.attname = n
-    JOIN pg_type b ON b.oid = leadscore._base_type(a.atttypid);
     EXECUTE format('CREATE TRIGGER %I AFTER UPDATE OF %s ON %s FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION leadscore._source_changed(%L)',
                    prefix || 'columns', columns, source, of_source);
     IF cardinality(written) > 0 THEN
@@ -813,8 +815,8 @@ BEGIN
     END IF;
     EXECUTE format('CREATE TRIGGER %I AFTER INSERT OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION leadscore._source_row_changed(%L)',
                    prefix || 'row', source, of_source);
-    EXECUTE format('CREATE TRIGGER %I AFTER UPDATE ON %s FOR EACH ROW WHEN (%s) EXECUTE FUNCTION leadscore._source_row_changed(%L)',
-                   prefix || 'row_update', source, changed, of_source);
+    EXECUTE format('CREATE TRIGGER %I AFTER UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION leadscore._source_row_changed(%L)',
+                   prefix || 'row_update', source, of_source);
     EXECUTE format('CREATE TRIGGER %I AFTER INSERT OR DELETE OR UPDATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION leadscore._source_changed(%L)',
                    prefix || 'statement', source, of_source);
     EXECUTE format('CREATE TRIGGER %I AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION leadscore._source_truncated(%L)',
@@ -1860,11 +1862,23 @@ CREATE OR REPLACE FUNCTION leadscore._change(person_id bigint, score bigint, day
  STABLE STRICT COST 1000
 AS 'MODULE_PATHNAME', $function$change_wrapper$function$;
 
+CREATE OR REPLACE FUNCTION leadscore._last_activity(person_id bigint, at timestamp with time zone)
+ RETURNS text
+ LANGUAGE c
+ STABLE COST 1000
+AS 'MODULE_PATHNAME', $function$last_activity_wrapper$function$;
+
 CREATE OR REPLACE FUNCTION leadscore._outlook(person_id bigint, category text)
  RETURNS text
  LANGUAGE c
  STABLE COST 1000
 AS 'MODULE_PATHNAME', $function$outlook_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._top_rules(person_id bigint)
+ RETURNS text
+ LANGUAGE c
+ STABLE STRICT COST 1000
+AS 'MODULE_PATHNAME', $function$top_rules_wrapper$function$;
 
 CREATE OR REPLACE FUNCTION leadscore.describe(rule_id integer, language text DEFAULT 'en'::text)
  RETURNS text
