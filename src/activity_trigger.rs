@@ -228,6 +228,9 @@ fn score_rows(config: &Config, batch: &mut Batch, refuse: impl Fn(i64)) {
         let mut desk = Desk::open(config, batch.rows.chunk_by(|a, b| a.person_id == b.person_id).map(|rows| rows[0].person_id));
         for rows in batch.rows.chunk_by(|a, b| a.person_id == b.person_id) {
             let person_id = rows[0].person_id;
+            if let Some((progress, total)) = &mut batch.progress {
+                progress.advance(rows.len(), "activities scored", || *total);
+            }
             if !rescore::has_derived() && score_unlocked(config, &mut desk, rows, &batch.matching) {
                 continue;
             }
@@ -239,9 +242,6 @@ fn score_rows(config: &Config, batch: &mut Batch, refuse: impl Fn(i64)) {
                 || score_person(config, &mut desk, &locked, rows, &batch.matching) != Ok(true)
             {
                 desk.derive_or_note(person_id, &locked, rows.iter().map(|row| row.day).max(), &mut unclears);
-            }
-            if let Some((progress, total)) = &mut batch.progress {
-                progress.advance(rows.len(), "activities scored", || *total);
             }
         }
         desk.close();
