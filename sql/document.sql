@@ -31,7 +31,9 @@ BEGIN ATOMIC
                                                  ORDER BY c.person_kind NULLS FIRST, c.min_score NULLS FIRST), '[]')
                        FROM leadscore.category c),
         'rules', (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(to_jsonb(r) - 'rule_id' - 'created_at'
-                                                              - 'relevant_for' - 'inactive_for' - 'repeat_every' - 'condition')
+                                                              - 'relevant_for' - 'inactive_for' - 'condition'
+                                                              -- A rule of before can have max_repeats that limit nothing.
+                                                              - CASE WHEN r.repeat_every IS NULL THEN 'max_repeats' ELSE 'repeat_every' END)
                                             || CASE WHEN r.condition IS NULL THEN '{}' ELSE jsonb_build_object('condition', r.condition) END
                                             || jsonb_strip_nulls(jsonb_build_object(
                                                    'relevant_for', leadscore._length(r.relevant_for),

@@ -70,33 +70,33 @@ BEGIN
 END $function$;
 
 CREATE OR REPLACE VIEW leadscore._plain_record AS
- SELECT person_id,
-    rule_id,
-    activity_id,
-    points,
-    day AS counts_from,
-    ((day + relevant_for))::date AS window_end,
+ SELECT m.person_id,
+    m.rule_id,
+    m.activity_id,
+    m.points,
+    m.day AS counts_from,
+    ((m.day + m.relevant_for))::date AS window_end,
         CASE
-            WHEN (decay = 'linear'::text) THEN ((day + relevant_for))::date
+            WHEN (m.decay = 'linear'::text) THEN ((m.day + m.relevant_for))::date
             ELSE NULL::date
         END AS decays_until,
-    scored_through
+    m.scored_through
    FROM leadscore._match m
-  WHERE ((kind = 'activity'::text) AND (max_per_day IS NULL) AND (max_counted IS NULL) AND ((effective_from IS NULL) OR (day >= effective_from)));
+  WHERE ((m.kind = 'activity'::text) AND (m.max_per_day IS NULL) AND (m.max_counted IS NULL) AND ((m.effective_from IS NULL) OR (m.day >= m.effective_from)));
 
 CREATE OR REPLACE VIEW leadscore._capped_record AS
- SELECT person_id,
-    rule_id,
-    activity_id,
-    points,
-    day AS counts_from,
-    ((day + relevant_for))::date AS window_end,
-    lag(day, max_counted) OVER (PARTITION BY person_id, rule_id ORDER BY occurred_at DESC, activity_id DESC) AS displaced_on,
+ SELECT c.person_id,
+    c.rule_id,
+    c.activity_id,
+    c.points,
+    c.day AS counts_from,
+    ((c.day + c.relevant_for))::date AS window_end,
+    lag(c.day, c.max_counted) OVER (PARTITION BY c.person_id, c.rule_id ORDER BY c.occurred_at DESC, c.activity_id DESC) AS displaced_on,
         CASE
-            WHEN (decay = 'linear'::text) THEN ((day + relevant_for))::date
+            WHEN (c.decay = 'linear'::text) THEN ((c.day + c.relevant_for))::date
             ELSE NULL::date
         END AS decays_until,
-    scored_through
+    c.scored_through
    FROM ( SELECT m.person_id,
             m.activity_id,
             m.occurred_at,
@@ -113,7 +113,7 @@ CREATE OR REPLACE VIEW leadscore._capped_record AS
             row_number() OVER (PARTITION BY m.person_id, m.rule_id, m.day ORDER BY m.occurred_at DESC, m.activity_id DESC) AS nth_newest
            FROM leadscore._match m
           WHERE ((m.kind = 'activity'::text) AND ((m.max_per_day IS NOT NULL) OR (m.max_counted IS NOT NULL)) AND ((m.effective_from IS NULL) OR (m.day >= m.effective_from)))) c
-  WHERE ((max_per_day IS NULL) OR (nth_newest <= max_per_day));
+  WHERE ((c.max_per_day IS NULL) OR (c.nth_newest <= c.max_per_day));
 
 CREATE OR REPLACE FUNCTION leadscore._other_candidate(on_day date, until_day date DEFAULT NULL::date)
  RETURNS TABLE(person_id bigint, rule_id integer, activity_id bigint, adjustment_id bigint, points integer, counts_from date, window_end date, displaced_on date, decays_until date, next_touch date, scored_through date)
@@ -1551,7 +1551,11 @@ BEGIN ATOMIC
  SELECT jsonb_build_object('settings', ( SELECT jsonb_strip_nulls(jsonb_build_object('time_zone', s.time_zone, 'notify_channel', s.notify_channel, 'keep_category_changes', leadscore._length(s.keep_category_changes))) AS jsonb_strip_nulls
             FROM leadscore.settings s), 'activity_types', ( SELECT COALESCE(jsonb_agg(jsonb_strip_nulls(to_jsonb(t.*)) ORDER BY t.activity_type), '[]'::jsonb) AS "coalesce"
             FROM leadscore.activity_type t), 'categories', ( SELECT COALESCE(jsonb_agg(jsonb_strip_nulls((to_jsonb(c.*) - 'category_id'::text)) ORDER BY c.person_kind NULLS FIRST, c.min_score NULLS FIRST), '[]'::jsonb) AS "coalesce"
-            FROM leadscore.category c), 'rules', ( SELECT COALESCE(jsonb_agg(((jsonb_strip_nulls(((((((to_jsonb(r.*) - 'rule_id'::text) - 'created_at'::text) - 'relevant_for'::text) - 'inactive_for'::text) - 'repeat_every'::text) - 'condition'::text)) ||
+            FROM leadscore.category c), 'rules', ( SELECT COALESCE(jsonb_agg(((jsonb_strip_nulls(((((((to_jsonb(r.*) - 'rule_id'::text) - 'created_at'::text) - 'relevant_for'::text) - 'inactive_for'::text) - 'condition'::text) -
+                 CASE
+                     WHEN (r.repeat_every IS NULL) THEN 'max_repeats'::text
+                     ELSE 'repeat_every'::text
+                 END)) ||
                  CASE
                      WHEN (r.condition IS NULL) THEN '{}'::jsonb
                      ELSE jsonb_build_object('condition', r.condition)
@@ -1901,10 +1905,10 @@ BEGIN
 END $function$;
 
 CREATE OR REPLACE VIEW leadscore_what_if.settings WITH (security_invoker=true) AS
- SELECT one_row,
-    time_zone,
-    notify_channel,
-    keep_category_changes
+ SELECT s.one_row,
+    s.time_zone,
+    s.notify_channel,
+    s.keep_category_changes
    FROM jsonb_populate_recordset(NULL::leadscore.settings, leadscore_what_if.assumed('settings'::text)) s(one_row, time_zone, notify_channel, keep_category_changes);
 
 CREATE OR REPLACE FUNCTION leadscore_what_if.scoring_day(at timestamp with time zone DEFAULT now())
@@ -1924,33 +1928,33 @@ BEGIN
 END $function$;
 
 CREATE OR REPLACE VIEW leadscore_what_if._plain_record WITH (security_invoker=true) AS
- SELECT person_id,
-    rule_id,
-    activity_id,
-    points,
-    day AS counts_from,
-    ((day + relevant_for))::date AS window_end,
+ SELECT m.person_id,
+    m.rule_id,
+    m.activity_id,
+    m.points,
+    m.day AS counts_from,
+    ((m.day + m.relevant_for))::date AS window_end,
         CASE
-            WHEN (decay = 'linear'::text) THEN ((day + relevant_for))::date
+            WHEN (m.decay = 'linear'::text) THEN ((m.day + m.relevant_for))::date
             ELSE NULL::date
         END AS decays_until,
-    scored_through
+    m.scored_through
    FROM leadscore_what_if._match m
-  WHERE ((kind = 'activity'::text) AND (max_per_day IS NULL) AND (max_counted IS NULL) AND ((effective_from IS NULL) OR (day >= effective_from)));
+  WHERE ((m.kind = 'activity'::text) AND (m.max_per_day IS NULL) AND (m.max_counted IS NULL) AND ((m.effective_from IS NULL) OR (m.day >= m.effective_from)));
 
 CREATE OR REPLACE VIEW leadscore_what_if._capped_record WITH (security_invoker=true) AS
- SELECT person_id,
-    rule_id,
-    activity_id,
-    points,
-    day AS counts_from,
-    ((day + relevant_for))::date AS window_end,
-    lag(day, max_counted) OVER (PARTITION BY person_id, rule_id ORDER BY occurred_at DESC, activity_id DESC) AS displaced_on,
+ SELECT c.person_id,
+    c.rule_id,
+    c.activity_id,
+    c.points,
+    c.day AS counts_from,
+    ((c.day + c.relevant_for))::date AS window_end,
+    lag(c.day, c.max_counted) OVER (PARTITION BY c.person_id, c.rule_id ORDER BY c.occurred_at DESC, c.activity_id DESC) AS displaced_on,
         CASE
-            WHEN (decay = 'linear'::text) THEN ((day + relevant_for))::date
+            WHEN (c.decay = 'linear'::text) THEN ((c.day + c.relevant_for))::date
             ELSE NULL::date
         END AS decays_until,
-    scored_through
+    c.scored_through
    FROM ( SELECT m.person_id,
             m.activity_id,
             m.occurred_at,
@@ -1967,7 +1971,7 @@ CREATE OR REPLACE VIEW leadscore_what_if._capped_record WITH (security_invoker=t
             row_number() OVER (PARTITION BY m.person_id, m.rule_id, m.day ORDER BY m.occurred_at DESC, m.activity_id DESC) AS nth_newest
            FROM leadscore_what_if._match m
           WHERE ((m.kind = 'activity'::text) AND ((m.max_per_day IS NOT NULL) OR (m.max_counted IS NOT NULL)) AND ((m.effective_from IS NULL) OR (m.day >= m.effective_from)))) c
-  WHERE ((max_per_day IS NULL) OR (nth_newest <= max_per_day));
+  WHERE ((c.max_per_day IS NULL) OR (c.nth_newest <= c.max_per_day));
 
 CREATE OR REPLACE FUNCTION leadscore_what_if._other_candidate(on_day date, until_day date DEFAULT NULL::date)
  RETURNS TABLE(person_id bigint, rule_id integer, activity_id bigint, adjustment_id bigint, points integer, counts_from date, window_end date, displaced_on date, decays_until date, next_touch date, scored_through date)
