@@ -1,12 +1,13 @@
 //! Calendar arithmetic in whole local days, the same as PostgreSQL's for dates and intervals.
 
 use chrono::{Days, Months, NaiveDate};
+use serde::Deserialize;
 
 /// Days from 1970-01-01, chrono's origin, to 2000-01-01, PostgreSQL's.
 const POSTGRES_EPOCH: i32 = 10_957;
 
 /// A local day, as PostgreSQL stores a `date`: days since 2000-01-01.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub struct Day(pub i32);
 
 impl Day {
@@ -30,7 +31,7 @@ impl std::fmt::Display for Day {
 }
 
 /// A positive length of whole months and days, such as `60 days`, `2 weeks` or `1 year`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Span {
     pub months: u32,
     pub days: u32,
@@ -80,7 +81,7 @@ impl Span {
 
 /// What a record is worth on a day on which it counts, in points: all of them without
 /// `decays_until`, else round(points × (e − D) / (e − d)), half away from zero, with d the
-/// first day, e `decays_until` and D the day (SPEC: `decay = linear`).
+/// first day, e `decays_until` and D the day.
 pub fn worth(points: i32, counts_from: Day, decays_until: Option<Day>, on_day: Day) -> i64 {
     let points = i64::from(points);
     let Some(end) = decays_until else { return points };

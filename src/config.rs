@@ -2,7 +2,7 @@
 //! costs no query for them. It is read again after any of them changed: every such change
 //! invalidates the relcache entry of `leadscore.state`, and writers lock that table first.
 
-use crate::calendar::{Day, Span};
+use crate::calendar::Day;
 use crate::error::Refusal;
 use crate::pg::person::Tables;
 use crate::pg::{self, Jsonb, TimeZone};
@@ -77,7 +77,7 @@ impl Config {
 
 #[derive(Deserialize)]
 struct Document {
-    scored_on: i32,
+    scored_on: Day,
     live: bool,
     time_zone: String,
     activity_types: HashSet<String>,
@@ -90,34 +90,10 @@ struct Document {
 
 #[derive(Deserialize)]
 struct RuleDocument {
-    rule_id: i32,
-    points: i32,
-    person_kinds: Option<Vec<String>>,
-    statuses: Option<Vec<String>>,
+    #[serde(flatten)]
+    rule: Rule,
     condition: Option<String>,
-    inactivity: bool,
-    decays: bool,
-    max_per_day: Option<usize>,
-    max_counted: Option<usize>,
-    relevant_for: Option<SpanDocument>,
-    inactive_for: Option<SpanDocument>,
-    repeat_every: Option<SpanDocument>,
-    max_repeats: Option<i32>,
-    effective_from: Option<i32>,
-    online: bool,
     activity_types: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct SpanDocument {
-    months: u32,
-    days: u32,
-}
-
-impl From<SpanDocument> for Span {
-    fn from(span: SpanDocument) -> Self {
-        Span { months: span.months, days: span.days }
-    }
 }
 
 const CONFIGURATION: &str = include_str!("../sql/configuration.sql");
@@ -133,33 +109,15 @@ fn understand(schema: pg_sys::Oid, document: Option<String>) -> Config {
         serde_json::from_str(&document).unwrap_or_else(|e| error!("leadscore: the configuration cannot be understood: {e}"));
     let mut rules_by_type: HashMap<String, Vec<usize>> = HashMap::new();
     let mut rules = Vec::with_capacity(document.rules.len());
-    for (i, rule) in document.rules.into_iter().enumerate() {
-        for activity_type in rule.activity_types {
+    for (i, RuleDocument { rule, condition, activity_types }) in document.rules.into_iter().enumerate() {
+        for activity_type in activity_types {
             rules_by_type.entry(activity_type).or_default().push(i);
         }
-        rules.push((
-            Rule {
-                rule_id: rule.rule_id,
-                points: rule.points,
-                person_kinds: rule.person_kinds,
-                statuses: rule.statuses,
-                inactivity: rule.inactivity,
-                decays: rule.decays,
-                max_per_day: rule.max_per_day,
-                max_counted: rule.max_counted,
-                relevant_for: rule.relevant_for.map(Span::from),
-                inactive_for: rule.inactive_for.map(Span::from),
-                repeat_every: rule.repeat_every.map(Span::from),
-                max_repeats: rule.max_repeats,
-                effective_from: rule.effective_from.map(Day),
-                online: rule.online,
-            },
-            rule.condition.as_deref().map(Jsonb::parse),
-        ));
+        rules.push((rule, condition.as_deref().map(Jsonb::parse)));
     }
     Config {
         tables: Tables::of(schema),
-        scored_on: Day(document.scored_on),
+        scored_on: document.scored_on,
         live: document.live,
         time_zone: TimeZone::named(&document.time_zone),
         bands: document.bands,

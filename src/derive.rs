@@ -257,22 +257,7 @@ mod tests {
     }
 
     fn rule(rule_id: i32) -> Rule {
-        Rule {
-            rule_id,
-            points: 10,
-            person_kinds: None,
-            statuses: None,
-            inactivity: false,
-            decays: false,
-            max_per_day: None,
-            max_counted: None,
-            relevant_for: days(60),
-            inactive_for: None,
-            repeat_every: None,
-            max_repeats: None,
-            effective_from: None,
-            online: false,
-        }
+        Rule { rule_id, points: 10, relevant_for: days(60), ..Rule::default() }
     }
 
     fn silence() -> Rule {

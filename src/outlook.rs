@@ -82,9 +82,9 @@ pub fn last_activity(person_id: Option<i64>, at: Option<i64>) -> Option<String> 
     config.tables.check_may_read();
     let mut latest: Option<(i64, String)> = None;
     config.tables.history_seen(person_id).each_activity(|activity| {
-        let id = activity.activity_id();
-        if activity.occurred_at() == at && latest.as_ref().is_none_or(|(known, _)| id > *known) {
-            latest = Some((id, activity.activity_type().to_owned()));
+        let id = activity.activity_id;
+        if activity.occurred_at == at && latest.as_ref().is_none_or(|(known, _)| id > *known) {
+            latest = Some((id, activity.activity_type.to_owned()));
         }
     });
     latest.map(|(_, activity_type)| activity_type)

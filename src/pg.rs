@@ -42,15 +42,14 @@ pub fn table(schema: pg_sys::Oid, name: &str) -> pg_sys::Oid {
 
 /// The name of a relation, quoted and qualified, as of now; `None` when it is gone.
 pub fn qualified_name(relation: pg_sys::Oid) -> Option<String> {
-    // SAFETY: looks up the catalogs; the names are copied before anything else runs.
+    // SAFETY: looks up the catalogs; the name is copied before anything else runs.
     unsafe {
         let name = pg_sys::get_rel_name(relation);
         if name.is_null() {
             return None;
         }
-        let schema = pg_sys::get_namespace_name(pg_sys::get_rel_namespace(relation));
-        let text = |c: *const std::ffi::c_char| std::ffi::CStr::from_ptr(c).to_string_lossy().into_owned();
-        Some(format!("{}.{}", pgrx::spi::quote_identifier(text(schema)), pgrx::spi::quote_identifier(text(name))))
+        let name = CStr::from_ptr(name).to_string_lossy().into_owned();
+        Some(format!("{}.{}", pgrx::spi::quote_identifier(schema_name(relation)), pgrx::spi::quote_identifier(name)))
     }
 }
 
@@ -172,7 +171,7 @@ pub fn with_search_path_pinned<T>(work: impl FnOnce() -> T) -> T {
 
 /// Runs `work` under a search_path. An error restores the one before with the transaction or
 /// savepoint that it ends.
-pub fn with_search_path<T>(path: &std::ffi::CStr, work: impl FnOnce() -> T) -> T {
+pub fn with_search_path<T>(path: &CStr, work: impl FnOnce() -> T) -> T {
     // SAFETY: the nest level that is opened here is closed below, or by the abort.
     unsafe {
         let level = pg_sys::NewGUCNestLevel();
@@ -215,7 +214,7 @@ pub fn latest(query: &str, parameter_type: pg_sys::Oid, parameter: Option<pg_sys
             let table = pg_sys::SPI_tuptable;
             let value = pg_sys::SPI_getvalue(*(*table).vals, (*table).tupdesc, 1);
             if !value.is_null() {
-                text = Some(std::ffi::CStr::from_ptr(value).to_string_lossy().into_owned());
+                text = Some(CStr::from_ptr(value).to_string_lossy().into_owned());
             }
         }
         pg_sys::SPI_finish();
@@ -409,12 +408,8 @@ pub struct Jsonb(Vec<u64>);
 impl Jsonb {
     /// From the text of a jsonb value that PostgreSQL printed.
     pub fn parse(text: &str) -> Jsonb {
-        let text = CString::new(text).unwrap_or_default();
-        // SAFETY: jsonb_in takes a C string and returns a varlena.
-        unsafe {
-            let datum = direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(pg_sys::Datum::from(text.as_ptr()))]);
-            Jsonb::copy(datum.expect("jsonb_in returns a value"))
-        }
+        // SAFETY: it is a jsonb value.
+        unsafe { Jsonb::copy(source::jsonb(text).expect("jsonb_in returns a value")) }
     }
 
     /// # Safety
@@ -567,7 +562,7 @@ impl<'a> ChangedRows<'a> {
 
     /// Hands over each row of a table of activities.
     pub fn each(&self, tables: &Tables, mut take: impl FnMut(scan::ActivityRow)) {
-        let c = tables.activity_columns();
+        let c = &tables.activity_columns;
         // SAFETY: the tuplestore holds minimal tuples of the relation's row type. A read pointer
         // of our own leaves those of others alone, and is chosen again in case that one of them
         // was read meanwhile; the slot is dropped before the tuplestore.

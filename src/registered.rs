@@ -39,14 +39,14 @@ pub fn activities<'c>(
     let mut activities = Vec::new();
     let mut beyond_calendar = false;
     history.each_activity(|activity| {
-        let activity_type = activity.activity_type();
-        let attributes = if config.asks_attributes(activity_type) { activity.attributes() } else { None };
-        let day = config.time_zone.day(activity.occurred_at());
+        let attributes = if config.asks_attributes(activity.activity_type) { activity.attributes.copy() } else { None };
+        let day = config.time_zone.day(activity.occurred_at);
         beyond_calendar |= day.is_none();
-        let matching: Vec<&Rule> = config.matching(activity_type, attributes.as_ref()).filter(|rule| wanted(rule)).collect();
+        let matching: Vec<&Rule> =
+            config.matching(activity.activity_type, attributes.as_ref()).filter(|rule| wanted(rule)).collect();
         activities.push(Activity {
-            activity_id: activity.activity_id(),
-            occurred_at: activity.occurred_at(),
+            activity_id: activity.activity_id,
+            occurred_at: activity.occurred_at,
             day: day.unwrap_or(Day(0)),
             matching: matching.into(),
         });

@@ -5,9 +5,11 @@
 use crate::calendar::{Day, Span, worth};
 use crate::error::Refusal;
 use pgrx::PgSqlErrorCode as Code;
+use serde::Deserialize;
 
-/// A rule that is enabled, as far as a single activity needs to know it.
-#[derive(Debug)]
+/// A rule that is enabled, as far as scoring needs to know it: what `sql/configuration.sql` says of it.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(Default))]
 pub struct Rule {
     pub rule_id: i32,
     pub points: i32,
@@ -145,7 +147,7 @@ pub fn out_of_range() -> Refusal {
 }
 
 /// A category's band of scores; an empty `band_kind` is for kinds that have none of their own.
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct Band {
     pub band_kind: String,
     pub name: String,
@@ -173,22 +175,7 @@ mod tests {
     }
 
     fn rule() -> Rule {
-        Rule {
-            rule_id: 1,
-            points: 10,
-            person_kinds: None,
-            statuses: None,
-            inactivity: false,
-            decays: false,
-            max_per_day: None,
-            max_counted: None,
-            relevant_for: Some(Span { months: 0, days: 60 }),
-            inactive_for: None,
-            repeat_every: None,
-            max_repeats: None,
-            effective_from: None,
-            online: false,
-        }
+        Rule { rule_id: 1, points: 10, relevant_for: Some(Span { months: 0, days: 60 }), ..Rule::default() }
     }
 
     fn score(person: &mut Person, rule: Rule, day: Day) -> Result<Vec<Record>, Unclear> {

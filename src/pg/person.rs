@@ -1,17 +1,48 @@
 //! The rows of single persons, found, locked and written without an executor run.
 
-use super::{Jsonb, value};
+use super::scan::ActivityRow;
+use super::{source, value};
 use crate::calendar::Day;
 use crate::derive::Adjustment;
 use crate::scoring::Record;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::cell::OnceCell;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::ptr;
 
-/// leadscore's tables of persons and the positions of their columns from 0, which stay the same
-/// whatever columns are added or dropped.
+/// Declares columns of a table: the position of each from 0, which stays the same whatever columns
+/// are added or dropped.
+macro_rules! columns {
+    ($name:ident: $($column:ident)*) => {
+        pub(super) struct $name {
+            $(pub $column: usize,)*
+        }
+
+        impl $name {
+            fn of(table: pg_sys::Oid) -> Self {
+                $name { $($column: position(table, stringify!($column)),)* }
+            }
+        }
+    };
+}
+
+columns!(PersonColumns: person_id kind external_id status since score category last_activity_at scored_through penalised source_id);
+columns!(ActivityColumns: activity_id person_id activity_type occurred_at attributes recorded_at source_id source_key);
+columns!(RecordColumns: person_id activity_id rule_id points counts_from counts_until decays_until adjustment_id);
+columns!(AdjustmentColumns: adjustment_id person_id points from_day until_day);
+columns!(DueColumns: person_id due_on);
+columns!(ConsentColumns: person_id refused);
+columns!(ChangeColumns: change_id person_id from_category to_category score scored_on changed_at);
+
+fn position(table: pg_sys::Oid, column: &str) -> usize {
+    let name = CString::new(column).unwrap_or_default();
+    // SAFETY: looks up the catalogs by a C string that outlives the call.
+    let number = unsafe { pg_sys::get_attnum(table, name.as_ptr()) };
+    usize::try_from(number - 1).unwrap_or_else(|_| error!("leadscore: column {column} is missing"))
+}
+
+/// leadscore's tables of persons.
 pub struct Tables {
     pub(super) person: pg_sys::Oid,
     pub(super) activity: pg_sys::Oid,
@@ -25,52 +56,10 @@ pub struct Tables {
     pub(super) person_columns: PersonColumns,
     pub(super) activity_columns: ActivityColumns,
     pub(super) record_columns: RecordColumns,
-    /// Of activity: `source_id`, `source_key`.
-    pub(super) source_columns: [usize; 2],
-    /// Of `category_change`: `change_id`, `person_id`, `from_category`, `to_category`, `score`,
-    /// `scored_on`, `changed_at`.
-    change_columns: [usize; 7],
-    pub(super) adjustment_person: usize,
-    /// Of adjustment: `adjustment_id`, `points`, `from_day`, `until_day`.
-    pub(super) adjustment_columns: [usize; 4],
-    /// Of due: `person_id`, `due_on`.
-    pub(super) due_columns: [usize; 2],
-    /// Of `person_consent`: `person_id`, `refused`.
-    pub(super) consent_columns: [usize; 2],
-}
-
-pub(super) struct PersonColumns {
-    pub person_id: usize,
-    pub external_id: usize,
-    pub source_id: usize,
-    pub kind: usize,
-    pub status: usize,
-    pub since: usize,
-    pub score: usize,
-    pub category: usize,
-    pub last_activity_at: usize,
-    pub scored_through: usize,
-    pub penalised: usize,
-}
-
-pub(super) struct ActivityColumns {
-    pub activity_id: usize,
-    pub person_id: usize,
-    pub activity_type: usize,
-    pub occurred_at: usize,
-    pub attributes: usize,
-    pub recorded_at: usize,
-}
-
-pub(super) struct RecordColumns {
-    pub person_id: usize,
-    pub activity_id: usize,
-    pub rule_id: usize,
-    pub points: usize,
-    pub counts_from: usize,
-    pub counts_until: usize,
-    pub decays_until: usize,
-    pub adjustment_id: usize,
+    pub(super) adjustment_columns: AdjustmentColumns,
+    pub(super) due_columns: DueColumns,
+    pub(super) consent_columns: ConsentColumns,
+    change_columns: ChangeColumns,
 }
 
 impl RecordColumns {
@@ -93,12 +82,20 @@ impl RecordColumns {
     }
 }
 
-fn positions<const N: usize>(relation: pg_sys::Oid, names: [&CStr; N]) -> [usize; N] {
-    names.map(|name| {
-        // SAFETY: a catalog lookup by a name that lives on.
-        let number = unsafe { pg_sys::get_attnum(relation, name.as_ptr()) };
-        usize::try_from(number - 1).unwrap_or_else(|_| error!("leadscore: column {name:?} is missing"))
-    })
+impl AdjustmentColumns {
+    /// # Safety
+    /// The slot holds an adjustment, all of whose attributes are extracted.
+    pub unsafe fn read(&self, slot: *mut pg_sys::TupleTableSlot) -> Adjustment {
+        // SAFETY: as the caller promises; a date is stored as an int4.
+        unsafe {
+            Adjustment {
+                adjustment_id: value(slot, self.adjustment_id).unwrap_or_default(),
+                points: value(slot, self.points).unwrap_or_default(),
+                from_day: Day(value(slot, self.from_day).unwrap_or_default()),
+                until_day: value(slot, self.until_day).map(Day),
+            }
+        }
+    }
 }
 
 impl Tables {
@@ -107,60 +104,6 @@ impl Tables {
         let [person, activity, score_record, adjustment, due, person_consent, category_change] =
             ["person", "activity", "score_record", "adjustment", "due", "person_consent", "category_change"]
                 .map(|name| super::table(schema, name));
-        let of_person = [
-            c"person_id",
-            c"external_id",
-            c"source_id",
-            c"kind",
-            c"status",
-            c"since",
-            c"score",
-            c"category",
-            c"last_activity_at",
-            c"scored_through",
-            c"penalised",
-        ];
-        let [
-            of_person_id,
-            external_id,
-            source_id,
-            kind,
-            status,
-            since,
-            score,
-            category,
-            last_activity_at,
-            scored_through,
-            penalised,
-        ] = positions(person, of_person);
-        let of_activity = [c"activity_id", c"person_id", c"activity_type", c"occurred_at", c"attributes", c"recorded_at"];
-        let [activity_id, person_id, activity_type, occurred_at, attributes, recorded_at] = positions(activity, of_activity);
-        let person_columns = PersonColumns {
-            person_id: of_person_id,
-            external_id,
-            source_id,
-            kind,
-            status,
-            since,
-            score,
-            category,
-            last_activity_at,
-            scored_through,
-            penalised,
-        };
-        let activity_columns = ActivityColumns { activity_id, person_id, activity_type, occurred_at, attributes, recorded_at };
-        let of_record = [
-            c"person_id",
-            c"activity_id",
-            c"rule_id",
-            c"points",
-            c"counts_from",
-            c"counts_until",
-            c"decays_until",
-            c"adjustment_id",
-        ];
-        let [person_id, activity_id, rule_id, points, counts_from, counts_until, decays_until, adjustment_id] =
-            positions(score_record, of_record);
         Tables {
             person,
             activity,
@@ -171,37 +114,19 @@ impl Tables {
             category_change,
             activity_ids: super::table(schema, "activity_activity_id_seq"),
             change_ids: super::table(schema, "category_change_change_id_seq"),
-            person_columns,
-            activity_columns,
-            record_columns: RecordColumns {
-                person_id,
-                activity_id,
-                rule_id,
-                points,
-                counts_from,
-                counts_until,
-                decays_until,
-                adjustment_id,
-            },
-            source_columns: positions(activity, [c"source_id", c"source_key"]),
-            change_columns: positions(
-                category_change,
-                [c"change_id", c"person_id", c"from_category", c"to_category", c"score", c"scored_on", c"changed_at"],
-            ),
-            adjustment_person: positions(adjustment, [c"person_id"])[0],
-            adjustment_columns: positions(adjustment, [c"adjustment_id", c"points", c"from_day", c"until_day"]),
-            due_columns: positions(due, [c"person_id", c"due_on"]),
-            consent_columns: positions(person_consent, [c"person_id", c"refused"]),
+            person_columns: PersonColumns::of(person),
+            activity_columns: ActivityColumns::of(activity),
+            record_columns: RecordColumns::of(score_record),
+            adjustment_columns: AdjustmentColumns::of(adjustment),
+            due_columns: DueColumns::of(due),
+            consent_columns: ConsentColumns::of(person_consent),
+            change_columns: ChangeColumns::of(category_change),
         }
     }
 
     /// The tables that tell everything of all persons.
     pub(super) fn scanned(&self) -> [pg_sys::Oid; 6] {
         [self.person, self.activity, self.score_record, self.adjustment, self.due, self.person_consent]
-    }
-
-    pub(super) fn activity_columns(&self) -> &ActivityColumns {
-        &self.activity_columns
     }
 
     /// Opens the persons, to lock and update single rows.
@@ -222,49 +147,41 @@ impl Tables {
             return None;
         }
         let activity_id = next_value(self.activity_ids);
-        // SAFETY: looks at the row's own values.
-        unsafe {
-            let attributes = new.attributes.map(|text| {
-                let text = std::ffi::CString::new(text).unwrap_or_default();
-                pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(pg_sys::Datum::from(text.as_ptr()))])
-                    .expect("jsonb_in returns a value")
-            });
-            let row = Row::of(&table);
-            let c = &self.activity_columns;
-            row.set(&[
-                (c.activity_id, activity_id.into_datum()),
-                (c.person_id, new.person_id.into_datum()),
-                (c.activity_type, new.activity_type.into_datum()),
-                (c.occurred_at, Some(pg_sys::Datum::from(new.occurred_at))),
-                (c.attributes, attributes),
-                (c.recorded_at, Some(pg_sys::Datum::from(super::now()))),
-                (self.source_columns[0], new.source_id.into_datum()),
-                (self.source_columns[1], new.source_key.into_datum()),
-            ]);
-            table.insert(&IndexWriter::open(table.relation), &row);
-            Some(activity_id)
-        }
+        let row = Row::of(&table);
+        let c = &self.activity_columns;
+        row.set(&[
+            (c.activity_id, activity_id.into_datum()),
+            (c.person_id, new.person_id.into_datum()),
+            (c.activity_type, new.activity_type.into_datum()),
+            (c.occurred_at, Some(pg_sys::Datum::from(new.occurred_at))),
+            (c.attributes, new.attributes.and_then(source::jsonb)),
+            (c.recorded_at, Some(pg_sys::Datum::from(super::now()))),
+            (c.source_id, new.source_id.into_datum()),
+            (c.source_key, new.source_key.into_datum()),
+        ]);
+        table.insert(&IndexWriter::open(table.relation), &row);
+        Some(activity_id)
     }
 
     /// Inserts changes of category, as an INSERT would. `false`, and nothing is done, where more
     /// belongs to an INSERT than the row.
     pub fn insert_changes(&self, changes: &[CategoryChange]) -> bool {
         let table = Table::open(self.category_change, pg_sys::RowExclusiveLock);
-        if super::is_replaying() || !table.has_only(None, self.change_columns.len()) {
+        if super::is_replaying() || !table.has_only(None, CHANGE_COLUMNS) {
             return false;
         }
         let (indexes, row) = (IndexWriter::open(table.relation), Row::of(&table));
-        let [change_id, person_id, from, to, score, scored_on, changed_at] = self.change_columns;
+        let c = &self.change_columns;
         for change in changes {
             pgrx::check_for_interrupts!();
             row.set(&[
-                (change_id, next_value(self.change_ids).into_datum()),
-                (person_id, change.person_id.into_datum()),
-                (from, change.from.as_deref().into_datum()),
-                (to, change.to.as_deref().into_datum()),
-                (score, change.score.into_datum()),
-                (scored_on, change.scored_on.0.into_datum()),
-                (changed_at, Some(pg_sys::Datum::from(super::now()))),
+                (c.change_id, next_value(self.change_ids).into_datum()),
+                (c.person_id, change.person_id.into_datum()),
+                (c.from_category, change.from.as_deref().into_datum()),
+                (c.to_category, change.to.as_deref().into_datum()),
+                (c.score, change.score.into_datum()),
+                (c.scored_on, change.scored_on.0.into_datum()),
+                (c.changed_at, Some(pg_sys::Datum::from(super::now()))),
             ]);
             table.insert(&indexes, &row);
         }
@@ -329,8 +246,9 @@ impl Tables {
     }
 }
 
-/// How many columns `leadscore.activity` has.
+/// How many columns `leadscore.activity` and `leadscore.category_change` have.
 const ACTIVITY_COLUMNS: usize = 8;
+const CHANGE_COLUMNS: usize = 7;
 
 /// What a row of an attached table becomes.
 pub struct NewActivity<'a> {
@@ -379,25 +297,19 @@ impl History<'_> {
     }
 
     /// Hands over each activity of a person.
-    pub fn each_activity(&self, mut take: impl FnMut(StoredActivity)) {
-        let columns = &self.tables.activity_columns;
-        self.each(&Table::open(self.tables.activity, pg_sys::AccessShareLock), |slot| take(StoredActivity { slot, columns }));
+    pub fn each_activity(&self, mut take: impl FnMut(ActivityRow)) {
+        self.each(&Table::open(self.tables.activity, pg_sys::AccessShareLock), |slot| {
+            // SAFETY: `each` hands over extracted rows, which live while they are handed over.
+            unsafe { take(self.tables.activity_columns.read(slot)) }
+        });
     }
 
     /// The manual adjustments of a person.
     pub fn adjustments(&self) -> Vec<Adjustment> {
         let mut adjustments = Vec::new();
-        let [id, points, from, until] = self.tables.adjustment_columns;
         self.each(&Table::open(self.tables.adjustment, pg_sys::AccessShareLock), |slot| {
             // SAFETY: `each` hands over extracted rows.
-            unsafe {
-                adjustments.push(Adjustment {
-                    adjustment_id: value(slot, id).unwrap_or_default(),
-                    points: value(slot, points).unwrap_or_default(),
-                    from_day: Day(value(slot, from).unwrap_or_default()),
-                    until_day: value(slot, until).map(Day),
-                });
-            }
+            adjustments.push(unsafe { self.tables.adjustment_columns.read(slot) });
         });
         adjustments
     }
@@ -407,19 +319,19 @@ impl History<'_> {
         let mut refused = false;
         self.each(&Table::open(self.tables.person_consent, pg_sys::AccessShareLock), |slot| {
             // SAFETY: `each` hands over extracted rows.
-            refused |= unsafe { value(slot, self.tables.consent_columns[1]) }.unwrap_or(false);
+            refused |= unsafe { value(slot, self.tables.consent_columns.refused) }.unwrap_or(false);
         });
         refused
     }
 
     /// Stores the day on which the night must look at a person again.
     pub fn set_due(&self, due_on: Option<Day>) {
-        let [person, due] = self.tables.due_columns;
+        let c = &self.tables.due_columns;
         let mut stored = None;
         let table = Table::open(self.tables.due, pg_sys::RowExclusiveLock);
         self.each(&table, |slot| {
             // SAFETY: `each` hands over extracted rows.
-            stored = Some(unsafe { (StoredAt((*slot).tts_tid), value::<i32>(slot, due).map(Day)) });
+            stored = Some(unsafe { (StoredAt((*slot).tts_tid), value::<i32>(slot, c.due_on).map(Day)) });
         });
         if let Some((at, day)) = stored {
             if day == due_on {
@@ -429,7 +341,7 @@ impl History<'_> {
         }
         if let Some(day) = due_on {
             let row = Row::of(&table);
-            row.set(&[(person, self.person_id.into_datum()), (due, day.0.into_datum())]);
+            row.set(&[(c.person_id, self.person_id.into_datum()), (c.due_on, day.0.into_datum())]);
             table.insert(&IndexWriter::open(table.relation), &row);
         }
     }
@@ -739,37 +651,6 @@ impl Drop for Scan {
                 pg_sys::index_endscan(self.scan);
                 pg_sys::index_close(self.index, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
             }
-        }
-    }
-}
-
-/// An activity that is stored.
-pub struct StoredActivity<'t> {
-    slot: *mut pg_sys::TupleTableSlot,
-    columns: &'t ActivityColumns,
-}
-
-impl StoredActivity<'_> {
-    pub fn activity_id(&self) -> i64 {
-        // SAFETY: the slot's attributes are extracted, and it lives while the row is handed over.
-        unsafe { value(self.slot, self.columns.activity_id).unwrap_or_default() }
-    }
-
-    pub fn activity_type(&self) -> &str {
-        // SAFETY: as above.
-        unsafe { value(self.slot, self.columns.activity_type).unwrap_or_default() }
-    }
-
-    pub fn occurred_at(&self) -> pg_sys::TimestampTz {
-        // SAFETY: as above.
-        unsafe { value(self.slot, self.columns.occurred_at).unwrap_or_default() }
-    }
-
-    pub fn attributes(&self) -> Option<Jsonb> {
-        // SAFETY: as above; the column is a jsonb.
-        unsafe {
-            let at = self.columns.attributes;
-            (!*(*self.slot).tts_isnull.add(at)).then(|| Jsonb::copy(*(*self.slot).tts_values.add(at)))
         }
     }
 }

@@ -130,38 +130,30 @@ impl Tables {
 
     /// Hands over each manual adjustment, with its person.
     pub fn each_adjustment(&self, mut take: impl FnMut(i64, Adjustment)) {
-        let [id, points, from, until] = self.adjustment_columns;
+        let c = &self.adjustment_columns;
         each(self.adjustment, |slot| {
             // SAFETY: `each` hands over extracted rows.
-            unsafe {
-                let adjustment = Adjustment {
-                    adjustment_id: value(slot, id).unwrap_or_default(),
-                    points: value(slot, points).unwrap_or_default(),
-                    from_day: Day(value(slot, from).unwrap_or_default()),
-                    until_day: value(slot, until).map(Day),
-                };
-                take(value(slot, self.adjustment_person).unwrap_or_default(), adjustment);
-            }
+            unsafe { take(value(slot, c.person_id).unwrap_or_default(), c.read(slot)) }
         });
     }
 
     /// Hands over each person for whom the night must look, and from which day on.
     pub fn each_due(&self, mut take: impl FnMut(i64, Day)) {
-        let [person, due] = self.due_columns;
+        let c = &self.due_columns;
         each(self.due, |slot| {
             // SAFETY: `each` hands over extracted rows.
-            unsafe { take(value(slot, person).unwrap_or_default(), Day(value(slot, due).unwrap_or_default())) }
+            unsafe { take(value(slot, c.person_id).unwrap_or_default(), Day(value(slot, c.due_on).unwrap_or_default())) }
         });
     }
 
     /// Hands over each person who does not want to be followed on the website.
     pub fn each_refusal(&self, mut take: impl FnMut(i64)) {
-        let [person, refused] = self.consent_columns;
+        let c = &self.consent_columns;
         each(self.person_consent, |slot| {
             // SAFETY: `each` hands over extracted rows.
             unsafe {
-                if value(slot, refused).unwrap_or(false) {
-                    take(value(slot, person).unwrap_or_default());
+                if value(slot, c.refused).unwrap_or(false) {
+                    take(value(slot, c.person_id).unwrap_or_default());
                 }
             }
         });
