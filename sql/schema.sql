@@ -6,4 +6,4 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 -- which lives in the schema chosen at CREATE EXTENSION. Names that begin with an
 -- underscore are internal: they may change with any version.
 CREATE SCHEMA leadscore;
-COMMENT ON SCHEMA leadscore IS 'Lead scoring: persons, their activities, the rules that give points, and what follows from them';
+COMMENT ON SCHEMA leadscore IS 'Lead scoring: persons, their activities, the rules that give points, and what follows from them; names that begin with an underscore are internal';
