@@ -65,7 +65,7 @@ EVENTS = [
 # hundred times as much, the rest. Events come by the array as well, in which one that is bad must not harm the others.
 READING, EVENTS_AT_ONCE, WHOLE = 2000, 50, 100
 CONSUMERS = {
-    "_checked_config": (CONFIGURATIONS, 30, READING), "track, 50 at once": (EVENTS, 8, READING), "track": (EVENTS, 4, WHOLE),
+    "_checked_config": (CONFIGURATIONS, 60, READING), "track, 50 at once": (EVENTS, 16, READING), "track": (EVENTS, 4, WHOLE),
     "import_config": (CONFIGURATIONS, 4, WHOLE), "test_config": (CONFIGURATIONS, 2, WHOLE), "preview": (CONFIGURATIONS, 1, WHOLE),
 }  # fmt: skip
 
@@ -131,7 +131,10 @@ class Mutation:
         self.examples = {consumer: [(t, list(places(json.loads(t)))) for t in of] for consumer, of in self.sound.items()}
 
     def value(self) -> Any:
-        return self.rng.choice(self.SMALL) if self.rng.random() < 0.8 else self.odd()
+        small = self.rng.choice(self.SMALL)
+        if self.rng.random() < 0.2:
+            return self.odd()
+        return small.copy() if isinstance(small, (list, dict)) else small
 
     def change(self, document: Any, path: tuple, other: tuple) -> Any:
         """The document with what is at a path replaced, removed, doubled, renamed, wrapped or exchanged."""
