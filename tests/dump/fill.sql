@@ -51,6 +51,10 @@ INSERT INTO zoo.call SELECT 'call ' || g, ('00000000-0000-0000-0000-' || lpad((1
 INSERT INTO zoo.visit SELECT g, 1 + g % 45, timestamptz '2026-01-20 23:30' + g * interval '5 hours', '/page/' || g FROM generate_series(1, 100) g;
 INSERT INTO agency.old_note SELECT g, g, '2026-01-30' FROM generate_series(1, 5) g;
 SELECT FROM leadscore.detach('agency.old_note');
+-- Names and values that would do something if whoever restores them, as a superuser, took them for SQL.
+CREATE TABLE zoo."x""'; ALTER ROLE leadscore_dump_owner SUPERUSER; --" ("y""'; ALTER ROLE leadscore_dump_owner SUPERUSER; --" text PRIMARY KEY, "z""'; ALTER ROLE leadscore_dump_owner SUPERUSER; --" text);
+INSERT INTO zoo."x""'; ALTER ROLE leadscore_dump_owner SUPERUSER; --" SELECT '$$''"; ALTER ROLE leadscore_dump_owner SUPERUSER; --', E'\n\\.\nALTER ROLE leadscore_dump_owner SUPERUSER;\n\\! exit';
+SELECT FROM leadscore.attach_person('zoo."x""''; ALTER ROLE leadscore_dump_owner SUPERUSER; --"', '$$''"; ALTER ROLE leadscore_dump_owner SUPERUSER; --', status => 'z"''; ALTER ROLE leadscore_dump_owner SUPERUSER; --');
 RESET ROLE;
 
 -- Persons and activities that come from no table.
