@@ -605,6 +605,8 @@ BEGIN
             FROM present r
             LEFT JOIN leadscore.waiting v ON v.source_id = of_source AND v.source_key = r.key
             WHERE r.ready AND NOT EXISTS (SELECT FROM existing e WHERE e.source_key = r.key)
+            -- Whatever the plan, activities are numbered alike.
+            ORDER BY coalesce(r.moment, v.occurred_at, now()), r.key
         ), released AS (
             DELETE FROM leadscore.waiting w
             WHERE w.source_id = of_source

@@ -129,6 +129,7 @@ BEGIN
         SELECT c.person_id, c.type, coalesce(c.told, now()), c.detail, of_source, c.new_key
         FROM change c
         WHERE c.ready AND NOT EXISTS (SELECT FROM existing e WHERE e.source_key = coalesce(c.old_key, c.new_key))
+        ORDER BY coalesce(c.told, now()), c.new_key
     )
     INSERT INTO leadscore.waiting AS v (source_id, source_key, person_kind, external_id, activity_type, occurred_at, attributes)
     SELECT of_source, c.new_key, source.person_kind, c.external_id, c.type, coalesce(c.told, e.occurred_at, now()), c.detail
