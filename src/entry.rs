@@ -8,7 +8,7 @@ use crate::error::Refusal;
 use crate::pg::source::{self as rows, Rows};
 use crate::{
     activity_trigger, config, differing, document, outlook, person_trigger, pg, report, rescore, rule_trigger, source_trigger,
-    track,
+    track, write_back,
 };
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::{Date, TimestampWithTimeZone};
@@ -129,12 +129,12 @@ fn nobody_waits_unseen(ids: Option<Vec<Option<i64>>>) -> bool {
 
 #[pg_extern(sql = false)]
 fn lock_sources(ids: Option<Vec<Option<i64>>>) {
-    source_trigger::lock_sources(ids);
+    write_back::lock_sources(ids);
 }
 
 #[pg_extern(sql = false)]
 fn write_back(ids: Option<Vec<Option<i64>>>) {
-    source_trigger::write_back(ids);
+    write_back::write_back(ids);
 }
 
 // --------------------------------------------------------------------------------------- the sum

@@ -25,6 +25,7 @@ mod scoring;
 mod source;
 mod source_trigger;
 mod track;
+mod write_back;
 
 // What people set and what they read.
 mod chart;

@@ -53,6 +53,11 @@ pub fn qualified_name(relation: pg_sys::Oid) -> Option<String> {
     }
 }
 
+/// The same for a message.
+pub fn name_of(relation: impl Into<pg_sys::Oid>) -> String {
+    qualified_name(relation.into()).unwrap_or_else(|| "a table that is gone".into())
+}
+
 /// Takes the lock that a recompute waits for and that waits for a recompute, until the end of
 /// the transaction. Weak locks of different writers do not meet.
 pub fn lock_as_writer(state: pg_sys::Oid) {

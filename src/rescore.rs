@@ -9,7 +9,7 @@ use crate::pg::person::{CategoryChange, FoundPerson, Persons, Records, Stored, S
 use crate::pg::{self, Statement};
 use crate::registered::{self, Registered};
 use crate::scoring::{self, Person, Record, Rule, Unclear};
-use crate::source_trigger;
+use crate::write_back;
 use pgrx::datum::{Date, DatumWithOid};
 use pgrx::prelude::*;
 use std::cell::Cell;
@@ -89,7 +89,7 @@ impl<'c> Desk<'c> {
     pub fn open(config: &'c Config, ids: impl Iterator<Item = i64>) -> Desk<'c> {
         pg::make_changes_visible();
         if config.writes_back() {
-            source_trigger::lock_sources_of(config, ids.collect());
+            write_back::lock_sources_of(config, ids.collect());
         }
         Desk {
             config,
@@ -330,7 +330,7 @@ impl<'c> Desk<'c> {
                 }
             }
             if !keys.is_empty() {
-                source_trigger::write_back_to(source, keys, scores, categories);
+                write_back::write_back_to(source, keys, scores, categories);
             }
         }
     }

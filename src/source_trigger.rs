@@ -1,5 +1,5 @@
 //! The arrow from the application's own tables: their changed rows become persons and
-//! activities, and scores go back.
+//! activities.
 
 use crate::activity_trigger;
 use crate::config::{self, Config};
@@ -11,11 +11,9 @@ use crate::progress::Progress;
 use crate::source::{Cell as Value, Image, Role, Source, image};
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
-use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::ffi::CString;
 use std::rc::Rc;
 
 /// Changed rows are brought over at the latest when so many are noted, to bound memory.
@@ -69,10 +67,6 @@ fn is_within(relation: pg_sys::Oid, whole: pg_sys::Oid) -> bool {
         }) == Ok(Some(true))
 }
 
-fn table_name(source: &Source) -> String {
-    pg::qualified_name(source.relation.into()).unwrap_or_else(|| "a table that is gone".into())
-}
-
 fn check_moment(source: &Source, image: &Image) {
     if let Some(moment) = image.moment
         && !pg::is_within_calendar(moment)
@@ -80,7 +74,11 @@ fn check_moment(source: &Source, image: &Image) {
         let column = source.parts.moment.and_then(|at| source.columns.as_ref()?.get(at).cloned()).unwrap_or_default();
         Refusal::new(
             Code::ERRCODE_DATETIME_FIELD_OVERFLOW,
-            format!("column {column} of {}, row {}: the moment is infinite or out of range", table_name(source), image.key),
+            format!(
+                "column {column} of {}, row {}: the moment is infinite or out of range",
+                pg::name_of(source.relation),
+                image.key
+            ),
         )
         .detail("leadscore takes it as the moment of the activity or since when a person is known: between the years 1 and 9999.")
         .hint("Correct the value, or leave it NULL until it is known.")
@@ -92,7 +90,7 @@ fn check_moment(source: &Source, image: &Image) {
 /// there is no row that has changed.
 fn refuse_other_firing(source: &Source, trigger: &PgTrigger) {
     if !matches!((trigger.when(), trigger.level()), (Ok(PgTriggerWhen::After), PgTriggerLevel::Row)) {
-        let (name, table) = (trigger.name().unwrap_or_default(), table_name(source));
+        let (name, table) = (trigger.name().unwrap_or_default(), pg::name_of(source.relation));
         Refusal::new(
             Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
             format!("trigger {} on {table} is none of leadscore's", pgrx::spi::quote_identifier(name)),
@@ -302,18 +300,18 @@ pub fn source_rows(result: &Rows, number: Option<i32>) {
     let Some(columns) = &source.columns else {
         Refusal::new(
             Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            format!("leadscore's triggers on {} are gone", table_name(&source)),
+            format!("leadscore's triggers on {} are gone", pg::name_of(source.relation)),
         )
         .detail("They say which of its columns play which part.")
-        .hint(format!("SELECT leadscore.reattach('{}');", table_name(&source)))
+        .hint(format!("SELECT leadscore.reattach('{}');", pg::name_of(source.relation)))
         .raise();
     };
     let list = columns.iter().map(pgrx::spi::quote_identifier).collect::<Vec<_>>().join(", ");
     // Rows of a table that came to inherit from it are none of ours: their changes fire nothing.
     let only = if source.partitioned { "" } else { "ONLY " };
-    let from = format!("FROM {only}{}", table_name(&source));
+    let from = format!("FROM {only}{}", pg::name_of(source.relation));
     let mut scratch = Scratch::new();
-    let mut progress = Progress::on(table_name(&source));
+    let mut progress = Progress::on(pg::name_of(source.relation));
     pg::as_role(source.owner.into(), || {
         rows::read_table(&format!("SELECT {list} {from}"), config.time_zone, |cells| {
             let written = |at: Option<usize>| cells.get(at?)?.as_ref()?.text.as_str().into_datum();
@@ -341,154 +339,6 @@ pub fn source_rows(result: &Rows, number: Option<i32>) {
 /// How many rows there are.
 fn count(from: &str) -> i64 {
     Spi::get_one(&format!("SELECT count(*) {from}")).unwrap_or_else(|e| error!("leadscore: {e}")).unwrap_or_default()
-}
-
-const STANDING: &str = "SELECT array_agg(k.external_id), array_agg(p.score), array_agg(p.category)
-    FROM leadscore._person_key k JOIN leadscore.person p ON p.person_id = k.person_id
-    WHERE k.person_id = ANY ($1) AND k.source_id = $2";
-
-/// Keys, scores and categories, side by side.
-type Standing = (Vec<String>, Vec<i64>, Vec<Option<String>>);
-
-/// Those of the persons that came from the source.
-fn standing(source: &Source, ids: &[i64]) -> Option<Standing> {
-    let (keys, scores, categories) = pg::with_search_path_pinned(|| {
-        Spi::connect_mut(|client| {
-            client
-                .update(STANDING, Some(1), &[DatumWithOid::from(ids.to_vec()), DatumWithOid::from(source.source_id)])?
-                .first()
-                .get_three::<Vec<String>, Vec<i64>, Vec<Option<String>>>()
-        })
-    })
-    .unwrap_or_else(|e| error!("leadscore: {e}"));
-    Some((keys?, scores?, categories?))
-}
-
-/// A column of the source, quoted.
-fn column(source: &Source, at: usize) -> Option<String> {
-    Some(pgrx::spi::quote_identifier(source.columns.as_ref()?.get(at)?))
-}
-
-/// Raises the error of an owner who may not do what writing back needs.
-fn refuse_for_owner(source: &Source, caught: &CaughtError) -> ! {
-    let why = match caught {
-        CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => report.message(),
-        CaughtError::RustPanic { ereport, .. } => ereport.message(),
-    };
-    Refusal::new(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, format!("scores cannot be written back to {}", table_name(source)))
-        .detail(format!("As the table's owner: {why}."))
-        .hint(if why.contains("deferred trigger") {
-            "A deferrable trigger on the table must become an ordinary one; SELECT * FROM leadscore.doctor() names it."
-        } else {
-            "Give the table's owner the privileges that it and its triggers need."
-        })
-        .raise()
-}
-
-/// Updates the score and category columns of one attached table where they differ, as its owner.
-pub fn write_back_to(source: &Source, keys: Vec<String>, scores: Vec<i64>, categories: Vec<Option<String>>) {
-    let (Some(key), Some(key_type)) = (column(source, source.parts.key), &source.key_type) else { return };
-    // All is qualified: it runs under a search_path for the owner's triggers.
-    let (mut set, mut differs) = (Vec::new(), Vec::new());
-    if let Some(column) = source.parts.score.and_then(|at| column(source, at)) {
-        set.push(format!("{column} = n.score"));
-        differs.push(format!("(t.{column} OPERATOR(pg_catalog.=) n.score) IS NOT TRUE"));
-    }
-    if let Some(column) = source.parts.category.and_then(|at| column(source, at)) {
-        set.push(format!("{column} = n.category"));
-        differs.push(format!(
-            "CASE WHEN n.category IS NULL THEN t.{column} IS NOT NULL
-                  ELSE (t.{column} OPERATOR(pg_catalog.=) n.category) IS NOT TRUE END"
-        ));
-    }
-    if set.is_empty() {
-        return;
-    }
-    let statement = format!(
-        "UPDATE {} t SET {} FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) n(key, score, category)
-         WHERE t.{key} OPERATOR(pg_catalog.=) n.key::{key_type} AND ({})",
-        table_name(source),
-        set.join(", "),
-        differs.join(" OR ")
-    );
-    let beyond_type = |code: Code, written: &str| {
-        Refusal::new(
-            code,
-            format!("{written} cannot be written back to {}", table_name(source)),
-        )
-        .detail("The column is too small for it.")
-        .hint(format!(
-            "SELECT leadscore.detach('{}'); then give a score column type bigint and a category column type text, and attach the table again.",
-            table_name(source)
-        ))
-    };
-    // What the owner's triggers name without a schema is looked for beside the table.
-    let schema = pgrx::spi::quote_identifier(pg::schema_name(source.relation.into()));
-    let path = CString::new(format!("pg_catalog, {schema}, public, pg_temp")).unwrap_or_default();
-    pgrx::PgTryBuilder::new(|| {
-        pg::with_search_path(&path, || {
-            pg::as_role(source.owner.into(), || {
-                Spi::run_with_args(
-                    &statement,
-                    &[DatumWithOid::from(keys), DatumWithOid::from(scores.clone()), DatumWithOid::from(categories.clone())],
-                )
-            })
-        })
-        .unwrap_or_else(|e| error!("leadscore: {e}"));
-    })
-    .catch_when(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, |caught| refuse_for_owner(source, &caught))
-    .catch_when(Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE, |_| {
-        beyond_type(
-            Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-            &format!("score {}", scores.iter().max_by_key(|score| score.unsigned_abs()).copied().unwrap_or_default()),
-        )
-        .raise()
-    })
-    .catch_when(Code::ERRCODE_STRING_DATA_RIGHT_TRUNCATION, |_| {
-        let longest = categories.iter().flatten().max_by_key(|name| name.chars().count()).cloned().unwrap_or_default();
-        beyond_type(Code::ERRCODE_STRING_DATA_RIGHT_TRUNCATION, &format!("category \"{longest}\"")).raise()
-    })
-    .execute();
-}
-
-/// Locks the rows to which scores of these persons are written back, in the order of their keys.
-pub fn lock_sources_of(config: &Config, ids: Vec<i64>) {
-    for source in config.sources.iter().filter(|source| source.writes_back()) {
-        let (Some(key), Some(key_type)) = (column(source, source.parts.key), &source.key_type) else { continue };
-        let Some((keys, ..)) = standing(source, &ids) else { continue };
-        let statement = format!(
-            "SELECT FROM {} t WHERE t.{key} OPERATOR(pg_catalog.=) ANY ($1::{key_type}[]) ORDER BY t.{key} FOR NO KEY UPDATE",
-            table_name(source)
-        );
-        pgrx::PgTryBuilder::new(|| {
-            pg::as_role(source.owner.into(), || {
-                Spi::connect_mut(|client| client.update(&statement, None, &[DatumWithOid::from(keys)]).map(|_| ()))
-            })
-            .unwrap_or_else(|e| error!("leadscore: {e}"));
-        })
-        .catch_when(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, |caught| refuse_for_owner(source, &caught))
-        .execute();
-    }
-}
-
-/// `_lock_sources(bigint[])`.
-pub fn lock_sources(ids: Option<Vec<Option<i64>>>) {
-    let config = config::current(pg::own_schema());
-    if config.writes_back() {
-        lock_sources_of(&config, ids.into_iter().flatten().flatten().collect());
-    }
-}
-
-/// `_write_back(bigint[])`.
-pub fn write_back(ids: Option<Vec<Option<i64>>>) {
-    let Some(ids) = ids else { return };
-    let ids: Vec<i64> = ids.into_iter().flatten().collect();
-    let config = config::current(pg::own_schema());
-    for source in config.sources.iter().filter(|source| source.writes_back()) {
-        if let Some((keys, scores, categories)) = standing(source, &ids) {
-            write_back_to(source, keys, scores, categories);
-        }
-    }
 }
 
 thread_local! {
