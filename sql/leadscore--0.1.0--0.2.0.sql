@@ -555,6 +555,7 @@ BEGIN
         SELECT c.person_id, c.type, coalesce(c.told, now()), c.detail, of_source, c.new_key
         FROM change c
         WHERE c.ready AND NOT EXISTS (SELECT FROM existing e WHERE e.source_key = coalesce(c.old_key, c.new_key))
+        ORDER BY coalesce(c.told, now()), c.new_key
     )
     INSERT INTO leadscore.waiting AS v (source_id, source_key, person_kind, external_id, activity_type, occurred_at, attributes)
     SELECT of_source, c.new_key, source.person_kind, c.external_id, c.type, coalesce(c.told, e.occurred_at, now()), c.detail
@@ -1087,6 +1088,96 @@ BEGIN
         PERFORM leadscore._forget_configuration();
         PERFORM leadscore._resync(s.source_id);
     END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._resync(of_source integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+DECLARE
+    s    leadscore.source;
+    lost bigint[];
+BEGIN
+    PERFORM leadscore._begin();
+    PERFORM leadscore._need_current_snapshot();
+    SELECT * INTO s FROM leadscore.source x WHERE x.source_id = of_source;
+    IF s.role = 'person' THEN
+        WITH present AS MATERIALIZED (
+            SELECT r.key, r.status, r.owner, r.moment FROM leadscore._source_rows(of_source) r
+        ), changed AS (
+            UPDATE leadscore.person p
+            SET status = CASE WHEN s.parts ? 'status' THEN r.status ELSE p.status END,
+                owner = CASE WHEN s.parts ? 'owner' THEN r.owner ELSE p.owner END,
+                since = coalesce(r.moment, p.since), source_id = of_source, departed = false
+            FROM present r
+            WHERE p.kind = s.person_kind AND p.external_id = r.key
+              AND (p.status, p.owner, p.since, p.source_id, p.departed)
+                  IS DISTINCT FROM (CASE WHEN s.parts ? 'status' THEN r.status ELSE p.status END,
+                                    CASE WHEN s.parts ? 'owner' THEN r.owner ELSE p.owner END,
+                                    coalesce(r.moment, p.since), of_source, false)
+        ), gone AS MATERIALIZED (
+            SELECT p.person_id FROM leadscore.person p
+            WHERE p.source_id = of_source AND NOT EXISTS (SELECT FROM present r WHERE r.key = p.external_id)
+        ), added AS (
+            INSERT INTO leadscore.person (kind, external_id, status, owner, since, source_id)
+            SELECT s.person_kind, r.key, r.status, r.owner, coalesce(r.moment, now()), of_source
+            FROM present r
+            WHERE NOT EXISTS (SELECT FROM leadscore._person_key k WHERE k.kind = s.person_kind AND k.external_id = r.key)
+        )
+        SELECT array_agg(g.person_id) INTO lost FROM gone g;
+        IF lost IS NOT NULL THEN
+            PERFORM leadscore._lose_persons(lost);
+        END IF;
+        -- Rows that were there before, or were overwritten, get their score and category.
+        PERFORM leadscore._write_back(array_agg(p.person_id)) FROM leadscore.person p WHERE p.source_id = of_source;
+    ELSE
+        WITH present AS MATERIALIZED (
+            SELECT r.*, k.person_id, k.person_id IS NOT NULL AND t.activity_type IS NOT NULL AS ready
+            FROM leadscore._source_rows(of_source) r
+            LEFT JOIN leadscore._person_key k ON k.kind = s.person_kind AND k.external_id = r.person
+            LEFT JOIN leadscore.activity_type t ON t.activity_type = r.activity_type
+        ), existing AS MATERIALIZED (
+            SELECT a.person_id, a.activity_id, a.source_key, a.occurred_at FROM leadscore.activity a WHERE a.source_id = of_source
+        ), changed AS (
+            UPDATE leadscore.activity a
+            SET person_id = r.person_id, activity_type = r.activity_type, occurred_at = coalesce(r.moment, a.occurred_at), attributes = r.attributes
+            FROM present r JOIN existing e ON e.source_key = r.key
+            WHERE r.ready AND a.person_id = e.person_id AND a.activity_id = e.activity_id
+              AND (a.person_id, a.activity_type, a.occurred_at, a.attributes)
+                  IS DISTINCT FROM (r.person_id, r.activity_type, coalesce(r.moment, a.occurred_at), r.attributes)
+        ), gone AS (
+            DELETE FROM leadscore.activity a
+            USING existing e
+            WHERE a.person_id = e.person_id AND a.activity_id = e.activity_id
+              AND NOT EXISTS (SELECT FROM present r WHERE r.key = e.source_key AND r.ready)
+        ), added AS (
+            INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes, source_id, source_key)
+            SELECT r.person_id, r.activity_type, coalesce(r.moment, v.occurred_at, now()), r.attributes, of_source, r.key
+            FROM present r
+            LEFT JOIN leadscore.waiting v ON v.source_id = of_source AND v.source_key = r.key
+            WHERE r.ready AND NOT EXISTS (SELECT FROM existing e WHERE e.source_key = r.key)
+            -- Whatever the plan, activities are numbered alike.
+            ORDER BY coalesce(r.moment, v.occurred_at, now()), r.key
+        ), released AS (
+            DELETE FROM leadscore.waiting w
+            WHERE w.source_id = of_source
+              AND NOT EXISTS (SELECT FROM present r WHERE r.key = w.source_key AND NOT r.ready)
+        )
+        INSERT INTO leadscore.waiting AS w (source_id, source_key, person_kind, external_id, activity_type, occurred_at, attributes)
+        SELECT of_source, r.key, s.person_kind, r.person, r.activity_type,
+               coalesce(r.moment, e.occurred_at, v.occurred_at, now()), r.attributes
+        FROM present r
+        LEFT JOIN existing e ON e.source_key = r.key
+        LEFT JOIN leadscore.waiting v ON v.source_id = of_source AND v.source_key = r.key
+        WHERE NOT r.ready
+        ON CONFLICT (source_id, source_key) DO UPDATE
+        SET person_kind = EXCLUDED.person_kind, external_id = EXCLUDED.external_id, activity_type = EXCLUDED.activity_type,
+            occurred_at = EXCLUDED.occurred_at, attributes = EXCLUDED.attributes
+        WHERE (w.person_kind, w.external_id, w.activity_type, w.occurred_at, w.attributes)
+              IS DISTINCT FROM (EXCLUDED.person_kind, EXCLUDED.external_id, EXCLUDED.activity_type, EXCLUDED.occurred_at, EXCLUDED.attributes);
+    END IF;
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._trim_category_changes(at_most integer DEFAULT 1000000)
