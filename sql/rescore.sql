@@ -40,12 +40,13 @@ REVOKE ALL ON FUNCTION leadscore._need_current_snapshot() FROM PUBLIC;
 
 -- The one order in which rows are locked: first the rows of attached tables that are written
 -- back, as an application that updates them and then registers an activity has them, then the
--- persons; each in the order of their keys. Returns how many persons there are.
+-- persons; each in the order of their keys.
 CREATE FUNCTION leadscore._lock_sources(ids bigint[]) RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'lock_sources_wrapper';
 COMMENT ON FUNCTION leadscore._lock_sources(bigint[]) IS 'Locks the rows of attached tables to which scores of these persons are written back';
 REVOKE ALL ON FUNCTION leadscore._lock_sources(bigint[]) FROM PUBLIC;
 
+-- Returns how many persons there are.
 CREATE FUNCTION leadscore._lock_persons(ids bigint[]) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -231,16 +231,24 @@ fn score_rows(config: &Config, batch: &mut Batch, refuse: impl Fn(i64)) {
             if let Some((progress, total)) = &mut batch.progress {
                 progress.advance(rows.len(), "activities scored", || *total);
             }
-            if !rescore::has_derived() && score_unlocked(config, &mut desk, rows, &batch.matching) {
-                continue;
-            }
-            let Some(locked) = desk.lock(person_id) else {
+            let Some(seen) = desk.look_at(person_id) else {
                 refuse(person_id);
                 continue;
             };
-            if (rescore::has_derived() && derived_already(config, rows))
-                || score_person(config, &mut desk, &locked, rows, &batch.matching) != Ok(true)
-            {
+            // A row that is written next need not be locked, unless somebody else is writing it.
+            let scored = match rescore::has_derived() {
+                true => Ok(false),
+                false => score_person(config, &mut desk, &seen, rows, &batch.matching),
+            };
+            if scored == Ok(true) {
+                continue;
+            }
+            let Some(locked) = desk.lock(person_id, seen) else {
+                refuse(person_id);
+                continue;
+            };
+            let tells_all = scored.is_ok() && !(rescore::has_derived() && derived_already(config, rows));
+            if !tells_all || score_person(config, &mut desk, &locked, rows, &batch.matching) != Ok(true) {
                 desk.derive_or_note(person_id, &locked, rows.iter().map(|row| row.day).max(), &mut unclears);
             }
         }
@@ -254,13 +262,6 @@ fn score_rows(config: &Config, batch: &mut Batch, refuse: impl Fn(i64)) {
 fn derived_already(config: &Config, rows: &[ScoredActivity]) -> bool {
     let is_one = |id: Option<i64>| rows.iter().any(|row| Some(row.activity_id) == id);
     config.tables.history(rows[0].person_id).records().iter().any(|(_, record)| is_one(record.activity_id))
-}
-
-/// Scores the new activities of one person without waiting for others: says whether that did, and
-/// nobody else wrote the person meanwhile. Saves to lock a row that is written next.
-fn score_unlocked(config: &Config, desk: &mut Desk, rows: &[ScoredActivity], matching: &Matching) -> bool {
-    let seen = desk.look_at(rows[0].person_id);
-    seen.is_some_and(|seen| score_person(config, desk, &seen, rows, matching) == Ok(true))
 }
 
 /// Scores the new activities of one person, in order of time. `false`, and nothing is done, when

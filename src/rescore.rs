@@ -107,9 +107,14 @@ impl<'c> Desk<'c> {
         self.persons.look_at(person_id)
     }
 
-    /// Locks a person until the transaction ends. `None` when there is none.
-    pub fn lock(&self, person_id: i64) -> Option<FoundPerson> {
-        self.persons.lock(person_id)
+    /// Locks a person who was looked at until the transaction ends. `None` when it is gone.
+    pub fn lock(&self, person_id: i64, seen: FoundPerson) -> Option<FoundPerson> {
+        self.persons.lock(person_id, seen)
+    }
+
+    /// Finds a person and locks it. `None` when there is none.
+    fn find_and_lock(&self, person_id: i64) -> Option<FoundPerson> {
+        self.look_at(person_id).and_then(|seen| self.lock(person_id, seen))
     }
 
     /// What is stored of a locked person.
@@ -286,7 +291,7 @@ impl<'c> Desk<'c> {
             |before: Stored| i64::try_from(i128::from(before.score) + points).map_err(|_| scoring::out_of_range()).or_raise();
         let before = self.stored(seen);
         if !self.try_settle(person_id, seen, Stored { score: apply(before), ..before })
-            && let Some(locked) = self.lock(person_id)
+            && let Some(locked) = self.find_and_lock(person_id)
         {
             // Its row was changed otherwise since.
             let before = self.stored(&locked);
@@ -411,7 +416,7 @@ pub fn rescore_each(ids: Vec<Option<i64>>) -> Vec<i64> {
     let mut desk = Desk::open(&config, ids.iter().copied());
     desk.touches = false;
     for person_id in ids {
-        if let Some(locked) = desk.lock(person_id) {
+        if let Some(locked) = desk.find_and_lock(person_id) {
             desk.derive_or_note(person_id, &locked, None, &mut unclears);
         }
     }
@@ -431,7 +436,7 @@ pub fn derive_rules(config: &Config, mut changed: Vec<(i64, Vec<i32>)>) {
     let mut desk = Desk::open(config, changed.iter().map(|(person_id, _)| *person_id));
     let mut left_over = Unclears::default();
     for (person_id, rules) in changed {
-        let Some(locked) = desk.lock(person_id) else { continue };
+        let Some(locked) = desk.find_and_lock(person_id) else { continue };
         DERIVED.set(true);
         if desk.derive_rules(person_id, &locked, &rules).is_err() {
             desk.derive_or_note(person_id, &locked, None, &mut left_over);
@@ -500,7 +505,7 @@ pub fn derive_unclear(config: &Config, unclears: Unclears) -> Vec<i64> {
     } else {
         let mut desk = Desk::open(config, wanted.iter().map(|(person_id, _)| *person_id));
         for (person_id, day) in wanted {
-            match desk.lock(person_id) {
+            match desk.find_and_lock(person_id) {
                 Some(locked) => desk.derive_or_note(person_id, &locked, day, &mut left_over),
                 None => missing.push(person_id),
             }

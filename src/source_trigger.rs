@@ -56,15 +56,14 @@ fn source_of(config: &Config, trigger: &PgTrigger) -> Option<Rc<Source>> {
     is_within(trigger.relid().ok()?, source.relation.into()).then(|| source.clone())
 }
 
+thread_local! {
+    static ANCESTOR: Statement =
+        const { Statement::new("SELECT FROM pg_partition_ancestors($1) a WHERE a.relid::oid = $2") };
+}
+
 /// Whether a relation is the other one or a partition of it, at any depth.
 fn is_within(relation: pg_sys::Oid, whole: pg_sys::Oid) -> bool {
-    relation == whole
-        || pg::with_search_path_pinned(|| {
-            Spi::get_one_with_args::<bool>(
-                "SELECT $2 IN (SELECT relid FROM pg_partition_ancestors($1))",
-                &[DatumWithOid::from(relation), DatumWithOid::from(whole)],
-            )
-        }) == Ok(Some(true))
+    relation == whole || ANCESTOR.with(|statement| statement.run(&[DatumWithOid::from(relation), DatumWithOid::from(whole)])) > 0
 }
 
 fn check_moment(source: &Source, image: &Image) {

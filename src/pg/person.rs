@@ -11,6 +11,14 @@ use std::cell::OnceCell;
 use std::ffi::{CStr, CString};
 use std::ptr;
 
+trait Columns {
+    /// How many are declared.
+    const COUNT: usize;
+
+    /// Where they are in the table.
+    fn of(table: pg_sys::Oid) -> Self;
+}
+
 /// Declares columns of a table: the position of each from 0, which stays the same whatever columns
 /// are added or dropped.
 macro_rules! columns {
@@ -19,7 +27,9 @@ macro_rules! columns {
             $(pub $column: usize,)*
         }
 
-        impl $name {
+        impl Columns for $name {
+            const COUNT: usize = [$(stringify!($column)),*].len();
+
             fn of(table: pg_sys::Oid) -> Self {
                 $name { $($column: position(table, stringify!($column)),)* }
             }
@@ -143,7 +153,7 @@ impl Tables {
     /// INSERT than leadscore's own trigger, which its caller makes up for.
     pub fn insert_activity(&self, new: &NewActivity) -> Option<i64> {
         let table = Table::open(self.activity, pg_sys::RowExclusiveLock);
-        if super::is_replaying() || !table.has_only(Some(c"score_inserted"), ACTIVITY_COLUMNS) {
+        if super::is_replaying() || !table.has_only(Some(c"score_inserted"), ActivityColumns::COUNT) {
             return None;
         }
         let activity_id = next_value(self.activity_ids);
@@ -167,7 +177,7 @@ impl Tables {
     /// belongs to an INSERT than the row.
     pub fn insert_changes(&self, changes: &[CategoryChange]) -> bool {
         let table = Table::open(self.category_change, pg_sys::RowExclusiveLock);
-        if super::is_replaying() || !table.has_only(None, CHANGE_COLUMNS) {
+        if super::is_replaying() || !table.has_only(None, ChangeColumns::COUNT) {
             return false;
         }
         let (indexes, row) = (IndexWriter::open(table.relation), Row::of(&table));
@@ -245,10 +255,6 @@ impl Tables {
         found
     }
 }
-
-/// How many columns `leadscore.activity` and `leadscore.category_change` have.
-const ACTIVITY_COLUMNS: usize = 8;
-const CHANGE_COLUMNS: usize = 7;
 
 /// What a row of an attached table becomes.
 pub struct NewActivity<'a> {
@@ -804,14 +810,13 @@ impl Persons<'_> {
         }
     }
 
-    /// Locks a person's latest row as an UPDATE of its other columns than the key would, waiting
-    /// for whoever holds it. `None` when there is no such person.
-    pub fn lock(&self, person_id: i64) -> Option<FoundPerson> {
-        let snapshot = Snapshot::latest();
-        let mut person = self.find(person_id, &snapshot)?;
+    /// Locks the latest row of a person who was looked at, as an UPDATE of its other columns than
+    /// the key would, waiting for whoever holds it. `None` when it is gone.
+    pub fn lock(&self, person_id: i64, mut person: FoundPerson) -> Option<FoundPerson> {
         if person.is_own {
             return Some(person);
         }
+        let snapshot = Snapshot::latest();
         // SAFETY: the slot fits the relation; the tuple lock is of the version that the scan
         // found or the latest one after it.
         unsafe {
