@@ -1219,14 +1219,14 @@ BEGIN
     WHERE s.notify_channel IS NOT NULL;
 END $function$;
 
-CREATE OR REPLACE FUNCTION leadscore._pass_days(ids bigint[], lost bigint[], last_day date, today date, left_out bigint[])
- RETURNS bigint[]
+CREATE OR REPLACE FUNCTION leadscore._pass_days(ids bigint[], lost bigint[], due bigint[], left_out bigint[], last_day date, today date)
+ RETURNS TABLE(counts bigint[], to_derive bigint[])
  LANGUAGE c
  STRICT
 AS 'MODULE_PATHNAME', $function$pass_days_wrapper$function$;
 
-CREATE OR REPLACE FUNCTION leadscore._expire(last_day date, today date, left_out bigint[])
- RETURNS leadscore._outcome
+CREATE OR REPLACE FUNCTION leadscore._pass(last_day date, today date, OUT outcome leadscore._outcome, OUT to_derive bigint[])
+ RETURNS record
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_custom_plan'
@@ -1235,8 +1235,16 @@ DECLARE
     removed bigint;
     ids     bigint[];
     lost    bigint[];
+    due     bigint[];
+    waiting bigint[];
     counts  bigint[];
 BEGIN
+    SELECT coalesce(array_agg(n.person_id), '{}') INTO waiting FROM leadscore.pending n;
+    -- Whoever deals with a person stores the next day.
+    WITH due AS (
+        DELETE FROM leadscore.due u WHERE u.due_on <= today RETURNING u.person_id
+    )
+    SELECT coalesce(array_agg(u.person_id), '{}') INTO due FROM due u;
     WITH expired AS (
         DELETE FROM leadscore.score_record s
         WHERE s.counts_until <= today
@@ -1247,8 +1255,23 @@ BEGIN
     SELECT count(*), coalesce(array_agg(e.person_id), '{}'), coalesce(array_agg(e.points), '{}')
     INTO removed, ids, lost
     FROM expired e;
-    counts := leadscore._pass_days(ids, lost, last_day, today, left_out);
-    RETURN (counts[1], counts[2] + removed, counts[3], counts[4])::leadscore._outcome;
+    SELECT d.counts, d.to_derive INTO counts, _pass.to_derive
+    FROM leadscore._pass_days(ids, lost, due, waiting, last_day, today) d;
+    outcome := (counts[1], counts[2] + removed, counts[3], counts[4]);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._with(run leadscore.run, part leadscore._outcome)
+ RETURNS leadscore.run
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    run.records_added := run.records_added + part.records_added;
+    run.records_removed := run.records_removed + part.records_removed;
+    run.persons_changed := run.persons_changed + part.persons_changed;
+    run.categories_changed := run.categories_changed + part.categories_changed;
+    RETURN run;
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._begin_run(as_of timestamp with time zone, full_rebuild boolean, OUT run leadscore.run, OUT last_day date)
@@ -1278,6 +1301,10 @@ BEGIN
     run.scored_on := leadscore.scoring_day(as_of);
     run.full_rebuild := full_rebuild OR run.scored_on < last_day
         OR (SELECT i.rebuild_due FROM leadscore.instance i);
+    run.records_added := 0;
+    run.records_removed := 0;
+    run.persons_changed := 0;
+    run.categories_changed := 0;
     IF run.scored_on <> last_day THEN
         UPDATE leadscore.state SET scored_on = run.scored_on;
         PERFORM leadscore._forget_configuration();
@@ -1290,40 +1317,23 @@ CREATE OR REPLACE FUNCTION leadscore._recompute(as_of timestamp with time zone, 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
-    begun    record;
-    run      leadscore.run;
-    last_day date;
-    part     leadscore._outcome;
-    ids      bigint[];
+    begun  record;
+    run    leadscore.run;
+    passed record;
 BEGIN
     begun := leadscore._begin_run(as_of, full_rebuild);
     run := begun.run;
-    last_day := begun.last_day;
 
     IF run.full_rebuild THEN
-        part := leadscore._rescore_all(false);
+        run := leadscore._with(run, leadscore._rescore_all(false));
         UPDATE leadscore.instance SET rebuild_due = false WHERE rebuild_due;
-        run.records_added := part.records_added;
-        run.records_removed := part.records_removed;
-        run.persons_changed := part.persons_changed;
-        run.categories_changed := part.categories_changed;
     ELSE
-        SELECT coalesce(array_agg(d.person_id), '{}') INTO ids
-        FROM (SELECT u.person_id FROM leadscore.due u WHERE u.due_on <= run.scored_on
-              UNION SELECT n.person_id FROM leadscore.pending n) d;
-        part := leadscore._expire(last_day, run.scored_on, ids);
-        run.records_added := part.records_added;
-        run.records_removed := part.records_removed;
-        run.persons_changed := part.persons_changed;
-        run.categories_changed := part.categories_changed;
-        IF ids <> '{}' THEN
+        passed := leadscore._pass(begun.last_day, run.scored_on);
+        run := leadscore._with(run, passed.outcome);
+        IF passed.to_derive <> '{}' THEN
             UPDATE leadscore.person p SET scored_through = NULL
-            WHERE p.person_id = ANY (ids) AND p.scored_through IS NOT NULL;
-            part := leadscore._rescore_due(ids);
-            run.records_added := run.records_added + part.records_added;
-            run.records_removed := run.records_removed + part.records_removed;
-            run.persons_changed := run.persons_changed + part.persons_changed;
-            run.categories_changed := run.categories_changed + part.categories_changed;
+            WHERE p.person_id = ANY (passed.to_derive) AND p.scored_through IS NOT NULL;
+            run := leadscore._with(run, leadscore._rescore_due(passed.to_derive));
         END IF;
     END IF;
 
@@ -2366,10 +2376,12 @@ COMMENT ON FUNCTION leadscore._trim_category_changes(integer) IS 'Removes change
 REVOKE EXECUTE ON FUNCTION leadscore._trim_category_changes(integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._end_run(leadscore.run) IS 'Removes old changes of category and sends word of a run';
 REVOKE EXECUTE ON FUNCTION leadscore._end_run(leadscore.run) FROM PUBLIC;
-COMMENT ON FUNCTION leadscore._pass_days(bigint[],bigint[],date,date,bigint[]) IS 'Takes from persons what their ended records gave and what the decaying ones lose between two days, and returns what changed';
-REVOKE EXECUTE ON FUNCTION leadscore._pass_days(bigint[],bigint[],date,date,bigint[]) FROM PUBLIC;
-COMMENT ON FUNCTION leadscore._expire(date,date,bigint[]) IS 'Takes the points that end or decay between two days';
-REVOKE EXECUTE ON FUNCTION leadscore._expire(date,date,bigint[]) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._pass_days(bigint[],bigint[],bigint[],bigint[],date,date) IS 'Takes from persons what their ended records gave, what the decaying ones lose between two days and what silence takes, and returns what changed and who is to be derived anew';
+REVOKE EXECUTE ON FUNCTION leadscore._pass_days(bigint[],bigint[],bigint[],bigint[],date,date) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._pass(date,date) IS 'Brings persons through the days between two days, and returns what changed and who is to be derived anew';
+REVOKE EXECUTE ON FUNCTION leadscore._pass(date,date) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._with(leadscore.run,leadscore._outcome) IS 'A run with what a part of it changed';
+REVOKE EXECUTE ON FUNCTION leadscore._with(leadscore.run,leadscore._outcome) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._need_right_to_batches() IS 'Refuses a caller who may not call recompute_in_batches()';
 COMMENT ON FUNCTION leadscore._begin_batches(timestamp with time zone) IS 'Begins a run in batches, or leaves it to one that was interrupted';
 COMMENT ON FUNCTION leadscore._next_batch(integer) IS 'Derives the next persons of a run in batches anew and returns whether there may be more';

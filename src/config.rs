@@ -109,7 +109,8 @@ fn understand(schema: pg_sys::Oid, document: Option<String>) -> Config {
         serde_json::from_str(&document).unwrap_or_else(|e| error!("leadscore: the configuration cannot be understood: {e}"));
     let mut rules_by_type: HashMap<String, Vec<usize>> = HashMap::new();
     let mut rules = Vec::with_capacity(document.rules.len());
-    for (i, RuleDocument { rule, condition, activity_types }) in document.rules.into_iter().enumerate() {
+    for (i, RuleDocument { mut rule, condition, activity_types }) in document.rules.into_iter().enumerate() {
+        rule.takes_all = condition.is_none() && activity_types.len() == document.activity_types.len();
         for activity_type in activity_types {
             rules_by_type.entry(activity_type).or_default().push(i);
         }

@@ -99,10 +99,65 @@ fn newest_first(activities: &mut [Activity]) {
     activities.sort_by_key(|activity| std::cmp::Reverse((activity.occurred_at, activity.activity_id)));
 }
 
+#[derive(Default)]
 struct Found {
     records: Vec<Record>,
     penalised: bool,
     next_penalty: Option<Day>,
+}
+
+impl Found {
+    /// Adds the penalties of an inactivity rule for a person who was touched on these days.
+    fn penalise(&mut self, rule: &Rule, touches: &BTreeSet<Day>, reach: Day, scored_on: Day, until_day: Day) {
+        for penalty in penalties(rule, touches, scored_on, until_day) {
+            let ended_by = penalty.next_touch.filter(|&day| day <= reach);
+            if penalty.due_on > until_day {
+                self.next_penalty = earlier(self.next_penalty, Some(penalty.due_on));
+                continue;
+            }
+            self.penalised |= penalty.due_on <= scored_on && ended_by.is_none();
+            let window_end = rule.relevant_for.and_then(|length| length.after(penalty.due_on));
+            let displaced_on = if rule.relevant_for.is_none() { penalty.next_touch } else { None };
+            if window_end.is_none_or(|end| end > scored_on) && displaced_on.is_none_or(|day| day > reach) {
+                self.records.push(Record {
+                    activity_id: None,
+                    rule_id: Some(rule.rule_id),
+                    adjustment_id: None,
+                    points: rule.points,
+                    counts_from: penalty.due_on,
+                    counts_until: earlier(window_end, displaced_on),
+                    decays_until: None,
+                });
+            }
+        }
+    }
+}
+
+/// The day of a touch as a rule sees it, which looks at nothing before it takes effect.
+fn touched_on(rule: &Rule, day: Day) -> Day {
+    rule.effective_from.map_or(day, |first| first.max(day))
+}
+
+/// What days of silence bring.
+#[derive(Debug, PartialEq)]
+pub struct Silence {
+    /// The penalties that count.
+    pub records: Vec<Record>,
+    /// Whether the silence has brought a penalty, in these days or before.
+    pub penalised: bool,
+    /// The day of the next penalty.
+    pub due_on: Option<Day>,
+}
+
+/// What the days after `last_day`, until `today`, bring to a person whose silence lasts since
+/// `touch`, a day not after `last_day`. `silences` are the inactivity rules that apply.
+pub fn silence<'r>(touch: Day, silences: impl Iterator<Item = &'r Rule>, last_day: Day, today: Day) -> Silence {
+    let mut found = Found::default();
+    for rule in silences {
+        found.penalise(rule, &BTreeSet::from([touched_on(rule, touch)]), today, today, today);
+    }
+    found.records.retain(|record| record.counts_from > last_day);
+    Silence { records: found.records, penalised: found.penalised, due_on: found.next_penalty }
 }
 
 /// The activities come newest first; penalties are those due by `until_day`.
@@ -115,37 +170,14 @@ fn find<'r>(
     scored_on: Day,
     until_day: Day,
 ) -> Found {
-    let mut records = activity_records(person, activities, scored_on);
-    let mut penalised = false;
-    let mut next_penalty = None;
+    let mut found = Found { records: activity_records(person, activities, scored_on), ..Found::default() };
     for rule in silences.filter(|rule| rule.applies_to(person)) {
         let days =
             activities.iter().filter(|activity| activity.matching.iter().any(|r| r.rule_id == rule.rule_id)).map(|a| a.day);
-        let touches: BTreeSet<Day> =
-            days.chain([since]).map(|day| rule.effective_from.map_or(day, |first| first.max(day))).collect();
-        for penalty in penalties(rule, &touches, scored_on, until_day) {
-            let ended_by = penalty.next_touch.filter(|&day| day <= person.reach);
-            if penalty.due_on > until_day {
-                next_penalty = earlier(next_penalty, Some(penalty.due_on));
-                continue;
-            }
-            penalised |= penalty.due_on <= scored_on && ended_by.is_none();
-            let window_end = rule.relevant_for.and_then(|length| length.after(penalty.due_on));
-            let displaced_on = if rule.relevant_for.is_none() { penalty.next_touch } else { None };
-            if window_end.is_none_or(|end| end > scored_on) && displaced_on.is_none_or(|day| day > person.reach) {
-                records.push(Record {
-                    activity_id: None,
-                    rule_id: Some(rule.rule_id),
-                    adjustment_id: None,
-                    points: rule.points,
-                    counts_from: penalty.due_on,
-                    counts_until: earlier(window_end, displaced_on),
-                    decays_until: None,
-                });
-            }
-        }
+        let touches = days.chain([since]).map(|day| touched_on(rule, day)).collect();
+        found.penalise(rule, &touches, person.reach, scored_on, until_day);
     }
-    records.extend(adjustments.iter().filter(|a| a.until_day.is_none_or(|end| end > scored_on)).map(|adjustment| Record {
+    found.records.extend(adjustments.iter().filter(|a| a.until_day.is_none_or(|end| end > scored_on)).map(|adjustment| Record {
         activity_id: None,
         rule_id: None,
         adjustment_id: Some(adjustment.adjustment_id),
@@ -154,7 +186,7 @@ fn find<'r>(
         counts_until: adjustment.until_day,
         decays_until: None,
     }));
-    Found { records, penalised, next_penalty }
+    found
 }
 
 /// What a record adds to the score of a person who stands for `scored_on` and reaches `reach`.
@@ -324,6 +356,33 @@ mod tests {
         assert_eq!((standing.score, standing.penalised, standing.due_on), (-8, true, Some(Day(9005))));
         let resumed = super::tests::standing(&repeated, &[8999], 8955);
         assert_eq!((records(&resumed), resumed.penalised, resumed.due_on), (vec![], false, Some(Day(9029))));
+    }
+
+    #[test]
+    fn days_of_silence_bring_what_deriving_anew_would() {
+        let rules = [
+            Rule { repeat_every: days(10), max_repeats: Some(3), ..silence() },
+            Rule { rule_id: 10, relevant_for: days(12), repeat_every: days(7), ..silence() },
+            Rule { rule_id: 11, effective_from: Some(Day(8970)), ..silence() },
+        ];
+        let sorted = |mut records: Vec<Record>| {
+            records.sort_by_key(|r| (r.rule_id, r.counts_from));
+            records
+        };
+        let derived = |day| {
+            let person = Person { last_day: day, ..person(day) };
+            derive(&person, Day(8955), vec![], &[], rules.iter(), day).unwrap()
+        };
+        for (last_day, today) in [(8984, 8985), (8985, 8986), (8980, 9012), (8994, 9040), (9100, 9101)] {
+            let (last_day, today) = (Day(last_day), Day(today));
+            let (before, after) = (derived(last_day), derived(today));
+            let passed = super::silence(Day(8955), rules.iter(), last_day, today);
+            let mut records = before.records;
+            records.retain(|record| record.counts_until.is_none_or(|end| end > today));
+            records.extend(passed.records);
+            assert_eq!(sorted(records), sorted(after.records), "from {last_day} to {today}");
+            assert_eq!((passed.penalised, passed.due_on), (after.penalised, after.due_on), "from {last_day} to {today}");
+        }
     }
 
     #[test]

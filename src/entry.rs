@@ -150,8 +150,15 @@ fn rescore_each(ids: Vec<Option<i64>>) -> Vec<i64> {
 }
 
 #[pg_extern(sql = false)]
-fn pass_days(ids: Vec<Option<i64>>, lost: Vec<Option<i64>>, last_day: Date, today: Date, left_out: Vec<Option<i64>>) -> Vec<i64> {
-    rescore::pass_days(ids, lost, last_day, today, left_out)
+fn pass_days(
+    ids: Vec<Option<i64>>,
+    lost: Vec<Option<i64>>,
+    due: Vec<Option<i64>>,
+    left_out: Vec<Option<i64>>,
+    last_day: Date,
+    today: Date,
+) -> TableIterator<'static, (name!(counts, Vec<i64>), name!(to_derive, Vec<i64>))> {
+    TableIterator::once(rescore::pass_days(ids, lost, due, left_out, last_day, today))
 }
 
 #[pg_extern(sql = false)]

@@ -60,7 +60,7 @@ pub fn outlook(person_id: Option<i64>, category: Option<&str>) -> Option<String>
     let mut days = BTreeSet::new();
     for record in &records {
         if record.decays_until.is_some() {
-            days.extend(record.counts_from.0..record.counts_until.map_or(until.0, |end| end.0).min(until.0));
+            days.extend(record.counts_from.0..record.counts_until.map_or(until.0, |end| end.0).min(until.0 + 1));
         }
         days.insert(record.counts_from.0);
         days.extend(record.counts_until.map(|end| end.0));

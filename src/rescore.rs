@@ -3,7 +3,7 @@
 
 use crate::calendar::{Day, worth};
 use crate::config::{self, Config};
-use crate::derive;
+use crate::derive::{self, Silence};
 use crate::error::OrRaise;
 use crate::pg::person::{CategoryChange, FoundPerson, Persons, Records, Stored, StoredAt};
 use crate::pg::{self, Statement};
@@ -69,6 +69,8 @@ pub struct Desk<'c> {
     records: Option<Records<'c>>,
     moved: Vec<Moved>,
     changes: Vec<CategoryChange>,
+    /// Of persons for whom none is stored, the days on which the night must look at them again.
+    dues: Vec<(i64, Day)>,
     /// Whether a person's row is written even if nothing changes.
     touches: bool,
     outcome: Outcome,
@@ -97,6 +99,7 @@ impl<'c> Desk<'c> {
             records: None,
             moved: Vec::new(),
             changes: Vec::new(),
+            dues: Vec::new(),
             touches: true,
             outcome: Outcome::default(),
         }
@@ -266,37 +269,78 @@ impl<'c> Desk<'c> {
         }
     }
 
-    /// Adds points to persons, whom nobody else scores meanwhile; in the order of their ids.
-    fn add_all(&mut self, changes: &[(i64, i128)]) {
+    /// Brings persons, whom nobody else scores meanwhile, through days; they come in the order of
+    /// their ids. Returns those who are to be derived anew.
+    fn pass_all(&mut self, passings: &[Passing], last_day: Day) -> Vec<i64> {
         let config = self.config;
         let persons = config.tables.persons();
-        if persons.is_most(changes.len()) {
+        let mut left = Vec::new();
+        if persons.is_most(passings.len()) {
             persons.each_latest(|person_id, seen| {
-                if let Ok(at) = changes.binary_search_by_key(&person_id, |(id, _)| *id) {
-                    self.add(person_id, seen, changes[at].1);
+                if let Ok(at) = passings.binary_search_by_key(&person_id, |passing| passing.person_id)
+                    && !self.pass(seen, &passings[at], last_day)
+                {
+                    left.push(person_id);
                 }
             });
         } else {
-            for &(person_id, points) in changes {
-                if let Some(seen) = self.look_at(person_id) {
-                    self.add(person_id, &seen, points);
+            for passing in passings {
+                if let Some(seen) = self.look_at(passing.person_id)
+                    && !self.pass(&seen, passing, last_day)
+                {
+                    left.push(passing.person_id);
                 }
             }
         }
+        left
     }
 
-    /// Adds points to a person who was looked at.
-    fn add(&mut self, person_id: i64, seen: &FoundPerson, points: i128) {
-        let apply =
-            |before: Stored| i64::try_from(i128::from(before.score) + points).map_err(|_| scoring::out_of_range()).or_raise();
-        let before = self.stored(seen);
-        if !self.try_settle(person_id, seen, Stored { score: apply(before), ..before })
-            && let Some(locked) = self.find_and_lock(person_id)
-        {
+    /// Brings a person who was looked at through days. `false`, and nothing is done, if it is to be
+    /// derived anew.
+    fn pass(&mut self, seen: &FoundPerson, passing: &Passing, last_day: Day) -> bool {
+        let person_id = passing.person_id;
+        let Some((new, mut silence)) = self.passed(seen, passing, last_day) else { return false };
+        if !self.try_settle(person_id, seen, new) {
             // Its row was changed otherwise since.
-            let before = self.stored(&locked);
-            self.settle(person_id, &locked, Stored { score: apply(before), ..before });
+            let Some(locked) = self.find_and_lock(person_id) else { return true };
+            let Some((new, anew)) = self.passed(&locked, passing, last_day) else { return false };
+            silence = anew;
+            self.settle(person_id, &locked, new);
         }
+        if let Some(silence) = silence {
+            self.outcome.records_added += silence.records.len();
+            self.exchange(person_id, &[], &silence.records);
+            self.dues.extend(silence.due_on.map(|day| (person_id, day)));
+        }
+        true
+    }
+
+    /// What becomes of a person in days; `None` if more has to be known than its row.
+    fn passed<'p>(&self, seen: &'p FoundPerson, passing: &Passing, last_day: Day) -> Option<(Stored<'p>, Option<Silence>)> {
+        let mut stored = self.stored(seen);
+        let mut points = passing.points;
+        let silence = if passing.is_due { Some(self.silence(passing.person_id, seen, &stored, last_day)?) } else { None };
+        if let Some(silence) = &silence {
+            points += silence.records.iter().map(|record| i128::from(record.points)).sum::<i128>();
+            stored.penalised = silence.penalised;
+        }
+        stored.score = i64::try_from(i128::from(stored.score) + points).map_err(|_| scoring::out_of_range()).or_raise();
+        Some((stored, silence))
+    }
+
+    /// What days of silence bring to a person for whom something is due; `None` if that may be
+    /// something else, or if only its activities tell how long it is silent.
+    fn silence(&self, person_id: i64, seen: &FoundPerson, stored: &Stored, last_day: Day) -> Option<Silence> {
+        let config = self.config;
+        let latest = stored.last_activity_at.map_or(self.since(seen), |last| last.max(self.since(seen)));
+        let touch = config.time_zone.day(latest)?;
+        let person = self.person(seen, stored);
+        let silences = || config.rules().filter(|rule| rule.inactivity && rule.applies_to(&person));
+        let tells_all = touch <= last_day
+            && stored.scored_through.is_none_or(|day| day <= last_day)
+            && silences().all(|rule| rule.takes_all && !rule.online)
+            && config.tables.history(person_id).adjustments().is_empty();
+        tells_all.then(|| derive::silence(touch, silences(), last_day, config.scored_on))
     }
 
     /// As [`Desk::close`], and says what changed as the four counts of `leadscore._outcome`.
@@ -309,11 +353,14 @@ impl<'c> Desk<'c> {
     /// Notes the changes of category, and brings scores back to the application's own tables, when
     /// all persons are done.
     pub fn close(self) {
-        let Desk { config, persons, records, moved, changes, .. } = self;
+        let Desk { config, persons, records, moved, changes, dues, .. } = self;
         if let Some(records) = records {
             records.close();
         }
         drop(persons);
+        if !dues.is_empty() {
+            config.tables.insert_dues(&dues);
+        }
         log_categories(config, changes);
         if moved.is_empty() {
             return;
@@ -446,35 +493,59 @@ pub fn derive_rules(config: &Config, mut changed: Vec<(i64, Vec<i32>)>) {
     derive_as_set(left_over);
 }
 
-/// `_pass_days(bigint[], bigint[], date, date, bigint[])`: takes from persons what their ended
-/// records gave (`lost`, points), and what the decaying ones lose between two days. Those who
-/// are `left` are for others to derive. Returns the four counts of `leadscore._outcome`.
-pub fn pass_days(ids: Vec<Option<i64>>, lost: Vec<Option<i64>>, last_day: Date, today: Date, left: Vec<Option<i64>>) -> Vec<i64> {
+/// What a person goes through when days pass.
+struct Passing {
+    person_id: i64,
+    /// What ends and decays, in points.
+    points: i128,
+    /// Whether something else is due.
+    is_due: bool,
+}
+
+/// `_pass_days(bigint[], bigint[], bigint[], bigint[], date, date)`: takes from persons what their ended
+/// records gave (`lost`, points), what the decaying ones lose between two days, and what silence
+/// takes from those who are `due`, which nothing else may be. Those who are `left_out` are for
+/// others to derive. Returns the four counts of `leadscore._outcome`, and who is to be derived anew.
+pub fn pass_days(
+    ids: Vec<Option<i64>>,
+    lost: Vec<Option<i64>>,
+    due: Vec<Option<i64>>,
+    left_out: Vec<Option<i64>>,
+    last_day: Date,
+    today: Date,
+) -> (Vec<i64>, Vec<i64>) {
     let config = config::current(pg::own_schema());
     let (last_day, today) = (Day(last_day.to_pg_epoch_days()), Day(today.to_pg_epoch_days()));
     pg::make_changes_visible();
-    let mut changes: Vec<(i64, i128)> =
-        ids.into_iter().zip(lost).filter_map(|(id, points)| Some((id?, i128::from(points?)))).collect();
+    let ended = ids
+        .into_iter()
+        .zip(lost)
+        .filter_map(|(id, points)| Some(Passing { person_id: id?, points: i128::from(points?), is_due: false }));
+    let due = due.into_iter().flatten().map(|person_id| Passing { person_id, points: 0, is_due: true });
+    let mut passings: Vec<Passing> = ended.chain(due).collect();
     config.tables.each_decaying(|person_id, record| {
         if record.counts_from <= last_day && record.counts_until.is_none_or(|end| end > today) {
             let on = |day| i128::from(worth(record.points, record.counts_from, record.decays_until, day));
-            changes.push((person_id, on(today) - on(last_day)));
+            passings.push(Passing { person_id, points: on(today) - on(last_day), is_due: false });
         }
     });
-    changes.sort_by_key(|(person_id, _)| *person_id);
-    changes.dedup_by(|(later, more), (person_id, points)| {
-        let is_one = later == person_id;
+    passings.sort_by_key(|passing| passing.person_id);
+    passings.dedup_by(|later, kept| {
+        let is_one = later.person_id == kept.person_id;
         if is_one {
-            *points += *more;
+            kept.points += later.points;
+            kept.is_due |= later.is_due;
         }
         is_one
     });
-    let left: HashSet<i64> = left.into_iter().flatten().collect();
-    changes.retain(|(person_id, points)| *points != 0 && !left.contains(person_id));
+    let left_out: HashSet<i64> = left_out.into_iter().flatten().collect();
+    passings.retain(|passing| (passing.points != 0 || passing.is_due) && !left_out.contains(&passing.person_id));
 
-    let mut desk = Desk::open(&config, changes.iter().map(|(person_id, _)| *person_id));
-    desk.add_all(&changes);
-    desk.close_counting()
+    let mut desk = Desk::open(&config, passings.iter().map(|passing| passing.person_id));
+    desk.touches = false;
+    let mut left = desk.pass_all(&passings, last_day);
+    left.extend(left_out);
+    (desk.close_counting(), left)
 }
 
 impl Unclears {

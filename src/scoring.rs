@@ -28,6 +28,9 @@ pub struct Rule {
     pub effective_from: Option<Day>,
     /// Silence of what only the website sees, where not everybody may be seen.
     pub online: bool,
+    /// It takes every activity, whatever its type and attributes.
+    #[serde(skip)]
+    pub takes_all: bool,
 }
 
 fn holds(set: &Option<Vec<String>>, value: Option<&str>) -> bool {

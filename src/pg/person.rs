@@ -198,6 +198,17 @@ impl Tables {
         true
     }
 
+    /// Inserts the days on which the night must look at persons again, for whom none is stored.
+    pub fn insert_dues(&self, dues: &[(i64, Day)]) {
+        let table = Table::open(self.due, pg_sys::RowExclusiveLock);
+        let (indexes, row) = (IndexWriter::open(table.relation), Row::of(&table));
+        for (person_id, due_on) in dues {
+            pgrx::check_for_interrupts!();
+            row.set(&[(self.due_columns.person_id, person_id.into_datum()), (self.due_columns.due_on, due_on.0.into_datum())]);
+            table.insert(&indexes, &row);
+        }
+    }
+
     /// Opens the score records, to insert and delete rows.
     pub fn records(&self) -> Records<'_> {
         let table = Table::open(self.score_record, pg_sys::RowExclusiveLock);

@@ -17,3 +17,11 @@ SELECT * FROM leadscore.worklist WHERE owner = 'Bob';
 -- all versions.)
 SET enable_bitmapscan = off;
 EXPLAIN (COSTS OFF) SELECT person_id, outlook, why FROM leadscore.worklist WHERE owner = 'Ann' ORDER BY score DESC LIMIT 50;
+RESET enable_bitmapscan;
+-- It looks a year ahead, that day included: half of 366 points are gone on it, and 5 by silence.
+INSERT INTO leadscore.activity_type VALUES ('course');
+INSERT INTO leadscore.rule (name, activity_types, points, relevant_for, decay) VALUES ('Course', '{course}', 366, '730 days', 'linear');
+INSERT INTO leadscore.category (name, min_score) VALUES ('hot', 179);
+INSERT INTO leadscore.activity (person_id, activity_type, occurred_at) VALUES (3, 'course', '2026-03-01');
+SELECT scored_on FROM leadscore_recompute('2026-03-01 12:00');
+SELECT person_id, score, outlook FROM leadscore.worklist WHERE owner = 'Bob';
