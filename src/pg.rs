@@ -3,6 +3,7 @@
 pub mod person;
 pub mod scan;
 pub mod source;
+pub mod table;
 
 use crate::calendar::Day;
 use person::Tables;

@@ -1,0 +1,372 @@
+//! One table, read and written row by row, without an executor run.
+
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+use std::ffi::CStr;
+use std::ptr;
+
+/// Where a version of a row is stored.
+pub struct StoredAt(pub(super) pg_sys::ItemPointerData);
+
+/// A table that is open; its lock stays until the transaction ends.
+pub(super) struct Table {
+    pub relation: pg_sys::Relation,
+}
+
+impl Table {
+    pub fn open(table: pg_sys::Oid, lock: u32) -> Table {
+        // SAFETY: the table exists; it is closed by Drop, or released by an abort.
+        Table { relation: unsafe { pg_sys::table_open(table, lock as pg_sys::LOCKMODE) } }
+    }
+
+    /// Whether an INSERT fires one enabled trigger of this name, for the statement, and no other, or
+    /// none at all, and the table has so many columns and no checks.
+    pub fn has_only(&self, name: Option<&CStr>, columns: usize) -> bool {
+        // SAFETY: the table is open, so its description stays.
+        unsafe {
+            let (description, triggers) = ((*self.relation).rd_att, (*self.relation).trigdesc);
+            if (*description).natts as usize != columns
+                || (!(*description).constr.is_null() && (*(*description).constr).num_check > 0)
+            {
+                return false;
+            }
+            let triggers = match triggers.is_null() {
+                true => &[],
+                false => std::slice::from_raw_parts((*triggers).triggers, (*triggers).numtriggers as usize),
+            };
+            let on_insert =
+                |trigger: &&pg_sys::Trigger| u32::from(trigger.tgtype.cast_unsigned()) & pg_sys::TRIGGER_TYPE_INSERT != 0;
+            let kind = pg_sys::TRIGGER_TYPE_ROW | pg_sys::TRIGGER_TYPE_BEFORE;
+            let mut found = triggers.iter().filter(on_insert);
+            match (name, found.next(), found.next()) {
+                (None, None, None) => true,
+                (Some(name), Some(trigger), None) => {
+                    CStr::from_ptr(trigger.tgname) == name
+                        && u32::from(trigger.tgtype.cast_unsigned()) & kind == 0
+                        && matches!(trigger.tgenabled as u8, b'O' | b'A')
+                }
+                _ => false,
+            }
+        }
+    }
+
+    /// An index of these columns first, of all rows that have them.
+    pub fn index(&self, keys: &[Key]) -> pg_sys::Relation {
+        // SAFETY: the table is open, and what is opened here is closed here or by the caller.
+        unsafe {
+            let list = pg_sys::RelationGetIndexList(self.relation);
+            let length = if list.is_null() { 0 } else { (*list).length as usize };
+            for nth in 0..length {
+                let oid = (*(*list).elements.add(nth)).oid_value;
+                let index = pg_sys::index_open(oid, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+                let form = (*index).rd_index;
+                let columns = (*form).indkey.values.as_slice((*form).indnkeyatts as usize);
+                if (*form).indisvalid
+                    && (*(*index).rd_rel).relam == pg_sys::BTREE_AM_OID
+                    && columns.len() >= keys.len()
+                    && columns.iter().zip(keys).all(|(&column, key)| column == key.column)
+                    && holds_not_null(pg_sys::RelationGetIndexPredicate(index), keys)
+                {
+                    pg_sys::list_free(list);
+                    return index;
+                }
+                pg_sys::index_close(index, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+            }
+            let name = super::qualified_name((*self.relation).rd_id).unwrap_or_default();
+            error!("leadscore: {name} has not the index that it was created with")
+        }
+    }
+
+    /// Hands over each row with these keys, its attributes extracted.
+    pub fn each(&self, keys: &[Key], snapshot: &Snapshot, take: impl FnMut(*mut pg_sys::TupleTableSlot)) {
+        self.each_in(self.index(keys), keys, snapshot, take);
+    }
+
+    /// The same by a certain index, which is closed afterwards.
+    pub fn each_in(
+        &self,
+        index: pg_sys::Relation,
+        keys: &[Key],
+        snapshot: &Snapshot,
+        mut take: impl FnMut(*mut pg_sys::TupleTableSlot),
+    ) {
+        // SAFETY: the slot fits the relation, and is dropped after the scan that fills it.
+        unsafe {
+            let slot = pg_sys::table_slot_create(self.relation, ptr::null_mut());
+            let scan = Scan::begin(self, index, keys, snapshot);
+            while scan.next(slot) {
+                take(slot);
+                pgrx::check_for_interrupts!();
+            }
+            drop(scan);
+            pg_sys::ExecDropSingleTupleTableSlot(slot);
+        }
+    }
+
+    pub fn open_index(&self, index: pg_sys::Oid) -> pg_sys::Relation {
+        if index == pg_sys::InvalidOid {
+            let name = super::qualified_name(unsafe { (*self.relation).rd_id }).unwrap_or_default();
+            error!("leadscore: {name} has not the index that it was created with");
+        }
+        // SAFETY: whoever asked for it closes it.
+        unsafe { pg_sys::index_open(index, pg_sys::AccessShareLock as pg_sys::LOCKMODE) }
+    }
+
+    /// Inserts a row.
+    pub fn insert(&self, indexes: &IndexWriter, row: &Row) {
+        // SAFETY: the slot fits the relation, and all its attributes are set.
+        unsafe {
+            pg_sys::simple_table_tuple_insert(self.relation, row.0);
+            indexes.insert(row.0, false, false);
+        }
+    }
+
+    /// Deletes a row that nobody else deletes or updates: its person is locked.
+    pub fn delete(&self, at: &StoredAt) {
+        let mut tid = at.0;
+        // SAFETY: the row was found by a snapshot of this transaction.
+        unsafe { pg_sys::simple_table_tuple_delete(self.relation, &mut tid, pg_sys::GetActiveSnapshot()) }
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        // While an error unwinds, the transaction's abort releases what is open.
+        if !std::thread::panicking() {
+            // SAFETY: opened by us; the lock stays until the transaction ends.
+            unsafe { pg_sys::table_close(self.relation, pg_sys::NoLock as pg_sys::LOCKMODE) }
+        }
+    }
+}
+
+/// A new row of a table, in memory.
+pub(super) struct Row(pub *mut pg_sys::TupleTableSlot);
+
+impl Row {
+    pub fn of(table: &Table) -> Row {
+        // SAFETY: the table's description outlives the slot, which Drop or an abort releases.
+        unsafe { Row(pg_sys::MakeSingleTupleTableSlot((*table.relation).rd_att, &raw const pg_sys::TTSOpsVirtual)) }
+    }
+
+    /// One that keeps the form in which it is stored, for those that are inserted together.
+    pub fn to_store(table: &Table) -> Row {
+        // SAFETY: as above.
+        unsafe { Row(pg_sys::table_slot_create(table.relation, ptr::null_mut())) }
+    }
+
+    /// Gives it these values; the other columns are NULL.
+    pub fn set(&self, values: &[(usize, Option<pg_sys::Datum>)]) {
+        // SAFETY: the arrays hold an element for each attribute.
+        unsafe {
+            pg_sys::ExecStoreAllNullTuple(self.0);
+            for &(index, datum) in values {
+                if let Some(datum) = datum {
+                    *(*self.0).tts_isnull.add(index) = false;
+                    *(*self.0).tts_values.add(index) = datum;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Row {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: made by Row::of and dropped once.
+            unsafe { pg_sys::ExecDropSingleTupleTableSlot(self.0) }
+        }
+    }
+}
+
+/// What a search for rows goes by.
+pub(super) struct Snapshot(pub pg_sys::Snapshot);
+
+impl Snapshot {
+    /// That of the statement that runs.
+    pub fn active() -> Snapshot {
+        // SAFETY: released by Drop, or by an abort.
+        unsafe { Snapshot(pg_sys::RegisterSnapshot(pg_sys::GetActiveSnapshot())) }
+    }
+
+    /// What is committed by now, and what this transaction did up to its last command.
+    pub fn latest() -> Snapshot {
+        // SAFETY: released by Drop, or by an abort.
+        unsafe { Snapshot(pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot())) }
+    }
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: registered by us, and released once.
+            unsafe { pg_sys::UnregisterSnapshot(self.0) }
+        }
+    }
+}
+
+/// A value that a column must have.
+pub(super) struct Key {
+    pub column: i16,
+    pub equals: u32,
+    pub value: pg_sys::Datum,
+}
+
+impl Key {
+    pub fn column(table: &Table, name: &CStr) -> i16 {
+        // SAFETY: a catalog lookup by a name that lives on.
+        unsafe { pg_sys::get_attnum((*table.relation).rd_id, name.as_ptr()) }
+    }
+
+    pub fn person_id(table: &Table, person_id: i64) -> Key {
+        Key { column: Key::column(table, c"person_id"), equals: pg_sys::F_INT8EQ, value: pg_sys::Datum::from(person_id) }
+    }
+
+    pub fn text(table: &Table, name: &CStr, value: &str) -> Key {
+        let value = value.into_datum().unwrap_or(pg_sys::Datum::from(0));
+        Key { column: Key::column(table, name), equals: pg_sys::F_TEXTEQ, value }
+    }
+}
+
+/// Whether rows with these keys satisfy a partial index's predicate: only that one of them IS NOT
+/// NULL is recognised, or that there is none.
+///
+/// # Safety
+/// The predicate is that of an index.
+unsafe fn holds_not_null(predicate: *mut pg_sys::List, keys: &[Key]) -> bool {
+    // SAFETY: nodes are read by the types that their tags tell.
+    unsafe {
+        if predicate.is_null() {
+            return true;
+        }
+        let test = (*(*predicate).elements).ptr_value.cast::<pg_sys::NullTest>();
+        if (*predicate).length != 1 || (*test).xpr.type_ != pg_sys::NodeTag::T_NullTest {
+            return false;
+        }
+        let column = (*test).arg.cast::<pg_sys::Var>();
+        (*test).nulltesttype == pg_sys::NullTestType::IS_NOT_NULL
+            && (*column).xpr.type_ == pg_sys::NodeTag::T_Var
+            && keys.iter().any(|key| key.column == (*column).varattno)
+    }
+}
+
+/// A search for rows by an index.
+pub(super) struct Scan {
+    scan: pg_sys::IndexScanDesc,
+    index: pg_sys::Relation,
+}
+
+impl Scan {
+    pub fn begin(table: &Table, index: pg_sys::Relation, keys: &[Key], snapshot: &Snapshot) -> Scan {
+        let count = keys.len() as i32;
+        // SAFETY: table and snapshot outlive the scan, which is ended by Drop or an abort; it
+        // copies the keys, which go by the collations of the index.
+        unsafe {
+            #[cfg(not(feature = "pg18"))]
+            let scan = pg_sys::index_beginscan(table.relation, index, snapshot.0, count, 0);
+            #[cfg(feature = "pg18")]
+            let scan = pg_sys::index_beginscan(table.relation, index, snapshot.0, ptr::null_mut(), count, 0);
+            let mut wanted: Vec<pg_sys::ScanKeyData> = keys.iter().map(|_| pg_sys::ScanKeyData::default()).collect();
+            for (nth, (entry, key)) in wanted.iter_mut().zip(keys).enumerate() {
+                pg_sys::ScanKeyEntryInitialize(
+                    entry,
+                    0,
+                    nth as i16 + 1,
+                    pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
+                    pg_sys::InvalidOid,
+                    *(*index).rd_indcollation.add(nth),
+                    pg_sys::Oid::from(key.equals),
+                    key.value,
+                );
+            }
+            pg_sys::index_rescan(scan, wanted.as_mut_ptr(), count, ptr::null_mut(), 0);
+            Scan { scan, index }
+        }
+    }
+
+    /// Brings the next row into a slot that fits the table, and extracts its attributes.
+    pub fn next(&self, slot: *mut pg_sys::TupleTableSlot) -> bool {
+        // SAFETY: the scan is open.
+        unsafe {
+            let found = pg_sys::index_getnext_slot(self.scan, pg_sys::ScanDirection::ForwardScanDirection, slot);
+            if found {
+                pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts);
+            }
+            found
+        }
+    }
+}
+
+impl Drop for Scan {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: opened by begin and closed once.
+            unsafe {
+                pg_sys::index_endscan(self.scan);
+                pg_sys::index_close(self.index, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+            }
+        }
+    }
+}
+
+/// The indexes of a table, opened to receive entries of new rows.
+pub(super) struct IndexWriter {
+    estate: *mut pg_sys::EState,
+    result: *mut pg_sys::ResultRelInfo,
+}
+
+impl IndexWriter {
+    pub fn open(relation: pg_sys::Relation) -> IndexWriter {
+        // SAFETY: the executor state owns what is allocated here; Drop closes and frees it.
+        unsafe {
+            let estate = pg_sys::CreateExecutorState();
+            let result = pg_sys::palloc0(size_of::<pg_sys::ResultRelInfo>()).cast::<pg_sys::ResultRelInfo>();
+            pg_sys::InitResultRelInfo(result, relation, 0, ptr::null_mut(), 0);
+            pg_sys::ExecOpenIndices(result, false);
+            IndexWriter { estate, result }
+        }
+    }
+
+    /// # Safety
+    /// The slot holds a row that is stored in the relation, with its TID.
+    pub unsafe fn insert(&self, slot: *mut pg_sys::TupleTableSlot, update: bool, summarizing: bool) {
+        if unsafe { (*self.result).ri_NumIndices } == 0 {
+            return;
+        }
+        // SAFETY: the result relation's indexes are open.
+        unsafe {
+            #[cfg(feature = "pg15")]
+            {
+                let _ = summarizing;
+                pg_sys::ExecInsertIndexTuples(self.result, slot, self.estate, update, false, ptr::null_mut(), ptr::null_mut());
+            }
+            #[cfg(not(feature = "pg15"))]
+            pg_sys::ExecInsertIndexTuples(
+                self.result,
+                slot,
+                self.estate,
+                update,
+                false,
+                ptr::null_mut(),
+                ptr::null_mut(),
+                summarizing,
+            );
+            let expressions = (*self.estate).es_per_tuple_exprcontext;
+            if !expressions.is_null() {
+                pg_sys::MemoryContextReset((*expressions).ecxt_per_tuple_memory);
+            }
+        }
+    }
+}
+
+impl Drop for IndexWriter {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: opened by open and closed once.
+            unsafe {
+                pg_sys::ExecCloseIndices(self.result);
+                pg_sys::FreeExecutorState(self.estate);
+                pg_sys::pfree(self.result.cast());
+            }
+        }
+    }
+}
