@@ -1255,7 +1255,7 @@ BEGIN
     SELECT count(*), coalesce(array_agg(e.person_id), '{}'), coalesce(array_agg(e.points), '{}')
     INTO removed, ids, lost
     FROM expired e;
-    SELECT d.counts, d.to_derive INTO counts, _pass.to_derive
+    SELECT d.counts, d.to_derive INTO counts, to_derive
     FROM leadscore._pass_days(ids, lost, due, waiting, last_day, today) d;
     outcome := (counts[1], counts[2] + removed, counts[3], counts[4]);
 END $function$;
