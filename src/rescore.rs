@@ -545,6 +545,8 @@ pub fn pass_days(
     let mut desk = Desk::open(&config, passings.iter().map(|passing| passing.person_id));
     desk.touches = false;
     let mut left = desk.pass_all(&passings, last_day);
+    // However the persons were read, changes are told in one order.
+    desk.changes.sort_by_key(|change| change.person_id);
     left.extend(left_out);
     (desk.close_counting(), left)
 }
