@@ -119,11 +119,21 @@ BEGIN
     ORDER BY r.name, v.status;
     RETURN QUERY
     SELECT 'note', format('rule %L is for kind %L, of which there is no person', r.name, v.kind),
-           'It may be a misspelling.', 'SELECT DISTINCT kind FROM leadscore.person;'
+           'It may be a misspelling, or persons have kinds of other names.',
+           format('SELECT DISTINCT kind FROM leadscore.person; then UPDATE leadscore.rule SET person_kinds = array_replace(person_kinds, %L, …);', v.kind)
     FROM leadscore.rule r CROSS JOIN unnest(r.person_kinds) v(kind)
     WHERE r.enabled AND EXISTS (SELECT FROM leadscore.person)
       AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.kind = v.kind)
     ORDER BY r.name, v.kind;
+    IF EXISTS (SELECT FROM leadscore.rule r WHERE r.enabled) THEN
+        RETURN QUERY
+        SELECT 'note', format('no rule takes activity type %L', t.activity_type), 'There are activities of it, and they give no points.',
+               format('UPDATE leadscore.rule SET activity_types = activity_types || %L WHERE name = …;', ARRAY[t.activity_type])
+        FROM leadscore.activity_type t
+        WHERE NOT EXISTS (SELECT FROM leadscore._rule_by_type r WHERE r.activity_type = t.activity_type)
+          AND EXISTS (SELECT FROM leadscore.activity a WHERE a.activity_type = t.activity_type)
+        ORDER BY t.activity_type;
+    END IF;
     RETURN QUERY
     SELECT 'warning', format('%s have no lowest category', coalesce('persons of kind ' || quote_literal(c.person_kind), 'categories for all kinds')),
            format('A score below %s has no category.', min(c.min_score)),

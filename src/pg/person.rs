@@ -558,8 +558,12 @@ impl Persons<'_> {
 
     /// Stores what leadscore has in the row of a person who is locked or was looked at; heap-only
     /// as long as no index has a column that changes. Says whether it was the latest version, which
-    /// nobody else holds; never waits.
+    /// nobody else holds.
     pub fn try_update(&self, person: &FoundPerson, stored: Stored) -> bool {
+        // SAFETY: the slot holds the row.
+        if !person.is_locked && unsafe { is_held(person.slot) } {
+            return false;
+        }
         // SAFETY: the new slot is filled from the row, whose buffer stays pinned by its slot.
         unsafe {
             let natts = (*(*person.slot).tts_tupleDescriptor).natts as usize;
@@ -593,8 +597,8 @@ impl Persons<'_> {
                 pg_sys::GetCurrentCommandId(true),
                 pg_sys::GetActiveSnapshot(),
                 ptr::null_mut(),
-                // There is nobody to wait for, but PostgreSQL asks for it where a lock is our own.
-                person.is_locked,
+                // Only for who comes at this very moment.
+                true,
                 &mut failure,
                 &mut mode,
                 &mut indexes,
@@ -605,9 +609,7 @@ impl Persons<'_> {
             }
             match result {
                 pg_sys::TM_Result::TM_Ok => {}
-                pg_sys::TM_Result::TM_Updated | pg_sys::TM_Result::TM_Deleted | pg_sys::TM_Result::TM_BeingModified => {
-                    return false;
-                }
+                pg_sys::TM_Result::TM_Updated | pg_sys::TM_Result::TM_Deleted => return false,
                 other => error!("leadscore: a person cannot be updated: {other}"),
             }
             #[cfg(feature = "pg15")]
@@ -661,21 +663,46 @@ impl Persons<'_> {
     }
 }
 
+/// The header of a row as it is stored; `None` where it is stored otherwise than in a heap.
+///
+/// # Safety
+/// The slot holds a row; the header is read while it does.
+unsafe fn stored_header(slot: *mut pg_sys::TupleTableSlot) -> Option<pg_sys::HeapTupleHeader> {
+    // SAFETY: a slot of this kind has a heap tuple.
+    unsafe {
+        ptr::eq((*slot).tts_ops, &raw const pg_sys::TTSOpsBufferHeapTuple)
+            .then(|| (*(*slot.cast::<pg_sys::HeapTupleTableSlot>()).tuple).t_data)
+    }
+}
+
 /// Whether a version of a row, which is visible, was written by this transaction: until it ends
 /// nobody else can lock it.
 ///
 /// # Safety
 /// The slot holds a row.
 unsafe fn is_own(slot: *mut pg_sys::TupleTableSlot) -> bool {
-    // SAFETY: a slot of this kind has a heap tuple, whose header is read.
+    // SAFETY: as the caller promises.
     unsafe {
-        if !ptr::eq((*slot).tts_ops, &raw const pg_sys::TTSOpsBufferHeapTuple) {
-            return false;
-        }
-        let tuple = (*slot.cast::<pg_sys::HeapTupleTableSlot>()).tuple;
-        let header = (*tuple).t_data;
-        let frozen = u32::from((*header).t_infomask) & pg_sys::HEAP_XMIN_FROZEN == pg_sys::HEAP_XMIN_FROZEN;
-        !frozen && pg_sys::TransactionIdIsCurrentTransactionId((*header).t_choice.t_heap.t_xmin)
+        stored_header(slot).is_some_and(|header| {
+            let frozen = u32::from((*header).t_infomask) & pg_sys::HEAP_XMIN_FROZEN == pg_sys::HEAP_XMIN_FROZEN;
+            !frozen && pg_sys::TransactionIdIsCurrentTransactionId((*header).t_choice.t_heap.t_xmin)
+        })
+    }
+}
+
+/// Whether somebody else seems to lock or change a row: its header says so, unless that came to nothing.
+///
+/// # Safety
+/// The slot holds a row.
+unsafe fn is_held(slot: *mut pg_sys::TupleTableSlot) -> bool {
+    // SAFETY: as the caller promises; others may write what is read here, and either value will do.
+    unsafe {
+        stored_header(slot).is_some_and(|header| {
+            let marks = u32::from((&raw const (*header).t_infomask).read_volatile());
+            let holder = (&raw const (*header).t_choice.t_heap.t_xmax).read_volatile();
+            marks & pg_sys::HEAP_XMAX_INVALID == 0
+                && (marks & pg_sys::HEAP_XMAX_IS_MULTI != 0 || !pg_sys::TransactionIdIsCurrentTransactionId(holder))
+        })
     }
 }
 

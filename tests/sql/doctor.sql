@@ -84,3 +84,7 @@ DELETE FROM leadscore.category;
 UPDATE leadscore.rule SET enabled = false;
 SELECT FROM leadscore_recompute();
 :findings;
+-- An activity type that is registered, and no rule takes it.
+UPDATE leadscore.rule SET enabled = true, activity_types = '{call}', statuses = NULL, person_kinds = NULL WHERE kind = 'activity';
+SELECT FROM leadscore_recompute();
+:findings;
