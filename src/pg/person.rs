@@ -358,9 +358,7 @@ impl History<'_> {
             table.delete(&at);
         }
         if let Some(day) = due_on {
-            let row = Row::of(&table);
-            row.set(&[(c.person_id, self.person_id.into_datum()), (c.due_on, day.0.into_datum())]);
-            table.insert(&IndexWriter::open(table.relation), &row);
+            self.tables.insert_dues(&[(self.person_id, day)]);
         }
     }
 

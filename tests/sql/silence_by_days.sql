@@ -6,9 +6,9 @@ RESET ROLE;
 INSERT INTO leadscore.activity_type VALUES ('job_view'), ('website_visit');
 INSERT INTO leadscore.rule (name, points, relevant_for) VALUES ('Any', 100, '9 days');
 -- All activity types that there are, and only of the website: who refused to be followed is exempt.
-INSERT INTO leadscore.rule (name, kind, activity_types, points, inactive_for) VALUES ('Not seen', 'inactivity', '{job_view,website_visit}', -1000, '7 days');
+INSERT INTO leadscore.rule (name, kind, activity_types, points, inactive_for, person_kinds) VALUES ('Not seen', 'inactivity', '{job_view,website_visit}', -1000, '7 days', '{visitor}');
 INSERT INTO leadscore.rule (name, kind, points, inactive_for, repeat_every, max_repeats, relevant_for, person_kinds) VALUES
-    ('Silence', 'inactivity', -1, '5 days', '3 days', 3, NULL, '{candidate,contact}'),
+    ('Silence', 'inactivity', -1, '5 days', '3 days', 3, NULL, NULL),
     ('For a while', 'inactivity', -10, '4 days', '6 days', NULL, '5 days', '{candidate}');
 INSERT INTO leadscore.category (name, min_score) VALUES ('cold', NULL), ('cool', -5), ('warm', 0);
 SELECT scored_on FROM leadscore_recompute('2026-03-01 12:00');
@@ -18,7 +18,8 @@ INSERT INTO leadscore.person (person_id, kind, since) VALUES
     (3, 'candidate', '2026-03-01'),   -- has an adjustment that starts
     (4, 'candidate', '2026-03-01'),   -- has an activity in the future
     (5, 'contact', '2026-03-08'),     -- is known from a day in the future on
-    (6, 'candidate', '2026-03-01');   -- refused
+    (6, 'visitor', '2026-03-01'),     -- refused
+    (7, 'visitor', '2026-03-01');     -- did not
 INSERT INTO leadscore.activity (person_id, activity_type, occurred_at) VALUES (2, 'job_view', '2026-02-28'), (4, 'job_view', '2026-03-09');
 SELECT leadscore.adjust(3, 7, 'a reason', '2026-03-06') > 0 AS adjusted;
 SELECT leadscore.set_consent(6, false);
