@@ -1,13 +1,13 @@
 # leadscore: build, install and test. On a bare Debian machine with a Rust toolchain, `make test` is enough.
 #
 #   make               release build (and what it needs, as with make setup)
-#   make setup         packages, cargo-pgrx and its knowledge of the server (tests/tools/setup)
+#   make setup         the packages that it needs (tools/setup)
 #   make install       release build, installed into the server that PG_CONFIG names
 #   make demo          a small application, scored, in a cluster of its own (examples/agency)
 #   make demo-stop     removes the demo's cluster, which stays up to look around in
 #   make demo-real     a public data set of real customers (examples/cdnow)
 #   make test-crash    hundreds of crashes at random points, in a cluster of its own (tests/crash)
-#   make upgrade-script  the script from the last released version to this one (tests/upgrade/write)
+#   make upgrade-script  the script from the last released version to this one (tools/upgrade-script)
 #   make test          every test in a private cluster; the last line is "N passed, N failed" (SUITES="regress dump": some)
 #   make test-assert   on a PostgreSQL 15 that checks its own assumptions, built from source, with a library that checks overflow
 #   make installcheck  the SQL tests in the running server that PGHOST and PGPORT name, extension installed there
@@ -39,24 +39,19 @@ export PG_CONFIG
 endif
 
 # Sets PG and PG_CONFIG, finds cargo, drops RUSTFLAGS. In the recipes, since setup may bring the server only now.
-ENVIRONMENT = . tests/tools/postgres && find_postgres
+ENVIRONMENT = . tools/postgres && find_postgres
 FEATURES = --no-default-features --features "pg$$PG"
 
 all: setup
 	@$(ENVIRONMENT)
-	echo "building for PostgreSQL $$PG"
-	cargo pgrx package $(FEATURES) --pg-config "$$PG_CONFIG" --out-dir "target/package-$$PG"
+	rm -rf "target/package-$$PG"
+	DESTDIR="target/package-$$PG" tools/install
 
 setup:
-	@tests/tools/setup
+	@tools/setup
 
 install:
-	@$(ENVIRONMENT)
-	sudo=
-	# A server from packages belongs to root.
-	test -w "$$("$$PG_CONFIG" --pkglibdir)" -a -w "$$("$$PG_CONFIG" --sharedir)/extension" || sudo=--sudo
-	echo "install: building for PostgreSQL $$PG"
-	cargo pgrx install --release $(FEATURES) --pg-config "$$PG_CONFIG" $$sudo
+	@tools/install
 
 demo: setup install
 	@examples/agency/run
@@ -76,29 +71,29 @@ test-crash: setup install
 test-assert:
 	@export PG=15
 	unset PG_CONFIG
-	tests/tools/setup
-	tests/tools/setup bison flex zlib1g-dev
-	tests/tools/server 15-assert
-	. tests/tools/postgres
+	tools/setup
+	tools/setup bison flex zlib1g-dev
+	tools/server 15-assert
+	. tools/postgres
 	PG_CONFIG=$$(servers_directory)/15-assert/bin/pg_config
 	export PG_CONFIG
 	find_postgres
-	cargo pgrx install $(FEATURES) --pg-config "$$PG_CONFIG"
+	PROFILE=dev tools/install
 	echo "test-assert: left out are pg_cron, which this server has not, and what does not reach the library: rust licenses pgspot pgxn"
 	tests/run $(or $(SUITES),regress isolation property stress fuzz two_phase standby dump replication upgrade docs pixel)
 
 upgrade-script: install
 	@$(ENVIRONMENT)
-	tests/upgrade/write
+	tools/upgrade-script
 
 installcheck:
 	@tests/run --running regress isolation
 
 bench: setup install
 	@tests/bench/run
-	trap 'tests/tools/cluster stop .cluster/track' EXIT
-	tests/tools/cluster start .cluster/track
-	eval "$$(tests/tools/cluster env .cluster/track)"
+	trap 'tools/cluster stop .cluster/track' EXIT
+	tools/cluster start .cluster/track
+	eval "$$(tools/cluster env .cluster/track)"
 	tests/bench/track
 	tests/bench/waits
 
@@ -112,11 +107,11 @@ deny:
 	cargo deny check
 
 deb: setup
-	@tests/tools/setup debhelper dpkg-dev fakeroot lintian
+	@tools/setup debhelper dpkg-dev fakeroot lintian
 	debian/build
 
 test-deb: deb
-	@tests/tools/setup debootstrap
+	@tools/setup debootstrap
 	debian/test
 
 dist:
@@ -134,7 +129,7 @@ test-dist: dist
 clean:
 	@$(ENVIRONMENT)
 	for cluster in .cluster/*/; do
-	    if [ -d "$$cluster" ]; then tests/tools/cluster stop "$$cluster"; fi
+	    if [ -d "$$cluster" ]; then tools/cluster stop "$$cluster"; fi
 	done
 	rm -rf .cluster
 	cargo clean

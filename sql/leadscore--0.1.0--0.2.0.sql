@@ -1,4 +1,4 @@
--- leadscore 0.1.0 to 0.2.0. tests/upgrade/write makes this script: what is by hand in it comes from
+-- leadscore 0.1.0 to 0.2.0. tools/upgrade-script makes this script: what is by hand in it comes from
 -- tests/upgrade/by_hand. tests/upgrade/run holds it to the install script.
 SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL check_function_bodies = false;

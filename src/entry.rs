@@ -6,10 +6,19 @@
 
 use crate::error::Refusal;
 use crate::pg::source::{self as rows, Rows};
-use crate::{
-    activity_trigger, config, differing, document, outlook, person_trigger, pg, report, rescore, rule_trigger, source_trigger,
-    track, write_back,
-};
+use crate::score::activity_trigger;
+use crate::configure::config;
+use crate::ask::differing;
+use crate::configure::document;
+use crate::ask::outlook;
+use crate::score::person_trigger;
+use crate::pg;
+use crate::ask::report;
+use crate::score::rescore;
+use crate::configure::rule_trigger;
+use crate::arrive::source_trigger;
+use crate::website::track;
+use crate::score::write_back;
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::{Date, TimestampWithTimeZone};
 use pgrx::prelude::*;

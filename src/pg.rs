@@ -5,7 +5,7 @@ pub mod scan;
 pub mod source;
 pub mod table;
 
-use crate::calendar::Day;
+use crate::score::calendar::Day;
 use person::Tables;
 use pgrx::prelude::*;
 use pgrx::{direct_function_call, direct_function_call_as_datum, pg_sys};

@@ -3,9 +3,9 @@
 use super::scan::ActivityRow;
 use super::table::{IndexWriter, Key, Row, Scan, Snapshot, StoredAt, Table};
 use super::{source, value};
-use crate::calendar::Day;
-use crate::derive::Adjustment;
-use crate::scoring::Record;
+use crate::score::calendar::Day;
+use crate::score::derive::Adjustment;
+use crate::score::scoring::Record;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::cell::OnceCell;

@@ -2,9 +2,9 @@
 
 use super::person::{ActivityColumns, Tables};
 use super::{Jsonb, value};
-use crate::calendar::Day;
-use crate::derive::Adjustment;
-use crate::scoring::Record;
+use crate::score::calendar::Day;
+use crate::score::derive::Adjustment;
+use crate::score::scoring::Record;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::ptr;

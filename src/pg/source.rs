@@ -1,7 +1,7 @@
 //! Rows of attached tables, as triggers and queries bring them.
 
 use super::TimeZone;
-use crate::source::Cell;
+use crate::arrive::source::Cell;
 use pgrx::prelude::*;
 use pgrx::{direct_function_call, pg_sys};
 use std::ffi::{CStr, CString};

@@ -10,7 +10,7 @@ from definitions import HOME, Database, Key, column_sql, differences
 from versions import PRESENT, ROOT, Extension, fresh, released, upgraded
 
 CAN_BE_DROPPED = ("trigger", "constraint", "index", "view", "function", "type")
-HEADER = """-- leadscore {old} to {new}. tests/upgrade/write makes this script: what is by hand in it comes from
+HEADER = """-- leadscore {old} to {new}. tools/upgrade-script makes this script: what is by hand in it comes from
 -- tests/upgrade/by_hand. tests/upgrade/run holds it to the install script.
 SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL check_function_bodies = false;

@@ -74,7 +74,7 @@ class Extension:
 def cluster(name: str) -> Iterator[None]:
     """A cluster of its own, which the PG* variables name meanwhile."""
     directory = ROOT / ".cluster" / name
-    tool = str(ROOT / "tests" / "tools" / "cluster")
+    tool = str(ROOT / "tools" / "cluster")
     subprocess.run([tool, "start", str(directory)], check=True)
     try:
         printed = subprocess.run([tool, "env", str(directory)], check=True, capture_output=True, text=True).stdout

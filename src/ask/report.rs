@@ -1,0 +1,367 @@
+//! The report and the card of a person: typed data in, one self-contained page out.
+
+use crate::ask::chart::{self, Canvas, Months};
+use crate::error::Refusal;
+use askama::Template;
+use chrono::{Days, NaiveDate};
+use pgrx::JsonB;
+use pgrx::PgSqlErrorCode as Code;
+use pgrx::prelude::*;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+#[derive(Debug, Deserialize)]
+pub struct Band {
+    pub kind: Option<String>,
+    pub name: String,
+    pub low: Option<i64>,
+    pub color: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Count {
+    day: NaiveDate,
+    category: Option<String>,
+    persons: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Bar {
+    low: i64,
+    high: i64,
+    persons: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct RuleTotal {
+    rule: String,
+    points: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Lead {
+    person_id: i64,
+    kind: String,
+    external_id: Option<String>,
+    owner: Option<String>,
+    score: i64,
+    category: Option<String>,
+    change_7: i64,
+    last_activity: Option<String>,
+    last_on: Option<NaiveDate>,
+    why: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Cooling {
+    person_id: i64,
+    kind: String,
+    external_id: Option<String>,
+    owner: Option<String>,
+    score: i64,
+    category: Option<String>,
+    falls_on: NaiveDate,
+    falls_to_score: i64,
+    falls_to_category: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Run {
+    scored_on: NaiveDate,
+    seconds: Option<String>,
+    persons_changed: i64,
+    categories_changed: i64,
+}
+
+#[derive(Debug, Deserialize, Template)]
+#[template(path = "report.html")]
+struct Report {
+    language: String,
+    scored_on: NaiveDate,
+    days: u32,
+    persons: i64,
+    bands: Vec<Band>,
+    course: Vec<Count>,
+    scores: Vec<Bar>,
+    rules: Vec<RuleTotal>,
+    first: Vec<Lead>,
+    cooling: Vec<Cooling>,
+    runs: Vec<Run>,
+}
+
+/// A category with how many persons are in it, and by how many that changed.
+struct Tile {
+    name: String,
+    color: String,
+    persons: i64,
+    change: String,
+}
+
+fn hex(color: plotters::style::RGBColor) -> String {
+    format!("#{:02x}{:02x}{:02x}", color.0, color.1, color.2)
+}
+
+/// The colour of a category of that name, if any has it.
+fn color_of(bands: &[Band], category: Option<&str>) -> plotters::style::RGBColor {
+    chart::color(bands.iter().find(|b| Some(b.name.as_str()) == category).and_then(|b| b.color.as_deref()))
+}
+
+/// A chart for a screen and one for a telephone, of which the style sheet shows one.
+fn on_both(large: Canvas, draw: impl Fn(Canvas) -> String) -> String {
+    format!("<div class=\"large\">{}</div><div class=\"small\">{}</div>", draw(large), draw(Canvas::SMALL))
+}
+
+/// Whether a table has words that may be broken anywhere, lest it become wider than the page.
+fn has_long_words<'t>(texts: impl IntoIterator<Item = Option<&'t str>>) -> bool {
+    texts.into_iter().flatten().flat_map(str::split_whitespace).any(|word| word.chars().count() > 20)
+}
+
+/// A page that is written in one of the two languages.
+trait Page {
+    fn is_dutch(&self) -> bool;
+
+    fn t<'t>(&self, english: &'t str, dutch: &'t str) -> &'t str {
+        if self.is_dutch() { dutch } else { english }
+    }
+
+    /// A number with its thousands set apart.
+    fn number(&self, n: &i64) -> String {
+        let digits = n.unsigned_abs().to_string();
+        let mut text = String::from(if *n < 0 { "−" } else { "" });
+        for (i, digit) in digits.chars().enumerate() {
+            if i > 0 && (digits.len() - i).is_multiple_of(3) {
+                text.push(if self.is_dutch() { '.' } else { ',' });
+            }
+            text.push(digit);
+        }
+        text
+    }
+
+    fn signed(&self, n: &i64) -> String {
+        if *n > 0 { format!("+{}", self.number(n)) } else { self.number(n) }
+    }
+
+    fn months(&self) -> &'static Months {
+        if self.is_dutch() {
+            &["jan", "feb", "mrt", "apr", "mei", "jun", "jul", "aug", "sep", "okt", "nov", "dec"]
+        } else {
+            &["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        }
+    }
+}
+
+impl Page for Report {
+    fn is_dutch(&self) -> bool {
+        self.language == "nl"
+    }
+}
+
+impl Page for Card {
+    fn is_dutch(&self) -> bool {
+        self.language == "nl"
+    }
+}
+
+impl Report {
+    fn has_long_words(&self) -> bool {
+        let leads = self.first.iter().flat_map(|p| {
+            [
+                Some(&p.kind),
+                p.external_id.as_ref(),
+                p.owner.as_ref(),
+                p.category.as_ref(),
+                p.last_activity.as_ref(),
+                p.why.as_ref(),
+            ]
+        });
+        let cooling = self.cooling.iter().flat_map(|p| {
+            [Some(&p.kind), p.external_id.as_ref(), p.owner.as_ref(), p.category.as_ref(), p.falls_to_category.as_ref()]
+        });
+        has_long_words(leads.chain(cooling).chain(self.rules.iter().map(|r| Some(&r.rule))).map(|text| text.map(String::as_str)))
+    }
+
+    /// How far the page looks back.
+    fn period(&self) -> String {
+        match self.days {
+            1 => self.t("1 day", "1 dag").to_owned(),
+            days => format!("{days} {}", self.t("days", "dagen")),
+        }
+    }
+
+    /// The names of categories, highest first; the same name for two kinds is one.
+    fn categories(&self) -> Vec<Option<&str>> {
+        let mut names: Vec<Option<&str>> = vec![];
+        for name in self.bands.iter().map(|b| Some(b.name.as_str())).chain(self.course.iter().map(|c| c.category.as_deref())) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    fn color(&self, category: &Option<String>) -> String {
+        hex(color_of(&self.bands, category.as_deref()))
+    }
+
+    fn name<'n>(&'n self, category: Option<&'n str>) -> &'n str {
+        category.unwrap_or(self.t("no category", "geen categorie"))
+    }
+
+    fn tiles(&self) -> Vec<Tile> {
+        let tile = |name: Option<&str>| {
+            let mut course = self.course.iter().filter(|c| c.category.as_deref() == name).map(|c| c.persons);
+            let before = course.next().unwrap_or(0);
+            let persons = course.next_back().unwrap_or(before);
+            Tile {
+                name: self.name(name).to_owned(),
+                color: hex(color_of(&self.bands, name)),
+                persons,
+                change: self.signed(&(persons - before)),
+            }
+        };
+        self.categories().into_iter().map(tile).collect()
+    }
+
+    fn course_chart(&self) -> String {
+        let line = |name| {
+            let points = self.course.iter().filter(|c| c.category.as_deref() == name).map(|c| (c.day, c.persons));
+            (self.name(name), points.collect(), color_of(&self.bands, name))
+        };
+        let lines: Vec<_> = self.categories().into_iter().map(line).collect();
+        on_both(Canvas::HALF, |canvas| chart::days(canvas, &lines, self.months()))
+    }
+
+    /// Bars have the colours of the bands that hold for most kinds: the first kind's.
+    fn score_chart(&self) -> String {
+        let kind = self.bands.first().map(|b| &b.kind);
+        let color = |low: i64| {
+            let band = self.bands.iter().filter(|b| Some(&b.kind) == kind).find(|b| b.low.is_none_or(|bound| low >= bound));
+            chart::color(band.and_then(|b| b.color.as_deref()))
+        };
+        let bars: Vec<_> = self.scores.iter().map(|b| (b.low, b.high, b.persons, color(b.low))).collect();
+        on_both(Canvas::HALF, |canvas| chart::histogram(canvas, &bars))
+    }
+
+    /// Rules with the width of their bars, in percent of the widest.
+    fn rule_bars(&self) -> Vec<(&RuleTotal, u64)> {
+        let most = self.rules.iter().map(|r| r.points.unsigned_abs()).max().unwrap_or(0).max(1);
+        self.rules.iter().map(|r| (r, (r.points.unsigned_abs() as u128 * 100 / most as u128) as u64)).collect()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Point {
+    day: NaiveDate,
+    score: i64,
+    category: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Line {
+    rule: Option<String>,
+    activity_type: Option<String>,
+    day: Option<NaiveDate>,
+    points: i64,
+    counts_until: Option<NaiveDate>,
+}
+
+#[derive(Debug, Deserialize, Template)]
+#[template(path = "card.html")]
+struct Card {
+    language: String,
+    scored_on: NaiveDate,
+    person_id: i64,
+    kind: String,
+    external_id: Option<String>,
+    owner: Option<String>,
+    status: Option<String>,
+    score: i64,
+    category: Option<String>,
+    bands: Vec<Band>,
+    history: Vec<Point>,
+    forecast: Vec<Point>,
+    lines: Vec<Line>,
+}
+
+impl Card {
+    fn color(&self, category: &Option<String>) -> String {
+        hex(color_of(&self.bands, category.as_deref()))
+    }
+
+    fn has_long_words(&self) -> bool {
+        has_long_words(self.lines.iter().flat_map(|l| [l.rule.as_deref(), l.activity_type.as_deref()]))
+    }
+
+    /// The days on which the category changes, from the forecast.
+    fn turns(&self) -> Vec<&Point> {
+        let mut last = &self.category;
+        self.forecast.iter().filter(|p| std::mem::replace(&mut last, &p.category) != &p.category).collect()
+    }
+
+    fn score_chart(&self) -> String {
+        let points = |points: &[Point]| points.iter().map(|p| (p.day, p.score)).collect();
+        let course = chart::Course {
+            past: points(&self.history),
+            today: self.scored_on,
+            future: points(&self.forecast),
+            until: self.scored_on.checked_add_days(Days::new(90)).unwrap_or(self.scored_on),
+            bounds: self.bands.iter().filter_map(|b| Some((b.low?, chart::color(b.color.as_deref()), b.name.as_str()))).collect(),
+            marks: self.lines.iter().filter(|l| l.activity_type.is_some()).filter_map(|l| l.day).collect(),
+            word_for_today: self.t("today", "vandaag"),
+        };
+        on_both(Canvas::WIDE, |canvas| chart::score(canvas, &course, self.months()))
+    }
+}
+
+fn page<T: Template + DeserializeOwned>(data: JsonB) -> String {
+    let data: T = serde_json::from_value(data.0).unwrap_or_else(|e| {
+        Refusal::new(Code::ERRCODE_INVALID_PARAMETER_VALUE, "the data of a page are not as expected")
+            .detail(format!("{e}."))
+            .raise()
+    });
+    data.render().unwrap_or_else(|e| error!("leadscore: the report cannot be written: {e}"))
+}
+
+pub fn report_page(data: JsonB) -> String {
+    page::<Report>(data)
+}
+
+pub fn card_page(data: JsonB) -> String {
+    page::<Card>(data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn card(language: &str) -> Card {
+        let data = serde_json::json!({
+            "language": language, "scored_on": "2026-03-01", "person_id": 1, "kind": "candidate", "external_id": "<b>", "owner": null,
+            "status": null, "score": -1234567, "category": null, "bands": [], "history": [], "forecast": [], "lines": []
+        });
+        serde_json::from_value(data).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_set_apart_as_in_the_language() {
+        let (english, dutch) = (card("en"), card("nl"));
+        assert_eq!([0, 999, 1000, -12345].map(|n| english.number(&n)), ["0", "999", "1,000", "−12,345"]);
+        assert_eq!([1, 0, -1, 1_000_000].map(|n| dutch.signed(&n)), ["+1", "0", "−1", "+1.000.000"]);
+        assert_eq!(english.number(&i64::MIN), "−9,223,372,036,854,775,808");
+    }
+
+    #[test]
+    fn a_page_is_escaped_and_needs_no_data() {
+        let page = card("nl").render().unwrap();
+        assert!(
+            page.contains("&#60;b&#62;") && !page.contains("<b>&") && page.contains("−1.234.567") && page.contains("Niets."),
+            "{page}"
+        );
+    }
+
+    #[test]
+    fn long_words_are_found() {
+        assert!(has_long_words([None, Some("a b"), Some("Rechtsbijstandsverzekering b")]));
+        assert!(!has_long_words([Some("many words of which none is long"), None]));
+    }
+}

@@ -1,0 +1,6 @@
+//! What the business sets: rules, categories, settings, as rows and as a document.
+
+pub mod config;
+pub mod document;
+pub mod rule;
+pub mod rule_trigger;

@@ -1,0 +1,392 @@
+//! The arrow from activity to score: what activities that are inserted, updated or deleted give,
+//! in the same statement. New rows are scored one person at a time, by what a backend keeps of
+//! the rules; persons of whom the rows alone do not tell all are derived anew.
+
+use crate::score::calendar::Day;
+use crate::configure::config::{self, Config};
+use crate::error::OrRaise;
+use crate::score::matching::Matching;
+use crate::pg::person::{FoundPerson, NewActivity, Tables};
+use crate::pg::{self, ActivityRow, ChangedRows, Jsonb, LocalDays, scan};
+use crate::arrive::progress::{Progress, TELL_EVERY};
+use crate::score::rescore::{self, Desk, Unclears, run};
+use crate::score::scoring::{self, Unclear};
+use pgrx::datum::DatumWithOid;
+use pgrx::prelude::*;
+
+/// Up to so many rows a statement, setting up set-based statements costs more than it saves.
+const FEW: i64 = 32;
+
+/// So many new rows are held in memory at once, at 40 bytes a row.
+const BATCH: i64 = 1 << 20;
+
+/// `AFTER INSERT … FOR EACH STATEMENT` on `leadscore.activity`.
+pub fn activity_inserted<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+    let inserted = ChangedRows::new(trigger);
+    if inserted.count() > 0 {
+        let schema = pg::schema_of(trigger.relid()?);
+        let mut config = config::current(schema);
+        if !config.live {
+            let mut registered_now = false;
+            inserted.each(&config.tables, |row| registered_now |= row.recorded_at == pg::now());
+            if !registered_now {
+                // A restore brings the rows with what belongs to them.
+                return Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>);
+            }
+            run("SELECT leadscore._go_live()", &[]);
+            config = config::current(schema);
+        }
+        score(&config, &inserted);
+    }
+    Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
+}
+
+/// `AFTER UPDATE … FOR EACH STATEMENT` on `leadscore.activity`: only what a rule can see counts
+/// as a change.
+pub fn activity_updated<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+    let (old, new) = (ChangedRows::old(trigger), ChangedRows::new(trigger));
+    if new.count() > 0 {
+        let config = config::current(pg::schema_of(trigger.relid()?));
+        if new.count() <= FEW && !pg::transaction_has_one_snapshot() {
+            let pairs = old.read(&config.tables).into_iter().zip(new.read(&config.tables));
+            update_few(&config, pairs.filter(|(old, new)| !old.is_same(new)).collect());
+        } else {
+            update_many(&config, &old, &new);
+        }
+    }
+    Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
+}
+
+/// `AFTER DELETE … FOR EACH STATEMENT` on `leadscore.activity`.
+pub fn activity_deleted<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+    let deleted = ChangedRows::old(trigger);
+    if deleted.count() > 0 {
+        let config = config::current(pg::schema_of(trigger.relid()?));
+        let ids = if deleted.count() <= FEW {
+            deleted.read(&config.tables).iter().map(|row| row.person_id).collect()
+        } else {
+            persons_of(&deleted)
+        };
+        rescore::derive_anew(&config, ids);
+    }
+    Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
+}
+
+/// Raises the error of an unacceptable row; returns when it is acceptable.
+fn check(person_id: i64, activity_type: &str, occurred_at: i64) {
+    run(
+        "SELECT leadscore._refuse_activity($1, $2, $3)",
+        &[DatumWithOid::from(person_id), DatumWithOid::from(activity_type), DatumWithOid::from(pg::timestamptz(occurred_at))],
+    );
+}
+
+fn refuse(person_id: i64, activity_type: &str, occurred_at: i64) -> ! {
+    check(person_id, activity_type, occurred_at);
+    error!("leadscore: an activity of person {person_id} is refused")
+}
+
+/// Refuses the first new activity of a person who does not exist.
+fn refuse_of(inserted: &ChangedRows, tables: &Tables, person_id: i64) -> ! {
+    inserted.each(tables, |row| {
+        if row.person_id == person_id {
+            refuse(row.person_id, row.activity_type, row.occurred_at);
+        }
+    });
+    error!("leadscore: person {person_id} does not exist")
+}
+
+/// The day of an activity that is acceptable by itself; refuses any other.
+fn accepted_day(config: &Config, row: &ActivityRow) -> Day {
+    match config.time_zone.day(row.occurred_at) {
+        Some(day) if pg::is_within_calendar(row.occurred_at) && config.knows_type(&row.activity_type) => day,
+        _ => refuse(row.person_id, &row.activity_type, row.occurred_at),
+    }
+}
+
+/// Derives the persons of updated activities anew: those that they had and those that they have.
+fn update_few(config: &Config, changes: Vec<(ActivityRow, ActivityRow)>) {
+    let mut unclears = Unclears::default();
+    for (old, new) in &changes {
+        unclears.push(old.person_id, None);
+        unclears.push(new.person_id, Some(accepted_day(config, new)));
+    }
+    if !changes.is_empty() {
+        if !config.live {
+            run("SELECT leadscore._go_live()", &[]);
+        }
+        let missing = rescore::derive_unclear(config, unclears);
+        if let Some((_, new)) = changes.iter().find(|(_, new)| missing.contains(&new.person_id)) {
+            refuse(new.person_id, &new.activity_type, new.occurred_at);
+        }
+    }
+}
+
+/// A new activity that is acceptable by itself.
+struct ScoredActivity {
+    person_id: i64,
+    activity_id: i64,
+    occurred_at: pg_sys::TimestampTz,
+    day: Day,
+    /// The place of the rules that match it.
+    matching: u32,
+}
+
+/// New activities and the rules that match them.
+struct Batch<'c> {
+    rows: Vec<ScoredActivity>,
+    matching: Matching<'c>,
+    days: LocalDays,
+    /// Of what, if it is told, how much is done, and how much there is.
+    progress: Option<(Progress, i64)>,
+}
+
+impl<'c> Batch<'c> {
+    fn new(config: &'c Config) -> Self {
+        Batch { rows: Vec::new(), matching: Matching::new(config), days: LocalDays::of(config.time_zone), progress: None }
+    }
+
+    fn add(&mut self, row: &scan::ActivityRow) {
+        let day = self.days.day(row.occurred_at).filter(|_| pg::is_within_calendar(row.occurred_at));
+        let (Some(day), Some(matching)) = (day, self.matching.of_known(row.activity_type, row.attributes)) else {
+            refuse(row.person_id, row.activity_type, row.occurred_at)
+        };
+        let (person_id, activity_id, occurred_at) = (row.person_id, row.activity_id, row.occurred_at);
+        self.rows.push(ScoredActivity { person_id, activity_id, occurred_at, day, matching });
+    }
+}
+
+const TABLE: &str = "SELECT s.source::text FROM inserted a JOIN leadscore.source s ON s.source_id = a.source_id LIMIT 1";
+
+/// So many rows come from an attached table at once when it is attached or brought in step: that
+/// takes long, and is told.
+fn progress(inserted: &ChangedRows) -> Option<(Progress, i64)> {
+    if inserted.count() < TELL_EVERY {
+        return None;
+    }
+    let table = pg::with_search_path_pinned(|| {
+        Spi::connect(|client| {
+            inserted.register();
+            let row = client.select(TABLE, Some(1), &[])?.next();
+            row.map_or(Ok(None), |row| row.get::<String>(1))
+        })
+    })
+    .unwrap_or_else(|e| error!("leadscore: {e}"))?;
+    Some((Progress::on(table), inserted.count()))
+}
+
+fn score(config: &Config, inserted: &ChangedRows) {
+    let many = inserted.count() > FEW;
+    // Locking persons batch by batch would not be in the one order.
+    if many && (inserted.count() > BATCH || pg::transaction_has_one_snapshot()) {
+        lock_all(inserted);
+    }
+    let mut batch = Batch::new(config);
+    batch.progress = progress(inserted);
+    inserted.each(&config.tables, |row| {
+        if pg::transaction_has_one_snapshot() && !many {
+            check(row.person_id, row.activity_type, row.occurred_at);
+        }
+        batch.add(&row);
+        if batch.rows.len() as i64 == BATCH {
+            score_batch(config, inserted, &mut batch);
+        }
+    });
+    score_batch(config, inserted, &mut batch);
+}
+
+/// Scores an activity that was inserted without firing a trigger; its type is known and its
+/// moment within the calendar.
+pub fn score_new(config: &Config, activity_id: i64, new: &NewActivity) {
+    let Some(day) = config.time_zone.day(new.occurred_at) else { refuse(new.person_id, new.activity_type, new.occurred_at) };
+    let attributes = new.attributes.filter(|_| config.asks_attributes(new.activity_type)).map(Jsonb::parse);
+    let matching = config.matching(new.activity_type, attributes.as_ref()).collect();
+    let mut batch = Batch::new(config);
+    batch.rows.push(ScoredActivity {
+        person_id: new.person_id,
+        activity_id,
+        occurred_at: new.occurred_at,
+        day,
+        matching: batch.matching.keep(matching),
+    });
+    score_rows(config, &mut batch, |person_id| refuse(person_id, new.activity_type, new.occurred_at));
+}
+
+fn score_batch(config: &Config, inserted: &ChangedRows, batch: &mut Batch) {
+    score_rows(config, batch, |person_id| refuse_of(inserted, &config.tables, person_id));
+}
+
+/// Scores new activities; `refuse` those of a person who does not exist.
+fn score_rows(config: &Config, batch: &mut Batch, refuse: impl Fn(i64)) {
+    let mut unclears = Unclears::default();
+    if pg::transaction_has_one_snapshot() {
+        // What a snapshot of the past shows of other activities decides nothing here, but the
+        // person's row may be newer than it: SQL then raises the serialization error.
+        batch.rows.iter().for_each(|row| unclears.push(row.person_id, Some(row.day)));
+    } else {
+        // Persons are locked in the order of their ids, everywhere.
+        batch.rows.sort_unstable_by_key(|row| (row.person_id, row.occurred_at, row.activity_id));
+        let mut desk = Desk::open(config, batch.rows.chunk_by(|a, b| a.person_id == b.person_id).map(|rows| rows[0].person_id));
+        for rows in batch.rows.chunk_by(|a, b| a.person_id == b.person_id) {
+            let person_id = rows[0].person_id;
+            if let Some((progress, total)) = &mut batch.progress {
+                progress.advance(rows.len(), "activities scored", || *total);
+            }
+            let Some(seen) = desk.look_at(person_id) else {
+                refuse(person_id);
+                continue;
+            };
+            // A row that is written next need not be locked, unless somebody else is writing it.
+            let scored = match rescore::has_derived() {
+                true => Ok(false),
+                false => score_person(config, &mut desk, &seen, rows, &batch.matching),
+            };
+            if scored == Ok(true) {
+                continue;
+            }
+            let Some(locked) = desk.lock(person_id, seen) else {
+                refuse(person_id);
+                continue;
+            };
+            let tells_all = scored.is_ok() && !(rescore::has_derived() && derived_already(config, rows));
+            if !tells_all || score_person(config, &mut desk, &locked, rows, &batch.matching) != Ok(true) {
+                desk.derive_or_note(person_id, &locked, rows.iter().map(|row| row.day).max(), &mut unclears);
+            }
+        }
+        desk.close();
+    }
+    rescore::derive_as_set(unclears);
+    batch.rows.clear();
+}
+
+/// Whether records of these activities of one person are stored already.
+fn derived_already(config: &Config, rows: &[ScoredActivity]) -> bool {
+    let is_one = |id: Option<i64>| rows.iter().any(|row| Some(row.activity_id) == id);
+    config.tables.history(rows[0].person_id).records().iter().any(|(_, record)| is_one(record.activity_id))
+}
+
+/// Scores the new activities of one person, in order of time. `false`, and nothing is done, when
+/// the person was only looked at and somebody else writes it.
+fn score_person(
+    config: &Config,
+    desk: &mut Desk,
+    seen: &FoundPerson,
+    rows: &[ScoredActivity],
+    matching: &Matching,
+) -> Result<bool, Unclear> {
+    let mut stored = desk.stored(seen);
+    let since = desk.since(seen);
+    let mut person = desk.person(seen, &stored);
+    let mut records = Vec::new();
+    for row in rows {
+        let last = stored.last_activity_at.map_or(since, |at| at.max(since));
+        person.last_day = config.time_zone.day(last).unwrap_or(Day(i32::MAX));
+        let matching = matching.set(row.matching).iter().copied();
+        scoring::score_activity(&mut person, matching, row.activity_id, row.day, config.scored_on, &mut records).or_raise()?;
+        stored.last_activity_at = stored.last_activity_at.max(Some(row.occurred_at));
+    }
+    stored.score = person.score;
+    let person_id = rows[0].person_id;
+    let is_written = desk.try_settle(person_id, seen, stored);
+    if is_written {
+        desk.exchange(person_id, &[], &records);
+    }
+    Ok(is_written)
+}
+
+const FIRST_UNACCEPTABLE: &str = "SELECT leadscore._refuse_activity(a.person_id, a.activity_type, a.occurred_at)
+    FROM inserted a
+    WHERE NOT isfinite(a.occurred_at) OR a.occurred_at NOT BETWEEN '0001-01-01 UTC' AND '9999-12-31 UTC'
+       OR a.activity_type NOT IN (SELECT t.activity_type FROM leadscore.activity_type t)";
+
+const DISTINCT_PERSONS: &str = "SELECT array_agg(DISTINCT a.person_id ORDER BY a.person_id) FROM inserted a";
+
+const LOCK_PERSONS: &str = "SELECT leadscore._lock_persons($1)";
+
+const WITHOUT_PERSON: &str = "SELECT leadscore._refuse_activity(a.person_id, a.activity_type, a.occurred_at)
+    FROM inserted a
+    WHERE NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = a.person_id)";
+
+/// The persons of updated activities, and the days of those that are new to them.
+const CHANGED: &str = "WITH before AS (
+        SELECT activity_id, person_id, activity_type, occurred_at, attributes FROM old_row
+    ), after AS (
+        SELECT activity_id, person_id, activity_type, occurred_at, attributes FROM new_row
+    ), changed AS (
+        SELECT person_id, NULL::timestamptz AS occurred_at FROM (TABLE before EXCEPT ALL TABLE after) b
+        UNION ALL
+        SELECT person_id, occurred_at FROM (TABLE after EXCEPT ALL TABLE before) a
+    )
+    SELECT array_agg(c.person_id),
+           array_agg(CASE WHEN isfinite(c.occurred_at) THEN leadscore._day(c.occurred_at, s.time_zone) END)
+    FROM changed c CROSS JOIN leadscore.settings s";
+
+const FIRST_UNACCEPTABLE_CHANGE: &str = "SELECT leadscore._refuse_activity(n.person_id, n.activity_type, n.occurred_at)
+    FROM new_row n
+    WHERE n.person_id = ANY ($1)
+      AND (NOT isfinite(n.occurred_at) OR n.occurred_at NOT BETWEEN '0001-01-01 UTC' AND '9999-12-31 UTC'
+           OR NOT EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = n.activity_type)
+           OR NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = n.person_id))";
+
+fn update_many(config: &Config, old: &ChangedRows, new: &ChangedRows) {
+    let refuse_any = |client: &mut pgrx::spi::SpiClient, ids: &[i64]| {
+        client.update(FIRST_UNACCEPTABLE_CHANGE, None, &[DatumWithOid::from(ids.to_vec())]).map(|_| ())
+    };
+    let changed = pg::with_search_path_pinned(|| {
+        Spi::connect_mut(|client| -> Result<_, pgrx::spi::Error> {
+            old.register();
+            let (ids, days) =
+                client.update(CHANGED, Some(1), &[])?.first().get_two::<Vec<i64>, Vec<Option<pgrx::datum::Date>>>()?;
+            if let Some(ids) = &ids {
+                refuse_any(client, ids)?;
+            }
+            Ok(ids.zip(days))
+        })
+    });
+    let Some((ids, days)) = changed.unwrap_or_else(|e| error!("leadscore: {e}")) else { return };
+    if !config.live {
+        run("SELECT leadscore._go_live()", &[]);
+    }
+    let days = days.into_iter().map(|day| day.map(|day| Day(day.to_pg_epoch_days()))).collect();
+    rescore::derive_unclear(config, Unclears::new(ids.clone(), days));
+    // A person that was just going is gone by now.
+    pg::with_search_path_pinned(|| {
+        Spi::connect_mut(|client| {
+            new.register();
+            refuse_any(client, &ids)
+        })
+    })
+    .unwrap_or_else(|e| error!("leadscore: {e}"));
+}
+
+const PERSONS: &str = "SELECT array_agg(DISTINCT o.person_id) FROM old_row o
+    WHERE EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = o.person_id)";
+
+/// The persons of deleted activities that are still there.
+fn persons_of(deleted: &ChangedRows) -> Vec<i64> {
+    pg::with_search_path_pinned(|| {
+        Spi::connect(|client| {
+            deleted.register();
+            client.select(PERSONS, Some(1), &[])?.first().get_one::<Vec<i64>>()
+        })
+    })
+    .unwrap_or_else(|e| error!("leadscore: {e}"))
+    .unwrap_or_default()
+}
+
+/// Locks the persons of all new rows at once, and refuses rows that are not acceptable.
+fn lock_all(inserted: &ChangedRows) {
+    pg::with_search_path_pinned(|| {
+        Spi::connect_mut(|client| -> Result<_, pgrx::spi::Error> {
+            inserted.register();
+            client.update(FIRST_UNACCEPTABLE, None, &[])?;
+            let ids = client.update(DISTINCT_PERSONS, Some(1), &[])?.first().get_one::<Vec<i64>>()?.unwrap_or_default();
+            let wanted = ids.len() as i64;
+            let locked = client.update(LOCK_PERSONS, Some(1), &[DatumWithOid::from(ids)])?.first().get_one::<i64>()?;
+            if locked != Some(wanted) {
+                client.update(WITHOUT_PERSON, None, &[])?;
+            }
+            Ok(())
+        })
+    })
+    .unwrap_or_else(|e| error!("leadscore: {e}"));
+}

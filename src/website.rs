@@ -1,0 +1,3 @@
+//! Visits of the website.
+
+pub mod track;
