@@ -40,6 +40,11 @@ impl Config {
         self.sources.iter().any(|source| source.writes_back())
     }
 
+    /// Whether it depends on an attached table, whose columns may have other names by now.
+    fn is_from(&self, relation: u32) -> bool {
+        self.sources.iter().any(|source| source.relation == relation)
+    }
+
     /// Whether activities of this type may be registered.
     pub fn knows_type(&self, activity_type: &str) -> bool {
         self.activity_types.contains(activity_type)
@@ -131,7 +136,7 @@ fn understand(schema: pg_sys::Oid, document: Option<String>) -> Config {
     }
 }
 
-/// What is kept, the schema it was read from, and the tables whose invalidation ends it.
+/// What is kept, the schema it was read from, and the table whose invalidation ends it.
 struct Kept {
     schema: pg_sys::Oid,
     state: pg_sys::Oid,
@@ -140,20 +145,45 @@ struct Kept {
 
 thread_local! {
     static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
+
+    /// The relations that were invalidated since the latest reading began. A reading takes its
+    /// snapshot first and waits for locks afterwards, and waiting processes what others committed
+    /// meanwhile, which that snapshot does not show.
+    static INVALIDATED: RefCell<HashSet<u32>> = RefCell::new(HashSet::new());
 }
+
+/// So many times the configuration is read at once before one that may be out of date by now is
+/// used, and not kept.
+const READINGS: usize = 4;
+
+/// So many relations are told apart; whoever creates more while the configuration is read makes it
+/// be read again.
+const TOLD_APART: usize = 1_000;
 
 /// Called for every relcache invalidation; `relation` is invalid when all are meant.
 pub fn forget(relation: pg_sys::Oid) {
+    INVALIDATED.with_borrow_mut(|invalidated| {
+        let is_told = invalidated.len() < TOLD_APART;
+        invalidated.insert(if is_told { relation.to_u32() } else { pg_sys::InvalidOid.to_u32() });
+    });
     KEPT.with_borrow_mut(|kept| {
         let Some(k) = kept else { return };
         if relation == pg_sys::InvalidOid {
             *kept = None;
-        } else if relation == k.state
-            || k.config.as_ref().is_some_and(|c| c.sources.iter().any(|s| s.relation == relation.to_u32()))
-        {
+        } else if relation == k.state || k.config.as_ref().is_some_and(|config| config.is_from(relation.to_u32())) {
             k.config = None;
         }
     });
+}
+
+/// Whether a configuration that was just read is out of date: something that it was read from was
+/// invalidated since the reading began.
+fn is_outdated(config: &Config, state: pg_sys::Oid) -> bool {
+    INVALIDATED.with_borrow(|invalidated| {
+        invalidated.iter().any(|&relation| {
+            relation == pg_sys::InvalidOid.to_u32() || relation == state.to_u32() || config.is_from(relation)
+        })
+    })
 }
 
 /// Waits for a running recompute, keeps the next one waiting until this transaction ends, and
@@ -168,14 +198,29 @@ pub fn current(schema: pg_sys::Oid) -> Rc<Config> {
     kept_or(schema, state, || read(schema))
 }
 
-/// The configuration that this backend keeps, or what is read now and kept from here on.
-fn kept_or(schema: pg_sys::Oid, state: pg_sys::Oid, read: impl FnOnce() -> Config) -> Rc<Config> {
+/// The configuration that this backend keeps, or what is read now, and kept from here on unless it
+/// changed while it was read.
+fn kept_or(schema: pg_sys::Oid, state: pg_sys::Oid, read: impl Fn() -> Config) -> Rc<Config> {
     let kept = KEPT.with_borrow(|kept| kept.as_ref().filter(|k| k.schema == schema).and_then(|k| k.config.clone()));
-    kept.unwrap_or_else(|| {
+    if let Some(config) = kept {
+        return config;
+    }
+    // This transaction's own changes come before the reading.
+    pg::make_changes_visible();
+    let mut readings = 0;
+    loop {
+        INVALIDATED.with_borrow_mut(HashSet::clear);
         let config = Rc::new(read());
-        KEPT.set(Some(Kept { schema, state, config: Some(config.clone()) }));
-        config
-    })
+        readings += 1;
+        if !is_outdated(&config, state) {
+            KEPT.set(Some(Kept { schema, state, config: Some(config.clone()) }));
+            return config;
+        }
+        // It was in force when it was read. The next statement reads it again.
+        if readings == READINGS {
+            return config;
+        }
+    }
 }
 
 /// The configuration for reading only: no lock is taken, so it serves on a standby too.
