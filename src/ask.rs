@@ -2,5 +2,7 @@
 
 pub mod chart;
 pub mod differing;
-pub mod outlook;
+pub mod one;
+pub mod population;
 pub mod report;
+pub mod worklist;

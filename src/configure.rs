@@ -4,3 +4,4 @@ pub mod config;
 pub mod document;
 pub mod rule;
 pub mod rule_trigger;
+pub mod rulebook;

@@ -4,21 +4,22 @@
 //! `unsafe` is allowed here, and but for [`crate::pg`] nowhere else: pgrx's attributes write it,
 //! and two functions are called in ways that no attribute has.
 
+use crate::arrive::source_trigger;
+use crate::ask::differing;
+use crate::ask::report;
+use crate::ask::worklist;
+use crate::configure::config;
+use crate::configure::document;
+use crate::configure::rule_trigger;
 use crate::error::Refusal;
+use crate::pg;
 use crate::pg::source::{self as rows, Rows};
 use crate::score::activity_trigger;
-use crate::configure::config;
-use crate::ask::differing;
-use crate::configure::document;
-use crate::ask::outlook;
+use crate::score::night;
 use crate::score::person_trigger;
-use crate::pg;
-use crate::ask::report;
 use crate::score::rescore;
-use crate::configure::rule_trigger;
-use crate::arrive::source_trigger;
-use crate::website::track;
 use crate::score::write_back;
+use crate::website::track;
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::{Date, TimestampWithTimeZone};
 use pgrx::prelude::*;
@@ -58,7 +59,7 @@ macro_rules! triggers {
 }
 
 triggers! {
-    person_trigger: write_begins person_arrives person_changed;
+    person_trigger: write_begins person_arrives person_inserted person_changed;
     activity_trigger: activity_inserted activity_updated activity_deleted;
     source_trigger: note_source_row source_changed;
     rule_trigger: check_rule;
@@ -154,45 +155,37 @@ fn differing(exact: bool) -> SetOfIterator<'static, i64> {
 }
 
 #[pg_extern(sql = false)]
-fn rescore_each(ids: Vec<Option<i64>>) -> Vec<i64> {
-    rescore::rescore_each(ids)
+fn rescore(ids: Vec<Option<i64>>, days: Option<Vec<Option<Date>>>, touch: bool) -> Vec<i64> {
+    rescore::rescore_ids(ids, days, touch)
 }
 
 #[pg_extern(sql = false)]
 fn pass_days(
-    ids: Vec<Option<i64>>,
-    lost: Vec<Option<i64>>,
-    due: Vec<Option<i64>>,
-    left_out: Vec<Option<i64>>,
     last_day: Date,
     today: Date,
+    left_out: Vec<Option<i64>>,
 ) -> TableIterator<'static, (name!(counts, Vec<i64>), name!(to_derive, Vec<i64>))> {
-    TableIterator::once(rescore::pass_days(ids, lost, due, left_out, last_day, today))
+    TableIterator::once(night::pass_days(last_day, today, left_out))
 }
 
 #[pg_extern(sql = false)]
 fn change(person_id: i64, score: i64, days: i32) -> Option<i64> {
-    outlook::change(person_id, score, days)
+    worklist::change(person_id, score, days)
 }
 
 #[pg_extern(sql = false)]
 fn outlook(person_id: Option<i64>, category: Option<&str>) -> Option<String> {
-    outlook::outlook(person_id, category)
+    worklist::outlook(person_id, category)
 }
 
 #[pg_extern(sql = false)]
 fn last_activity(person_id: Option<i64>, at: Option<TimestampWithTimeZone>) -> Option<String> {
-    outlook::last_activity(person_id, at.map(i64::from))
+    worklist::last_activity(person_id, at.map(i64::from))
 }
 
 #[pg_extern(sql = false)]
 fn top_rules(person_id: i64) -> Option<String> {
-    outlook::top_rules(person_id)
-}
-
-#[pg_extern(sql = false)]
-fn note_derived() {
-    rescore::note_derived();
+    worklist::top_rules(person_id)
 }
 
 #[pg_extern(sql = false)]

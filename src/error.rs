@@ -17,6 +17,11 @@ impl Refusal {
         Refusal { code, message: message.into(), detail: String::new(), hint: String::new() }
     }
 
+    /// A score beyond its type.
+    pub fn score_out_of_range() -> Refusal {
+        scoring::refusal::Refusal::score_out_of_range().into()
+    }
+
     /// Why it is refused.
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();
@@ -51,5 +56,17 @@ pub trait OrRaise<T> {
 impl<T> OrRaise<T> for Result<T, Refusal> {
     fn or_raise(self) -> T {
         self.unwrap_or_else(|refusal| refusal.raise())
+    }
+}
+
+impl From<scoring::refusal::Refusal> for Refusal {
+    fn from(refusal: scoring::refusal::Refusal) -> Refusal {
+        use scoring::refusal::Code;
+        let code = match refusal.code {
+            Code::InvalidParameterValue => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            Code::DatetimeFieldOverflow => PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW,
+            Code::NumericValueOutOfRange => PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+        };
+        Refusal { code, message: refusal.message, detail: refusal.detail, hint: refusal.hint }
     }
 }

@@ -13,9 +13,9 @@ mod pg;
 
 // The rooms, in the order in which data goes through them.
 mod arrive;
-mod score;
 mod ask;
 mod configure;
+mod score;
 mod website;
 
 mod error;

@@ -5,10 +5,10 @@ pub mod scan;
 pub mod source;
 pub mod table;
 
-use crate::score::calendar::Day;
 use person::Tables;
 use pgrx::prelude::*;
 use pgrx::{direct_function_call, direct_function_call_as_datum, pg_sys};
+use scoring::calendar::Day;
 use std::ffi::{CStr, CString};
 use std::ptr;
 use std::sync::OnceLock;
@@ -170,27 +170,36 @@ pub fn current_role() -> pg_sys::Oid {
     unsafe { pg_sys::GetUserId() }
 }
 
-/// Runs `work` under a search_path that no caller controls.
-pub fn with_search_path_pinned<T>(work: impl FnOnce() -> T) -> T {
-    with_search_path(c"pg_catalog, pg_temp", work)
+/// Runs `work` under settings that no caller controls: search_path, how values are printed, and no
+/// compiling of plans, which hears no cancel and takes longer than any of our statements.
+pub fn in_own_settings<T>(work: impl FnOnce() -> T) -> T {
+    with_settings(&[(c"search_path", c"pg_catalog, pg_temp"), (c"jit", c"off"), (c"intervalstyle", c"iso_8601")], work)
 }
 
 /// Runs `work` under a search_path. An error restores the one before with the transaction or
 /// savepoint that it ends.
 pub fn with_search_path<T>(path: &CStr, work: impl FnOnce() -> T) -> T {
+    with_settings(&[(c"search_path", path)], work)
+}
+
+/// Runs `work` under settings. An error restores those before with the transaction or savepoint
+/// that it ends.
+fn with_settings<T>(settings: &[(&CStr, &CStr)], work: impl FnOnce() -> T) -> T {
     // SAFETY: the nest level that is opened here is closed below, or by the abort.
     unsafe {
         let level = pg_sys::NewGUCNestLevel();
-        pg_sys::set_config_option(
-            c"search_path".as_ptr(),
-            path.as_ptr(),
-            pg_sys::GucContext::PGC_USERSET,
-            pg_sys::GucSource::PGC_S_SESSION,
-            pg_sys::GucAction::GUC_ACTION_SAVE,
-            true,
-            0,
-            false,
-        );
+        for (name, value) in settings {
+            pg_sys::set_config_option(
+                name.as_ptr(),
+                value.as_ptr(),
+                pg_sys::GucContext::PGC_USERSET,
+                pg_sys::GucSource::PGC_S_SESSION,
+                pg_sys::GucAction::GUC_ACTION_SAVE,
+                true,
+                0,
+                false,
+            );
+        }
         let result = work();
         pg_sys::AtEOXact_GUC(true, level);
         result
@@ -229,9 +238,12 @@ pub fn latest(query: &str, parameter_type: pg_sys::Oid, parameter: Option<pg_sys
     }
 }
 
-/// The first value, as text, that a query without parameters gives by the active snapshot.
-pub fn seen(query: &str) -> Option<String> {
-    Spi::connect(|client| client.select(query, Some(1), &[])?.first().get_one::<String>())
+/// The first value, as text, that a query with one text parameter gives by the active snapshot.
+pub fn seen(query: &str, parameter: &str) -> Option<String> {
+    let has_parameter = query.contains("$1");
+    let parameters = [pgrx::datum::DatumWithOid::from(parameter)];
+    let parameters = if has_parameter { &parameters[..] } else { &[] };
+    Spi::connect(|client| client.select(query, Some(1), parameters)?.first().get_one::<String>())
         .unwrap_or_else(|e| error!("leadscore: {e}"))
 }
 
@@ -249,7 +261,7 @@ impl Statement {
     /// Runs it, under a search_path that no caller controls, and returns how many rows it changed
     /// or found. The types of its parameters are those of the first time.
     pub fn run(&self, args: &[pgrx::datum::DatumWithOid]) -> usize {
-        with_search_path_pinned(|| {
+        in_own_settings(|| {
             Spi::connect_mut(|client| {
                 if self.plan.get().is_none() {
                     let types: Vec<_> = args.iter().map(|arg| PgOid::from(arg.oid())).collect();
@@ -291,6 +303,23 @@ pub fn snapshot_is_current() -> bool {
         let latest = &*pg_sys::GetLatestSnapshot();
         xmax == latest.xmax && xcnt == latest.xcnt
     }
+}
+
+/// Raises the error of a transaction whose snapshot does not show what has been committed since.
+pub fn refuse_snapshot() -> ! {
+    let code = PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE;
+    crate::error::Refusal::new(code, "could not serialize access due to concurrent update").raise()
+}
+
+/// Lets a cancel or a timeout take effect in long work.
+pub fn check_for_interrupts() {
+    pgrx::check_for_interrupts!();
+}
+
+/// Whether row-level security hides rows of a relation from the role whose rights are in force.
+pub fn hides_rows(relation: pg_sys::Oid) -> bool {
+    // SAFETY: looks up the catalogs; with the last argument it raises no error.
+    unsafe { pg_sys::check_enable_rls(relation, pg_sys::InvalidOid, true) == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32 }
 }
 
 /// Whether changes are being replayed from another server.
@@ -442,6 +471,36 @@ impl Jsonb {
     }
 }
 
+/// An SQL/JSON path that is a predicate.
+pub struct JsonPath(Vec<u64>);
+
+impl JsonPath {
+    /// From the text of a path that PostgreSQL printed.
+    pub fn parse(text: &str) -> JsonPath {
+        let text = CString::new(text).unwrap_or_default();
+        // SAFETY: jsonpath_in takes a C string and gives a varlena, as a jsonb value is one.
+        unsafe {
+            let path = direct_function_call_as_datum(pg_sys::jsonpath_in, &[Some(pg_sys::Datum::from(text.as_ptr()))]);
+            JsonPath(Jsonb::copy(path.expect("jsonpath_in returns a value")).0)
+        }
+    }
+
+    /// Whether it is true for attributes, as `jsonb_path_match` says, silently; without attributes, for `{}`.
+    pub fn is_true(&self, attributes: Option<&Jsonb>) -> bool {
+        thread_local! {
+            static EMPTY: Jsonb = Jsonb::parse("{}");
+        }
+        let datum = |words: &Vec<u64>| Some(pg_sys::Datum::from(words.as_ptr()));
+        EMPTY.with(|empty| {
+            source::in_scratch_memory(&mut source::Scratch::new(), || {
+                let arguments = [datum(&attributes.unwrap_or(empty).0), datum(&self.0), datum(&empty.0), true.into_datum()];
+                // SAFETY: the arguments are a jsonb, a jsonpath and a jsonb varlena, aligned to 8 bytes, and a boolean.
+                unsafe { direct_function_call::<bool>(pg_sys::jsonb_path_match, &arguments).unwrap_or(false) }
+            })
+        })
+    }
+}
+
 /// A jsonb value as text, so that one which serde cannot take is an error of its own, and that
 /// numbers keep their digits.
 pub struct JsonText(pub String);
@@ -586,6 +645,25 @@ impl<'a> ChangedRows<'a> {
         }
     }
 
+    /// Hands over each row of the table of persons.
+    pub fn each_person(&self, tables: &Tables, mut take: impl FnMut(&person::Persons, i64, &person::FoundPerson)) {
+        let persons = tables.persons_to_read();
+        // SAFETY: as for `each`.
+        unsafe {
+            let pointer = pg_sys::tuplestore_alloc_read_pointer(self.store, pg_sys::EXEC_FLAG_REWIND as i32);
+            pg_sys::tuplestore_select_read_pointer(self.store, pointer);
+            pg_sys::tuplestore_rescan(self.store);
+            let slot = pg_sys::MakeSingleTupleTableSlot((*self.data.tg_relation).rd_att, &raw const pg_sys::TTSOpsMinimalTuple);
+            while pg_sys::tuplestore_gettupleslot(self.store, true, false, slot) {
+                pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts);
+                let found = person::FoundPerson::lent(slot);
+                take(&persons, persons.id(&found), &found);
+                pg_sys::tuplestore_select_read_pointer(self.store, pointer);
+            }
+            pg_sys::ExecDropSingleTupleTableSlot(slot);
+        }
+    }
+
     /// Makes the transition table known to the SPI connection that is open.
     pub fn register(&self) {
         // SAFETY: called within Spi::connect, with the data of the trigger that runs.
@@ -596,20 +674,10 @@ impl<'a> ChangedRows<'a> {
     }
 }
 
-/// The last day of the year 9999, and the first of the year 1: days between them are accepted
-/// from people, so that no length of time in a rule leaves the calendar.
-const FIRST_DAY: i32 = -730_119;
-const LAST_DAY: i32 = 2_921_939;
-
-/// Whether a day lies in the years 1 to 9999.
-pub fn is_day_within_calendar(day: i32) -> bool {
-    (FIRST_DAY..=LAST_DAY).contains(&day)
-}
-
 /// Whether an instant lies between 0001-01-01 and 9999-12-31, both at midnight UTC.
 pub fn is_within_calendar(at: pg_sys::TimestampTz) -> bool {
     let day = 86_400_000_000;
-    (i64::from(FIRST_DAY) * day..=i64::from(LAST_DAY) * day).contains(&at)
+    (i64::from(Day::FIRST.0) * day..=i64::from(Day::LAST.0) * day).contains(&at)
 }
 
 /// A day as an SQL date.

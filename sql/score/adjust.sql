@@ -1,6 +1,7 @@
 -- Manual adjustments: points with a reason, from a day until a day.
 CREATE FUNCTION leadscore.adjust(person_id bigint, points int, reason text,
-                                 from_day date DEFAULT NULL, until_day date DEFAULT NULL) RETURNS bigint
+                                 from_day date DEFAULT NULL, until_day date DEFAULT NULL,
+                                 scorecard text DEFAULT 'main') RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -24,20 +25,20 @@ BEGIN
             DETAIL = 'An adjustment counts from a day until a later day, or for ever.',
             HINT = 'Leave until_day out to let it count for ever.';
     END IF;
+    PERFORM leadscore._need_scorecard(scorecard, 'adjust');
     PERFORM leadscore._begin();
     PERFORM leadscore._lock_persons(ARRAY[adjust.person_id]);
     PERFORM leadscore._need_person(adjust.person_id, 'adjust');
-    INSERT INTO leadscore.adjustment (person_id, points, reason, from_day, until_day)
-    VALUES (adjust.person_id, adjust.points, adjust.reason, first_day, adjust.until_day)
+    INSERT INTO leadscore.adjustment (person_id, points, reason, from_day, until_day, scorecard)
+    VALUES (adjust.person_id, adjust.points, adjust.reason, first_day, adjust.until_day, adjust.scorecard)
     RETURNING adjustment_id INTO made;
     PERFORM leadscore._go_live();
-    PERFORM leadscore._reach(ARRAY[adjust.person_id], ARRAY[first_day]);
-    PERFORM leadscore._rescore(ARRAY[adjust.person_id]);
+    PERFORM leadscore._rescore(ARRAY[adjust.person_id], ARRAY[first_day]);
     RETURN made;
 END $$;
-COMMENT ON FUNCTION leadscore.adjust(bigint, int, text, date, date) IS 'Gives a person points with a reason, from a day (today) until a day (for ever), and returns the adjustment''s id';
+COMMENT ON FUNCTION leadscore.adjust(bigint, int, text, date, date, text) IS 'Gives a person points with a reason, from a day (today) until a day (for ever), and returns the adjustment''s id';
 -- Whoever adjusts writes the score of anybody: the owner says who may.
-REVOKE ALL ON FUNCTION leadscore.adjust(bigint, int, text, date, date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION leadscore.adjust(bigint, int, text, date, date, text) FROM PUBLIC;
 
 CREATE FUNCTION leadscore.unadjust(id bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -53,6 +53,18 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore._need_person(bigint, text) IS 'Refuses a person that does not exist';
 
+CREATE FUNCTION leadscore._need_scorecard(name text, purpose text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM leadscore.scorecard c WHERE c.scorecard = name) THEN
+        RAISE undefined_object USING
+            MESSAGE = format('%s: scorecard %s does not exist', purpose, coalesce(quote_literal(name), 'NULL')),
+            DETAIL = 'leadscore.scorecard has no such row.',
+            HINT = 'Leave it out for main; SELECT scorecard FROM leadscore.scorecard; lists all.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._need_scorecard(text, text) IS 'Refuses a scorecard that does not exist';
+
 -- round(points × (e − D) / (e − d)), half away from zero, in whole numbers so that no
 -- rounding of a quotient comes before it.
 CREATE FUNCTION leadscore._worth(points int, counts_from date, decays_until date, on_day date) RETURNS bigint

@@ -20,60 +20,39 @@ REVOKE ALL ON FUNCTION leadscore._write_begins() FROM PUBLIC;
 CREATE TRIGGER write_begins BEFORE UPDATE OR DELETE ON leadscore.person
     FOR EACH STATEMENT EXECUTE FUNCTION leadscore._write_begins();
 
--- Silence counts from the day of since, so a person known for long can have penalties at once.
-CREATE FUNCTION leadscore._person_inserted() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    ids       bigint[];
-    attached  regclass;
-    at_a_time CONSTANT int := 25000;
+-- Silence counts from the day of since, and a profile gives its points at once: the row has come with its score, and
+-- here come the records, and what waited for the person.
+CREATE FUNCTION leadscore._persons_arrived(ids bigint[], attached bigint[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
-    IF EXISTS (SELECT FROM inserted n WHERE n.recorded_at = now()) THEN
-        PERFORM leadscore._go_live();
-    ELSIF NOT EXISTS (SELECT FROM leadscore.instance) THEN
-        RETURN NULL;  -- a restore brings the rows with what belongs to them
-    END IF;
-    IF EXISTS (SELECT FROM leadscore.rule r WHERE r.enabled AND r.kind = 'inactivity') THEN
-        SELECT array_agg(n.person_id ORDER BY n.person_id) INTO ids
-        FROM inserted n
-        WHERE EXISTS (SELECT FROM leadscore.rule r
-                      WHERE r.enabled AND r.kind = 'inactivity'
-                        AND leadscore._applies(r.person_kinds, r.statuses, n.kind, n.status));
-        -- So many come at once when their table is attached: that takes long, and is told.
-        IF cardinality(ids) > at_a_time THEN
-            SELECT s.source INTO attached FROM inserted n JOIN leadscore.source s ON s.source_id = n.source_id LIMIT 1;
-        END IF;
-        FOR done IN 0 .. coalesce(cardinality(ids), 0) - 1 BY at_a_time LOOP
-            PERFORM leadscore._rescore(ids[done + 1 : done + at_a_time]);
-            IF attached IS NOT NULL THEN
-                RAISE NOTICE '%: % of % persons scored', attached, least(done + at_a_time, cardinality(ids)), cardinality(ids);
-            END IF;
-        END LOOP;
-    END IF;
     IF EXISTS (SELECT FROM leadscore.source) THEN
-        PERFORM leadscore._write_back(array_agg(n.person_id)) FROM inserted n WHERE n.source_id IS NOT NULL;
-        PERFORM leadscore._admit_waiting(array_agg(n.person_id)) FROM inserted n;
+        PERFORM leadscore._write_back(attached);
+        PERFORM leadscore._admit_waiting(ids);
     END IF;
-    PERFORM leadscore._claim_visits(array_agg(n.person_id)) FROM inserted n;
-    RETURN NULL;
+    PERFORM leadscore._claim_visits(ids);
 END $$;
-COMMENT ON FUNCTION leadscore._person_inserted() IS 'Trigger: looks for penalties of inserted persons';
+COMMENT ON FUNCTION leadscore._persons_arrived(bigint[], bigint[]) IS 'Lets new persons meet what waited for them, and brings the scores of those from attached tables there';
+REVOKE ALL ON FUNCTION leadscore._persons_arrived(bigint[], bigint[]) FROM PUBLIC;
+
+CREATE FUNCTION leadscore._person_inserted() RETURNS trigger
+LANGUAGE c SECURITY DEFINER AS 'MODULE_PATHNAME', 'person_inserted_wrapper';
+COMMENT ON FUNCTION leadscore._person_inserted() IS 'Trigger: stores the score records of inserted persons';
 REVOKE ALL ON FUNCTION leadscore._person_inserted() FROM PUBLIC;
 CREATE TRIGGER score_inserted AFTER INSERT ON leadscore.person
     REFERENCING NEW TABLE AS inserted
     FOR EACH STATEMENT EXECUTE FUNCTION leadscore._person_inserted();
 
--- Rules look at kind and status, silence at since. A transition table cannot go with a list
+-- Rules look at tenant, kind, status and attributes, silence at since. A transition table cannot go with a list
 -- of columns, and without the list every activity would pay for this trigger: so the row
 -- trigger notes whom it met and the statement trigger derives them as one set.
 CREATE FUNCTION leadscore._person_changed() RETURNS trigger
 LANGUAGE c SECURITY DEFINER AS 'MODULE_PATHNAME', 'person_changed_wrapper';
-COMMENT ON FUNCTION leadscore._person_changed() IS 'Trigger: derives persons anew whose kind, status or since changed';
+COMMENT ON FUNCTION leadscore._person_changed() IS 'Trigger: derives persons anew of whom changed what rules look at';
 REVOKE ALL ON FUNCTION leadscore._person_changed() FROM PUBLIC;
 -- No WHEN: PostgreSQL would read its expression anew for every statement.
-CREATE TRIGGER note_changed AFTER UPDATE OF kind, status, since ON leadscore.person
+CREATE TRIGGER note_changed AFTER UPDATE OF tenant, kind, status, since, attributes, active ON leadscore.person
     FOR EACH ROW EXECUTE FUNCTION leadscore._person_changed();
-CREATE TRIGGER score_changed AFTER UPDATE OF kind, status, since ON leadscore.person
+CREATE TRIGGER score_changed AFTER UPDATE OF tenant, kind, status, since, attributes, active ON leadscore.person
     FOR EACH STATEMENT EXECUTE FUNCTION leadscore._person_changed();
 
 CREATE FUNCTION leadscore._person_deleted() RETURNS trigger
@@ -81,6 +60,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     DELETE FROM leadscore.activity t USING old_row o WHERE t.person_id = o.person_id;
     DELETE FROM leadscore.score_record t USING old_row o WHERE t.person_id = o.person_id;
+    DELETE FROM leadscore.person_score t USING old_row o WHERE t.person_id = o.person_id;
     DELETE FROM leadscore.due t USING old_row o WHERE t.person_id = o.person_id;
     DELETE FROM leadscore.pending t USING old_row o WHERE t.person_id = o.person_id;
     DELETE FROM leadscore.adjustment t USING old_row o WHERE t.person_id = o.person_id;
@@ -99,7 +79,7 @@ CREATE TRIGGER remove_deleted AFTER DELETE ON leadscore.person
 CREATE FUNCTION leadscore._person_truncated() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    TRUNCATE leadscore.activity, leadscore.score_record, leadscore.due, leadscore.pending, leadscore.adjustment, leadscore.category_change,
+    TRUNCATE leadscore.activity, leadscore.score_record, leadscore.person_score, leadscore.due, leadscore.pending, leadscore.adjustment, leadscore.category_change,
              leadscore.person_alias, leadscore.person_consent, leadscore.event, leadscore.visitor_person, leadscore.visitor;
     RETURN NULL;
 END $$;

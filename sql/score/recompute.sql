@@ -1,45 +1,10 @@
 -- The night: bring everything to a day.
 
-CREATE FUNCTION leadscore._pass_days(ids bigint[], lost bigint[], due bigint[], left_out bigint[], last_day date, today date)
+CREATE FUNCTION leadscore._pass_days(last_day date, today date, left_out bigint[])
 RETURNS TABLE (counts bigint[], to_derive bigint[])
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'pass_days_wrapper';
-COMMENT ON FUNCTION leadscore._pass_days(bigint[], bigint[], bigint[], bigint[], date, date) IS 'Takes from persons what their ended records gave, what the decaying ones lose between two days and what silence takes, and returns what changed and who is to be derived anew';
-REVOKE ALL ON FUNCTION leadscore._pass_days(bigint[], bigint[], bigint[], bigint[], date, date) FROM PUBLIC;
-
--- What the passing of days alone changes: windows that end, records that decay, silence that any
--- activity ends. Returned are the persons for whom more may be due, who are to be derived anew.
-CREATE FUNCTION leadscore._pass(last_day date, today date, OUT outcome leadscore._outcome, OUT to_derive bigint[])
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
-DECLARE
-    removed bigint;
-    ids     bigint[];
-    lost    bigint[];
-    due     bigint[];
-    waiting bigint[];
-    counts  bigint[];
-BEGIN
-    SELECT coalesce(array_agg(n.person_id), '{}') INTO waiting FROM leadscore.pending n;
-    -- Whoever deals with a person stores the next day.
-    WITH due AS (
-        DELETE FROM leadscore.due u WHERE u.due_on <= today RETURNING u.person_id
-    )
-    SELECT coalesce(array_agg(u.person_id), '{}') INTO due FROM due u;
-    WITH expired AS (
-        DELETE FROM leadscore.score_record s
-        WHERE s.counts_until <= today
-        RETURNING s.person_id,
-                  CASE WHEN s.counts_from <= last_day
-                       THEN -leadscore._worth(s.points, s.counts_from, s.decays_until, last_day) ELSE 0 END AS points
-    )
-    SELECT count(*), coalesce(array_agg(e.person_id), '{}'), coalesce(array_agg(e.points), '{}')
-    INTO removed, ids, lost
-    FROM expired e;
-    SELECT d.counts, d.to_derive INTO counts, to_derive
-    FROM leadscore._pass_days(ids, lost, due, waiting, last_day, today) d;
-    outcome := (counts[1], counts[2] + removed, counts[3], counts[4]);
-END $$;
-COMMENT ON FUNCTION leadscore._pass(date, date) IS 'Brings persons through the days between two days, and returns what changed and who is to be derived anew';
-REVOKE ALL ON FUNCTION leadscore._pass(date, date) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._pass_days(date, date, bigint[]) IS 'Brings persons through the days between two days: removes records that ended, takes what decays and what silence takes; returns what changed and who is to be derived anew';
+REVOKE ALL ON FUNCTION leadscore._pass_days(date, date, bigint[]) FROM PUBLIC;
 
 CREATE FUNCTION leadscore._with(run leadscore.run, part leadscore._outcome) RETURNS leadscore.run
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -91,7 +56,7 @@ COMMENT ON FUNCTION leadscore._begin_run(timestamptz, boolean) IS 'Waits for wri
 REVOKE ALL ON FUNCTION leadscore._begin_run(timestamptz, boolean) FROM PUBLIC;
 
 CREATE FUNCTION leadscore._recompute(as_of timestamptz, full_rebuild boolean) RETURNS leadscore.run
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     begun  record;
     run    leadscore.run;
@@ -104,12 +69,13 @@ BEGIN
         run := leadscore._with(run, leadscore._rescore_all(false));
         UPDATE leadscore.instance SET rebuild_due = false WHERE rebuild_due;
     ELSE
-        passed := leadscore._pass(begun.last_day, run.scored_on);
-        run := leadscore._with(run, passed.outcome);
+        SELECT * INTO passed
+        FROM leadscore._pass_days(begun.last_day, run.scored_on, ARRAY(SELECT n.person_id FROM leadscore.pending n)) d;
+        run := leadscore._with(run, (passed.counts[1], passed.counts[2], passed.counts[3], passed.counts[4])::leadscore._outcome);
         IF passed.to_derive <> '{}' THEN
             UPDATE leadscore.person p SET scored_through = NULL
             WHERE p.person_id = ANY (passed.to_derive) AND p.scored_through IS NOT NULL;
-            run := leadscore._with(run, leadscore._rescore_due(passed.to_derive));
+            run := leadscore._with(run, leadscore._rescore(passed.to_derive, touch => false));
         END IF;
     END IF;
 
@@ -160,7 +126,7 @@ COMMENT ON FUNCTION leadscore._need_right_to_batches() IS 'Refuses a caller who 
 -- day moves first; persons for whom it changes anything wait in leadscore.pending, and each is
 -- derived anew, whole, whatever happened to it since.
 CREATE FUNCTION leadscore._begin_batches(as_of timestamptz) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     begun    record;
     run      leadscore.run;
@@ -179,9 +145,9 @@ BEGIN
     IF run.full_rebuild THEN
         UPDATE leadscore.person SET scored_through = NULL WHERE scored_through IS NOT NULL;
         UPDATE leadscore.instance SET rebuild_due = false WHERE rebuild_due;
-        INSERT INTO leadscore.pending SELECT p.person_id FROM leadscore.person p;
+        INSERT INTO leadscore.pending (person_id) SELECT p.person_id FROM leadscore.person p;
     ELSE
-        INSERT INTO leadscore.pending
+        INSERT INTO leadscore.pending (person_id)
         SELECT s.person_id FROM leadscore.score_record s WHERE s.counts_until <= run.scored_on
         UNION
         SELECT s.person_id FROM leadscore.score_record s WHERE s.decays_until IS NOT NULL AND run.scored_on <> last_day
@@ -189,13 +155,13 @@ BEGIN
         SELECT u.person_id FROM leadscore.due u WHERE u.due_on <= run.scored_on;
     END IF;
     INSERT INTO leadscore.run (scored_on, started_at, full_rebuild, persons_due)
-    SELECT run.scored_on, run.started_at, run.full_rebuild, count(*) FROM leadscore.pending;
+    SELECT run.scored_on, run.started_at, run.full_rebuild, count(DISTINCT n.person_id) FROM leadscore.pending n;
 END $$;
 COMMENT ON FUNCTION leadscore._begin_batches(timestamptz) IS 'Begins a run in batches, or leaves it to one that was interrupted';
 
 -- Returns whether there is more to do.
 CREATE FUNCTION leadscore._next_batch(batch_size int) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     ids  bigint[];
     part leadscore._outcome;
@@ -207,7 +173,7 @@ BEGIN
     LOCK TABLE leadscore.pending IN SHARE UPDATE EXCLUSIVE MODE;
     PERFORM leadscore._need_current_snapshot();
     SELECT array_agg(n.person_id) INTO ids
-    FROM (SELECT p.person_id FROM leadscore.pending p ORDER BY p.person_id LIMIT batch_size) n;
+    FROM (SELECT DISTINCT p.person_id FROM leadscore.pending p ORDER BY p.person_id LIMIT batch_size) n;
     IF ids IS NULL THEN
         UPDATE leadscore.run r SET finished_at = clock_timestamp() WHERE r.finished_at IS NULL RETURNING * INTO run;
         IF FOUND THEN
@@ -218,7 +184,7 @@ BEGIN
     PERFORM leadscore._lock_persons(ids);
     UPDATE leadscore.person p SET scored_through = NULL
     WHERE p.person_id = ANY (ids) AND p.scored_through <= (SELECT s.scored_on FROM leadscore.state s);
-    part := leadscore._rescore_due(ids);
+    part := leadscore._rescore(ids, touch => false);
     DELETE FROM leadscore.pending n WHERE n.person_id = ANY (ids);
     UPDATE leadscore.run r
     SET records_added = r.records_added + part.records_added, records_removed = r.records_removed + part.records_removed,
@@ -269,3 +235,40 @@ BEGIN
        AND NOT (SELECT i.rebuild_due FROM leadscore.instance i);
 END $$;
 COMMENT ON FUNCTION leadscore._is_scored_on(timestamptz) IS 'Whether the scores stand for the day of a moment, by the rules as they are';
+
+-- Deferred scoring: what is registered marks its person as pending, by INSERTs alone, and is scored here.
+CREATE FUNCTION leadscore.score_pending(most int DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+    ids  bigint[];
+    days date[];
+BEGIN
+    IF most < 1 THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('score_pending: most is %s', most),
+            DETAIL = 'It scores at most so many persons, at least one.',
+            HINT = 'Leave it out to score all that are pending.';
+    END IF;
+    PERFORM leadscore._begin();
+    -- Two calls take different rows; what comes meanwhile is for the next call.
+    WITH chosen AS MATERIALIZED (
+        SELECT DISTINCT n.person_id FROM leadscore.pending n ORDER BY n.person_id LIMIT most
+    ), locked AS MATERIALIZED (
+        SELECT n.ctid AS at FROM leadscore.pending n WHERE n.person_id IN (SELECT c.person_id FROM chosen c) FOR UPDATE SKIP LOCKED
+    ), taken AS (
+        DELETE FROM leadscore.pending n WHERE n.ctid IN (SELECT l.at FROM locked l) RETURNING n.person_id, n.day
+    )
+    SELECT array_agg(t.person_id), array_agg(t.day) INTO ids, days
+    FROM (SELECT x.person_id, max(x.day) AS day FROM taken x GROUP BY x.person_id) t;
+    IF ids IS NULL THEN
+        RETURN 0;
+    END IF;
+    PERFORM leadscore._rescore(ids, days);
+    -- Of persons who went before their activities were scored.
+    DELETE FROM leadscore.activity a
+    WHERE a.person_id IN (SELECT u.id FROM unnest(ids) u(id) WHERE NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = u.id));
+    RETURN cardinality(ids);
+END $$;
+COMMENT ON FUNCTION leadscore.score_pending(int) IS 'Scores persons that are pending in deferred mode, at most so many, and returns how many';
+-- It writes anybody's score: the owner says who may.
+REVOKE ALL ON FUNCTION leadscore.score_pending(int) FROM PUBLIC;

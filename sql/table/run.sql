@@ -25,13 +25,19 @@ COMMENT ON COLUMN leadscore.run.persons_changed IS 'Persons whose score or categ
 COMMENT ON COLUMN leadscore.run.categories_changed IS 'Persons whose category the run changed';
 COMMENT ON COLUMN leadscore.run.persons_due IS 'Persons that a run in batches has to derive anew; NULL for a run in one transaction';
 
--- What a run in batches has still to do. A run that was interrupted goes on from here.
+-- Who is still to be derived anew: by a run in batches, which goes on from here when it was interrupted, and
+-- in deferred mode. Nothing is unique here, so that writers of one person do not wait for each other.
 CREATE TABLE leadscore.pending (
-    person_id bigint PRIMARY KEY
+    person_id   bigint NOT NULL,
+    day         date,
+    recorded_at timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX pending_person_id_idx ON leadscore.pending (person_id);
 SELECT pg_catalog.pg_extension_config_dump('leadscore.pending', '');
-COMMENT ON TABLE leadscore.pending IS 'Persons that the present run in batches has still to derive anew';
+COMMENT ON TABLE leadscore.pending IS 'Persons that are still to be derived anew, by the present run in batches or by score_pending()';
 COMMENT ON COLUMN leadscore.pending.person_id IS 'The person';
+COMMENT ON COLUMN leadscore.pending.day IS 'The latest day of what was registered; NULL: nothing was';
+COMMENT ON COLUMN leadscore.pending.recorded_at IS 'Since when it waits';
 
 CREATE VIEW leadscore.progress AS
 SELECT r.run_id, r.scored_on, r.started_at,
@@ -39,7 +45,7 @@ SELECT r.run_id, r.scored_on, r.started_at,
        r.persons_due - p.left_over AS done, r.persons_due AS total,
        round(100.0 * (r.persons_due - p.left_over) / nullif(r.persons_due, 0), 1) AS percent
 FROM leadscore.run r
-CROSS JOIN (SELECT count(*) AS left_over FROM leadscore.pending) p
+CROSS JOIN (SELECT count(DISTINCT n.person_id) AS left_over FROM leadscore.pending n) p
 WHERE r.finished_at IS NULL;
 COMMENT ON VIEW leadscore.progress IS 'How far a run in batches is; no row when none is under way or was interrupted';
 COMMENT ON COLUMN leadscore.progress.run_id IS 'The run';

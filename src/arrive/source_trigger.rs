@@ -1,14 +1,14 @@
 //! The arrow from the application's own tables: their changed rows become persons and
 //! activities.
 
-use crate::score::activity_trigger;
+use crate::arrive::progress::Progress;
+use crate::arrive::source::{Cell as Value, Image, Role, Source, image};
 use crate::configure::config::{self, Config};
 use crate::error::Refusal;
 use crate::pg::person::NewActivity;
 use crate::pg::source::{self as rows, After, Place, RowChange, Rows, Scratch};
 use crate::pg::{self, Statement};
-use crate::arrive::progress::Progress;
-use crate::arrive::source::{Cell as Value, Image, Role, Source, image};
+use crate::score::activity_trigger;
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::prelude::*;
@@ -262,7 +262,7 @@ fn bring_over(config: &Config, source: &Source) {
     let new_keys = after(&|image| Some(image.key.clone()));
     let moments: Vec<Option<TimestampWithTimeZone>> = changes.iter().map(|change| moment(change.after.as_ref())).collect();
     let number = DatumWithOid::from(source.source_id);
-    let done = pg::with_search_path_pinned(|| match source.role {
+    let done = pg::in_own_settings(|| match source.role {
         Role::Person => Spi::run_with_args(
             TAKE_PERSONS,
             &[
@@ -356,7 +356,7 @@ pub fn admit(source: Option<pg_sys::Oid>) {
     ADMITTED.set(None);
     let Some(source) = source else { return };
     config::refuse_standby();
-    let owns = pg::with_search_path_pinned(|| {
+    let owns = pg::in_own_settings(|| {
         Spi::get_one_with_args::<bool>(OWNS, &[DatumWithOid::from(source), DatumWithOid::from(pg::current_role())])
     });
     ADMITTED.set(matches!(owns, Ok(Some(true))).then_some(source));
@@ -383,7 +383,7 @@ pub fn nobody_waits_unseen(ids: Option<Vec<Option<i64>>>) -> bool {
         return true;
     }
     let ids: Option<Vec<i64>> = ids.map(|ids| ids.into_iter().flatten().collect());
-    pg::with_search_path_pinned(|| {
+    pg::in_own_settings(|| {
         let all = pg::latest(WAITING, pg_sys::INT8ARRAYOID, ids.clone().and_then(IntoDatum::into_datum));
         let seen =
             Spi::connect_mut(|client| client.update(WAITING, Some(1), &[DatumWithOid::from(ids)])?.first().get_one::<String>());

@@ -2,14 +2,18 @@
 //! costs no query for them. It is read again after any of them changed: every such change
 //! invalidates the relcache entry of `leadscore.state`, and writers lock that table first.
 
-use crate::score::calendar::Day;
-use crate::error::Refusal;
-use crate::pg::person::Tables;
-use crate::pg::{self, Jsonb, TimeZone};
-use crate::score::scoring::{Band, Rule};
 use crate::arrive::source::Source;
+use crate::configure::rulebook::Rulebook;
+use crate::error::{OrRaise, Refusal};
+use crate::pg::person::Tables;
+use crate::pg::{self, TimeZone};
+use elsa::FrozenMap;
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::prelude::*;
+use scoring::calendar::Day;
+use scoring::category::Category;
+use scoring::rule::Rule;
+use scoring::scorecard::{Scorecard, Scorecards};
 use serde::Deserialize;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -22,16 +26,35 @@ pub struct Config {
     pub scored_on: Day,
     /// Whether this copy of the database is in use, rather than being restored.
     pub live: bool,
+    /// Whether what is registered waits to be scored.
+    pub deferred: bool,
     pub time_zone: TimeZone,
-    pub bands: Vec<Band>,
+    /// The scorecards, which are the same for all tenants.
+    pub cards: Scorecards,
     /// Whether keys of attached tables lead to persons that they were merged into.
     pub has_aliases: bool,
     /// Attached tables, by their numbers.
     pub sources: Vec<Rc<Source>>,
+    /// Tenants that have rules or categories of their own.
+    tenants: HashSet<String>,
+    scorecards: Vec<Scorecard>,
     activity_types: HashSet<String>,
-    rules: Vec<(Rule, Option<Jsonb>)>,
-    rules_by_type: HashMap<String, Vec<usize>>,
-    rule_names: HashMap<i32, String>,
+    online_types: HashSet<String>,
+    /// Where the rules of a tenant come from when somebody first asks for them.
+    origin: Origin,
+    /// By tenant; the empty name is for those that have nothing of their own.
+    rulebooks: FrozenMap<String, Box<Rulebook>>,
+}
+
+/// By which snapshot rules are read.
+#[derive(Clone, Copy)]
+enum Origin {
+    /// That of all that is committed by now.
+    Latest,
+    /// That of the statement that runs.
+    Seen,
+    /// They are all there: a configuration that is assumed.
+    Assumed,
 }
 
 impl Config {
@@ -45,38 +68,59 @@ impl Config {
         self.sources.iter().any(|source| source.relation == relation)
     }
 
+    /// The local day of an instant; of one beyond the calendar, which only tampering can leave, the
+    /// calendar's first or last.
+    pub fn day(&self, at: i64) -> Day {
+        self.time_zone.day(at).unwrap_or(if at > 0 { Day::LAST } else { Day::FIRST })
+    }
+
     /// Whether activities of this type may be registered.
     pub fn knows_type(&self, activity_type: &str) -> bool {
         self.activity_types.contains(activity_type)
     }
 
-    /// The rules that match an activity by its type and attributes.
-    pub fn matching<'a>(&'a self, activity_type: &str, attributes: Option<&Jsonb>) -> impl Iterator<Item = &'a Rule> {
-        let indices = self.rules_by_type.get(activity_type).map_or(&[][..], Vec::as_slice);
-        indices.iter().filter_map(move |&i| {
-            let (rule, condition) = &self.rules[i];
-            let matches = match (condition, attributes) {
-                (None, _) => true,
-                (Some(condition), Some(attributes)) => attributes.contains(condition),
-                (Some(_), None) => false,
-            };
-            matches.then_some(rule)
-        })
+    /// How many activity types there are.
+    pub fn activity_types(&self) -> &HashSet<String> {
+        &self.activity_types
     }
 
-    /// Whether a rule for this type has a condition on attributes.
-    pub fn asks_attributes(&self, activity_type: &str) -> bool {
-        self.rules_by_type.get(activity_type).is_some_and(|indices| indices.iter().any(|&i| self.rules[i].1.is_some()))
+    /// Whether persons of different tenants can be scored by different rules.
+    pub fn has_tenants(&self) -> bool {
+        !self.tenants.is_empty()
     }
 
-    /// The name of a rule, enabled or not.
-    pub fn rule_name(&self, rule_id: i32) -> Option<&str> {
-        self.rule_names.get(&rule_id).map(String::as_str)
+    /// The rules and categories by which persons of a tenant are scored.
+    pub fn rulebook(&self, tenant: Option<&str>) -> &Rulebook {
+        let tenant = tenant.filter(|tenant| self.tenants.contains(*tenant)).unwrap_or_default();
+        if let Some(rulebook) = self.rulebooks.get(tenant) {
+            return rulebook;
+        }
+        let owner = pg::owner_of(self.tables.state());
+        let document = match self.origin {
+            Origin::Latest => {
+                pg::as_role(owner, || pg::in_own_settings(|| pg::latest(TENANT, pg_sys::TEXTOID, tenant.into_datum())))
+            }
+            Origin::Seen => pg::as_role(owner, || pg::in_own_settings(|| pg::seen(TENANT, tenant))),
+            Origin::Assumed => None,
+        };
+        let rules: TenantDocument = match document {
+            Some(document) => understood(&document),
+            None => TenantDocument::default(),
+        };
+        self.rulebooks.insert(tenant.to_owned(), Box::new(self.prepared(tenant, rules)))
     }
 
-    /// All enabled rules.
-    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
-        self.rules.iter().map(|(rule, _)| rule)
+    fn prepared(&self, tenant: &str, document: TenantDocument) -> Rulebook {
+        let tenant = (!tenant.is_empty()).then_some(tenant);
+        Rulebook::new(
+            tenant,
+            document.rules,
+            document.categories,
+            self.scorecards.clone(),
+            &self.activity_types,
+            &self.online_types,
+        )
+        .or_raise()
     }
 }
 
@@ -84,56 +128,100 @@ impl Config {
 struct Document {
     scored_on: Day,
     live: bool,
+    deferred: bool,
     time_zone: String,
     activity_types: HashSet<String>,
-    rules: Vec<RuleDocument>,
-    rule_names: HashMap<i32, String>,
-    bands: Vec<Band>,
+    online_types: HashSet<String>,
+    scorecards: Vec<Scorecard>,
+    tenants: HashSet<String>,
     has_aliases: bool,
     sources: Vec<Source>,
 }
 
-#[derive(Deserialize)]
-struct RuleDocument {
-    #[serde(flatten)]
-    rule: Rule,
-    condition: Option<String>,
-    activity_types: Vec<String>,
+#[derive(Default, Deserialize)]
+struct TenantDocument {
+    rules: Vec<Rule>,
+    categories: Vec<Category>,
 }
 
 const CONFIGURATION: &str = include_str!("../../sql/configure/configuration.sql");
+const TENANT: &str = include_str!("../../sql/configure/tenant.sql");
+
+fn understood<T: for<'d> Deserialize<'d>>(document: &str) -> T {
+    serde_json::from_str(document).unwrap_or_else(|e| error!("leadscore: the configuration cannot be understood: {e}"))
+}
 
 fn read(schema: pg_sys::Oid) -> Config {
     // A statement's own snapshot may be older than the lock that it waited for.
-    understand(schema, pg::with_search_path_pinned(|| pg::latest(CONFIGURATION, pg_sys::OIDOID, None)))
+    understand(schema, pg::in_own_settings(|| pg::latest(CONFIGURATION, pg_sys::TEXTOID, None)), Origin::Latest)
 }
 
-fn understand(schema: pg_sys::Oid, document: Option<String>) -> Config {
+fn understand(schema: pg_sys::Oid, document: Option<String>, origin: Origin) -> Config {
     let document = document.unwrap_or_else(|| error!("leadscore: the configuration cannot be read"));
-    let document: Document =
-        serde_json::from_str(&document).unwrap_or_else(|e| error!("leadscore: the configuration cannot be understood: {e}"));
-    let mut rules_by_type: HashMap<String, Vec<usize>> = HashMap::new();
-    let mut rules = Vec::with_capacity(document.rules.len());
-    for (i, RuleDocument { mut rule, condition, activity_types }) in document.rules.into_iter().enumerate() {
-        rule.takes_all = condition.is_none() && activity_types.len() == document.activity_types.len();
-        for activity_type in activity_types {
-            rules_by_type.entry(activity_type).or_default().push(i);
-        }
-        rules.push((rule, condition.as_deref().map(Jsonb::parse)));
-    }
+    let document: Document = understood(&document);
+    let cards = Scorecards::new(document.scorecards.clone()).map_err(Refusal::from).or_raise();
     Config {
-        tables: Tables::of(schema),
+        tables: Tables::of(schema, &cards),
         scored_on: document.scored_on,
         live: document.live,
+        deferred: document.deferred,
         time_zone: TimeZone::named(&document.time_zone),
-        bands: document.bands,
+        cards,
         has_aliases: document.has_aliases,
         sources: document.sources.into_iter().map(Rc::new).collect(),
+        tenants: document.tenants,
+        scorecards: document.scorecards,
         activity_types: document.activity_types,
-        rules,
-        rules_by_type,
-        rule_names: document.rule_names,
+        online_types: document.online_types,
+        origin,
+        rulebooks: FrozenMap::new(),
     }
+}
+
+/// A configuration that is assumed for persons of one tenant, or of all: settings, types, scorecards, rules and
+/// categories instead of those that are stored.
+#[derive(Deserialize)]
+pub struct Assumption {
+    pub time_zone: String,
+    pub activity_types: HashSet<String>,
+    pub scorecards: Vec<Scorecard>,
+    pub rules: Vec<Rule>,
+    pub categories: Vec<Category>,
+}
+
+/// The configuration as the active snapshot shows it, with what is assumed in its place.
+pub fn assumed(assumption: Assumption) -> Config {
+    let seen = as_seen();
+    let mut by_tenant: HashMap<String, TenantDocument> = HashMap::new();
+    let tenants: HashSet<String> = assumption
+        .rules
+        .iter()
+        .filter_map(|rule| rule.tenant.clone())
+        .chain(assumption.categories.iter().filter_map(|category| category.tenant.clone()))
+        .collect();
+    for tenant in tenants.iter().map(String::as_str).chain([""]) {
+        let is_for = |of: &Option<String>| of.as_deref().is_none_or(|of| of == tenant);
+        let rules = assumption.rules.iter().filter(|rule| is_for(&rule.tenant)).cloned().collect();
+        let categories = assumption.categories.iter().filter(|category| is_for(&category.tenant)).cloned().collect();
+        by_tenant.insert(tenant.to_owned(), TenantDocument { rules, categories });
+    }
+    let cards = Scorecards::new(assumption.scorecards.clone()).map_err(Refusal::from).or_raise();
+    let config = Config {
+        time_zone: TimeZone::named(&assumption.time_zone),
+        tables: Tables::of(pg::own_schema(), &cards),
+        cards,
+        tenants,
+        scorecards: assumption.scorecards,
+        activity_types: assumption.activity_types,
+        origin: Origin::Assumed,
+        rulebooks: FrozenMap::new(),
+        ..seen
+    };
+    for (tenant, document) in by_tenant {
+        let rulebook = config.prepared(&tenant, document);
+        config.rulebooks.insert(tenant, Box::new(rulebook));
+    }
+    config
 }
 
 /// What is kept, the schema it was read from, and the table whose invalidation ends it.
@@ -180,9 +268,9 @@ pub fn forget(relation: pg_sys::Oid) {
 /// invalidated since the reading began.
 fn is_outdated(config: &Config, state: pg_sys::Oid) -> bool {
     INVALIDATED.with_borrow(|invalidated| {
-        invalidated.iter().any(|&relation| {
-            relation == pg_sys::InvalidOid.to_u32() || relation == state.to_u32() || config.is_from(relation)
-        })
+        invalidated
+            .iter()
+            .any(|&relation| relation == pg_sys::InvalidOid.to_u32() || relation == state.to_u32() || config.is_from(relation))
     })
 }
 
@@ -232,7 +320,8 @@ pub fn read_only() -> Config {
 pub fn as_seen() -> Config {
     let schema = pg::own_schema();
     let owner = pg::owner_of(pg::table(schema, "state"));
-    understand(schema, pg::as_role(owner, || pg::with_search_path_pinned(|| pg::seen(CONFIGURATION))))
+    let document = pg::as_role(owner, || pg::in_own_settings(|| pg::seen(CONFIGURATION, "")));
+    understand(schema, document, Origin::Seen)
 }
 
 /// The configuration that this backend keeps, or that of now, for who only reads: no lock is

@@ -1,7 +1,7 @@
 //! What a rule is, and when it has a meaning.
 
-use crate::score::calendar::{NoSpan, Span};
 use crate::error::Refusal;
+use crate::score::calendar::{NoSpan, Span};
 use pgrx::PgSqlErrorCode as Code;
 use serde_json::Value;
 

@@ -2,9 +2,9 @@
 //! to all backends.
 
 use crate::configure::config;
+use crate::configure::rule::{Interval, RuleRow};
 use crate::error::{OrRaise, Refusal};
 use crate::pg;
-use crate::configure::rule::{Interval, RuleRow};
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::{Date, DatumWithOid, Interval as PgInterval, TimestampWithTimeZone};
 use pgrx::prelude::*;
@@ -41,14 +41,14 @@ fn row(new: &PgHeapTuple<impl WhoAllocated>) -> RuleRow {
             .get_by_name::<Date>("effective_from")
             .ok()
             .flatten()
-            .map(|day| pg::is_day_within_calendar(day.to_pg_epoch_days())),
+            .map(|day| scoring::calendar::Day(day.to_pg_epoch_days()).is_within_calendar()),
     }
 }
 
 /// The first activity type of the rule that does not exist.
 fn unknown_type(types: &Option<Vec<Option<String>>>) -> Option<String> {
     let types: Vec<String> = types.iter().flatten().flatten().cloned().collect();
-    pg::with_search_path_pinned(|| {
+    pg::in_own_settings(|| {
         Spi::get_one_with_args::<String>(
             "SELECT min(u.name) FROM unnest($1) u(name)
              WHERE NOT EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = u.name)",

@@ -2,12 +2,13 @@
 
 use super::scan::ActivityRow;
 use super::table::{IndexWriter, Key, Row, Scan, Snapshot, StoredAt, Table};
-use super::{source, value};
-use crate::score::calendar::Day;
-use crate::score::derive::Adjustment;
-use crate::score::scoring::Record;
+use super::{Jsonb, source, value};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
+use scoring::activity::Adjustment;
+use scoring::calendar::{Day, Interval};
+use scoring::record::{Fade, Record, RecordKind};
+use scoring::scorecard::{MAIN, Scorecards};
 use std::cell::OnceCell;
 use std::ffi::CString;
 use std::ptr;
@@ -38,13 +39,14 @@ macro_rules! columns {
     };
 }
 
-columns!(PersonColumns: person_id kind external_id status since score category last_activity_at scored_through penalised source_id);
+columns!(PersonColumns: person_id tenant kind external_id status since attributes active score category last_activity_at scored_through penalised source_id recorded_at);
 columns!(ActivityColumns: activity_id person_id activity_type occurred_at attributes recorded_at source_id source_key);
-columns!(RecordColumns: person_id activity_id rule_id points counts_from counts_until decays_until adjustment_id);
-columns!(AdjustmentColumns: adjustment_id person_id points from_day until_day);
+columns!(RecordColumns: person_id kind activity_id rule_id adjustment_id scorecard points counts_from counts_until decays_until half_life);
+columns!(AdjustmentColumns: adjustment_id person_id points from_day until_day scorecard);
+columns!(PersonScoreColumns: person_id scorecard score category);
 columns!(DueColumns: person_id due_on);
 columns!(ConsentColumns: person_id refused);
-columns!(ChangeColumns: change_id person_id from_category to_category score scored_on changed_at);
+columns!(ChangeColumns: change_id person_id from_category to_category score scored_on changed_at scorecard tenant);
 
 fn position(table: pg_sys::Oid, column: &str) -> usize {
     let name = CString::new(column).unwrap_or_default();
@@ -61,7 +63,9 @@ pub struct Tables {
     pub(super) adjustment: pg_sys::Oid,
     pub(super) due: pg_sys::Oid,
     pub(super) person_consent: pg_sys::Oid,
+    pub(super) person_score: pg_sys::Oid,
     category_change: pg_sys::Oid,
+    state: pg_sys::Oid,
     activity_ids: pg_sys::Oid,
     change_ids: pg_sys::Oid,
     pub(super) person_columns: PersonColumns,
@@ -70,24 +74,64 @@ pub struct Tables {
     pub(super) adjustment_columns: AdjustmentColumns,
     pub(super) due_columns: DueColumns,
     pub(super) consent_columns: ConsentColumns,
+    pub(super) person_score_columns: PersonScoreColumns,
     change_columns: ChangeColumns,
+    /// The names of the scorecards, by their places.
+    pub(super) cards: Vec<String>,
+}
+
+/// A scorecard that is stored and not known.
+const NO_CARD: u16 = u16::MAX;
+
+/// The place of a scorecard by its name; NULL is `main`.
+pub(super) fn card(cards: &[String], name: Option<&str>) -> u16 {
+    match name {
+        None => MAIN,
+        Some(name) => cards.iter().position(|card| card == name).map_or(NO_CARD, |place| place as u16),
+    }
+}
+
+/// A value of type interval.
+fn interval(datum: pg_sys::Datum) -> Interval {
+    // SAFETY: it points to an interval.
+    let value = unsafe { &*datum.cast_mut_ptr::<pg_sys::Interval>() };
+    Interval { months: value.month, days: value.day, micros: value.time }
+}
+
+/// An interval as a datum, in the current memory context.
+fn interval_datum(interval: Interval) -> pg_sys::Datum {
+    // SAFETY: the memory is allocated for it.
+    unsafe {
+        let value = pg_sys::palloc(size_of::<pg_sys::Interval>()).cast::<pg_sys::Interval>();
+        value.write(pg_sys::Interval { time: interval.micros, day: interval.days, month: interval.months });
+        pg_sys::Datum::from(value)
+    }
 }
 
 impl RecordColumns {
     /// # Safety
     /// The slot holds a score record, all of whose attributes are extracted.
-    pub unsafe fn read(&self, slot: *mut pg_sys::TupleTableSlot) -> Record {
+    pub unsafe fn read(&self, slot: *mut pg_sys::TupleTableSlot, cards: &[String]) -> Record {
         // SAFETY: as the caller promises; a date is stored as an int4.
         unsafe {
             let day = |column| value::<i32>(slot, column).map(Day);
+            let half_life = (!*(*slot).tts_isnull.add(self.half_life)).then(|| *(*slot).tts_values.add(self.half_life));
+            let adjustment_id = value(slot, self.adjustment_id);
+            let kind = value::<i8>(slot, self.kind).and_then(|letter| RecordKind::from_letter(letter as u8));
             Record {
+                kind: kind.unwrap_or(RecordKind::Activity),
                 activity_id: value(slot, self.activity_id),
                 rule_id: value(slot, self.rule_id),
-                adjustment_id: value(slot, self.adjustment_id),
+                adjustment_id,
+                card: card(cards, value::<&str>(slot, self.scorecard)),
                 points: value(slot, self.points).unwrap_or_default(),
                 counts_from: day(self.counts_from).unwrap_or(Day(0)),
                 counts_until: day(self.counts_until),
-                decays_until: day(self.decays_until),
+                fade: match (day(self.decays_until), half_life) {
+                    (Some(until), _) => Fade::Linear { until },
+                    (None, Some(half_life)) => Fade::Halving { half_life: interval(half_life) },
+                    (None, None) => Fade::None,
+                },
             }
         }
     }
@@ -96,7 +140,7 @@ impl RecordColumns {
 impl AdjustmentColumns {
     /// # Safety
     /// The slot holds an adjustment, all of whose attributes are extracted.
-    pub unsafe fn read(&self, slot: *mut pg_sys::TupleTableSlot) -> Adjustment {
+    pub unsafe fn read(&self, slot: *mut pg_sys::TupleTableSlot, cards: &[String]) -> Adjustment {
         // SAFETY: as the caller promises; a date is stored as an int4.
         unsafe {
             Adjustment {
@@ -104,17 +148,27 @@ impl AdjustmentColumns {
                 points: value(slot, self.points).unwrap_or_default(),
                 from_day: Day(value(slot, self.from_day).unwrap_or_default()),
                 until_day: value(slot, self.until_day).map(Day),
+                card: card(cards, value::<&str>(slot, self.scorecard)),
             }
         }
     }
 }
 
 impl Tables {
-    /// Those in a schema.
-    pub fn of(schema: pg_sys::Oid) -> Tables {
-        let [person, activity, score_record, adjustment, due, person_consent, category_change] =
-            ["person", "activity", "score_record", "adjustment", "due", "person_consent", "category_change"]
-                .map(|name| super::table(schema, name));
+    /// Those in a schema, with the scorecards that there are.
+    pub fn of(schema: pg_sys::Oid, cards: &Scorecards) -> Tables {
+        let [person, activity, score_record, adjustment, due, person_consent, person_score, category_change, state] = [
+            "person",
+            "activity",
+            "score_record",
+            "adjustment",
+            "due",
+            "person_consent",
+            "person_score",
+            "category_change",
+            "state",
+        ]
+        .map(|name| super::table(schema, name));
         Tables {
             person,
             activity,
@@ -122,7 +176,9 @@ impl Tables {
             adjustment,
             due,
             person_consent,
+            person_score,
             category_change,
+            state,
             activity_ids: super::table(schema, "activity_activity_id_seq"),
             change_ids: super::table(schema, "category_change_change_id_seq"),
             person_columns: PersonColumns::of(person),
@@ -131,13 +187,20 @@ impl Tables {
             adjustment_columns: AdjustmentColumns::of(adjustment),
             due_columns: DueColumns::of(due),
             consent_columns: ConsentColumns::of(person_consent),
+            person_score_columns: PersonScoreColumns::of(person_score),
             change_columns: ChangeColumns::of(category_change),
+            cards: (0..cards.count() as u16).map(|place| cards.name(place).to_owned()).collect(),
         }
     }
 
+    /// `leadscore.state`, whose relcache entry carries the word of changes.
+    pub fn state(&self) -> pg_sys::Oid {
+        self.state
+    }
+
     /// The tables that tell everything of all persons.
-    pub(super) fn scanned(&self) -> [pg_sys::Oid; 6] {
-        [self.person, self.activity, self.score_record, self.adjustment, self.due, self.person_consent]
+    pub(super) fn scanned(&self) -> [pg_sys::Oid; 7] {
+        [self.person, self.activity, self.score_record, self.adjustment, self.due, self.person_consent, self.person_score]
     }
 
     /// Opens the persons, to lock and update single rows.
@@ -193,6 +256,8 @@ impl Tables {
                 (c.score, change.score.into_datum()),
                 (c.scored_on, change.scored_on.0.into_datum()),
                 (c.changed_at, Some(pg_sys::Datum::from(super::now()))),
+                (c.scorecard, change.card.as_str().into_datum()),
+                (c.tenant, change.tenant.as_deref().into_datum()),
             ]);
             table.insert(&indexes, &row);
         }
@@ -213,18 +278,53 @@ impl Tables {
     /// Opens the score records, to insert and delete rows.
     pub fn records(&self) -> Records<'_> {
         let table = Table::open(self.score_record, pg_sys::RowExclusiveLock);
-        Records { indexes: IndexWriter::open(table.relation), rows: Vec::new(), noted: 0, table, columns: &self.record_columns }
+        Records { indexes: IndexWriter::open(table.relation), rows: Vec::new(), noted: 0, table, tables: self }
+    }
+
+    /// Removes the score records that have ended by a day, hands each over with its person, and returns how many
+    /// there were. They are gone for what runs after the next command.
+    pub fn remove_ended(&self, day: Day, mut take: impl FnMut(i64, Record)) -> usize {
+        let mut ended = Vec::new();
+        let table = Table::open(self.score_record, pg_sys::AccessShareLock);
+        let index = super::table(super::schema_of(self.score_record), "score_record_until_idx");
+        let c = &self.record_columns;
+        table.each_in(table.open_index(index), &[Key::until(&table, c"counts_until", day)], &Snapshot::current(), |slot| {
+            // SAFETY: `each_in` hands over extracted rows.
+            unsafe {
+                ended.push(StoredAt((*slot).tts_tid));
+                take(value(slot, c.person_id).unwrap_or_default(), c.read(slot, &self.cards));
+            }
+        });
+        if !ended.is_empty() {
+            self.records().delete(&ended);
+        }
+        ended.len()
+    }
+
+    /// Removes the days, up to one, on which the night must look at persons again, and hands over the persons.
+    pub fn remove_dues(&self, day: Day, mut take: impl FnMut(i64)) {
+        let mut due = Vec::new();
+        let table = Table::open(self.due, pg_sys::RowExclusiveLock);
+        let index = super::table(super::schema_of(self.due), "due_due_on_idx");
+        table.each_in(table.open_index(index), &[Key::until(&table, c"due_on", day)], &Snapshot::current(), |slot| {
+            // SAFETY: `each_in` hands over extracted rows.
+            unsafe {
+                due.push(StoredAt((*slot).tts_tid));
+                take(value(slot, self.due_columns.person_id).unwrap_or_default());
+            }
+        });
+        due.iter().for_each(|at| table.delete(at));
     }
 
     /// Hands over each score record that decays, with its person, in the order of persons.
     pub fn each_decaying(&self, mut take: impl FnMut(i64, Record)) {
         let table = Table::open(self.score_record, pg_sys::AccessShareLock);
-        let snapshot = Snapshot::latest();
+        let snapshot = Snapshot::current();
         let index = super::table(super::schema_of(self.score_record), "score_record_decay_idx");
         let c = &self.record_columns;
         table.each_in(table.open_index(index), &[], &snapshot, |slot| {
             // SAFETY: `each_in` hands over extracted rows.
-            unsafe { take(value(slot, c.person_id).unwrap_or_default(), c.read(slot)) }
+            unsafe { take(value(slot, c.person_id).unwrap_or_default(), c.read(slot, &self.cards)) }
         });
     }
 
@@ -242,9 +342,9 @@ impl Tables {
         History { tables: self, person_id, snapshot: Snapshot::active() }
     }
 
-    /// What is stored of a person by now; the person is locked.
+    /// What is stored of a person by now, or by the transaction's snapshot where it has one; the person is locked.
     pub fn history(&self, person_id: i64) -> History<'_> {
-        History { tables: self, person_id, snapshot: Snapshot::latest() }
+        History { tables: self, person_id, snapshot: Snapshot::current() }
     }
 
     /// The person with this key of the application's own.
@@ -253,17 +353,32 @@ impl Tables {
         let keys = [Key::text(&table, c"kind", kind), Key::text(&table, c"external_id", external_id)];
         let mut found = None;
         // SAFETY: `each` hands over extracted rows.
-        table.each(&keys, &Snapshot::latest(), |slot| found = unsafe { value(slot, self.person_columns.person_id) });
+        table.each(&keys, &Snapshot::current(), |slot| found = unsafe { value(slot, self.person_columns.person_id) });
         found
+    }
+
+    /// Whether a person is there by all that is committed, whatever the transaction's snapshot shows.
+    pub fn is_there_by_now(&self, person_id: i64) -> bool {
+        self.persons_to_read().find(person_id, &Snapshot::latest()).is_some()
+    }
+
+    /// The tenant of a person, if there is such a person and it has one.
+    pub fn tenant_of(&self, person_id: i64) -> Option<String> {
+        let table = Table::open(self.person, pg_sys::AccessShareLock);
+        let mut tenant = None;
+        // SAFETY: `each` hands over extracted rows.
+        table.each(&[Key::person_id(&table, person_id)], &Snapshot::current(), |slot| {
+            tenant = unsafe { value::<String>(slot, self.person_columns.tenant) };
+        });
+        tenant
     }
 
     /// Whether a row of an attached table is an activity.
     pub fn is_activity(&self, source_id: i32, source_key: &str) -> bool {
         let table = Table::open(self.activity, pg_sys::AccessShareLock);
-        let number =
-            Key { column: Key::column(&table, c"source_id"), equals: pg_sys::F_INT4EQ, value: pg_sys::Datum::from(source_id) };
+        let number = Key::int(&table, c"source_id", source_id);
         let mut found = false;
-        table.each(&[number, Key::text(&table, c"source_key", source_key)], &Snapshot::latest(), |_| found = true);
+        table.each(&[number, Key::text(&table, c"source_key", source_key)], &Snapshot::current(), |_| found = true);
         found
     }
 }
@@ -282,11 +397,23 @@ pub struct NewActivity<'a> {
 /// A category that changes (`leadscore.category_change`).
 pub struct CategoryChange {
     pub person_id: i64,
+    /// The name of the scorecard.
+    pub card: String,
+    pub tenant: Option<String>,
     pub from: Option<String>,
     pub to: Option<String>,
     /// The score after, in points.
     pub score: i64,
     pub scored_on: Day,
+}
+
+/// A score on another scorecard than `main` (`leadscore.person_score`).
+pub struct OtherScore {
+    pub person_id: i64,
+    /// The name of the scorecard.
+    pub card: String,
+    pub score: i64,
+    pub category: Option<String>,
 }
 
 /// The next value of a sequence.
@@ -309,7 +436,7 @@ impl History<'_> {
         let mut records = Vec::new();
         self.each(&Table::open(self.tables.score_record, pg_sys::AccessShareLock), |slot| {
             // SAFETY: `each` hands over extracted rows.
-            unsafe { records.push((StoredAt((*slot).tts_tid), self.tables.record_columns.read(slot))) }
+            unsafe { records.push((StoredAt((*slot).tts_tid), self.tables.record_columns.read(slot, &self.tables.cards))) }
         });
         records
     }
@@ -327,9 +454,23 @@ impl History<'_> {
         let mut adjustments = Vec::new();
         self.each(&Table::open(self.tables.adjustment, pg_sys::AccessShareLock), |slot| {
             // SAFETY: `each` hands over extracted rows.
-            adjustments.push(unsafe { self.tables.adjustment_columns.read(slot) });
+            adjustments.push(unsafe { self.tables.adjustment_columns.read(slot, &self.tables.cards) });
         });
         adjustments
+    }
+
+    /// The scores on other scorecards than `main` that are stored: the scorecard's place, score and category.
+    pub fn other_scores(&self) -> Vec<(u16, i64, Option<String>)> {
+        let mut scores = Vec::new();
+        let c = &self.tables.person_score_columns;
+        self.each(&Table::open(self.tables.person_score, pg_sys::AccessShareLock), |slot| {
+            // SAFETY: `each` hands over extracted rows.
+            unsafe {
+                let card = card(&self.tables.cards, value::<&str>(slot, c.scorecard));
+                scores.push((card, value(slot, c.score).unwrap_or_default(), value::<String>(slot, c.category)));
+            }
+        });
+        scores
     }
 
     /// Whether a person does not want to be followed on the website.
@@ -379,14 +520,20 @@ pub struct Records<'t> {
     /// How many of the rows are yet to be inserted.
     noted: usize,
     table: Table,
-    columns: &'t RecordColumns,
+    tables: &'t Tables,
 }
 
 impl Records<'_> {
     /// Notes records of one person, which are inserted at the latest by [`Records::close`].
     pub fn insert(&mut self, person_id: i64, records: &[Record]) {
-        let c = self.columns;
+        let c = &self.tables.record_columns;
         for record in records {
+            let (decays_until, half_life) = match record.fade {
+                Fade::None => (None, None),
+                Fade::Linear { until } => (Some(until), None),
+                Fade::Halving { half_life } => (None, Some(half_life)),
+            };
+            let card = (record.card != MAIN).then(|| self.tables.cards.get(record.card as usize)).flatten();
             if self.noted == self.rows.len() {
                 self.rows.push(Row::to_store(&self.table));
             }
@@ -397,8 +544,11 @@ impl Records<'_> {
                 (c.points, record.points.into_datum()),
                 (c.counts_from, record.counts_from.0.into_datum()),
                 (c.counts_until, record.counts_until.and_then(|day| day.0.into_datum())),
-                (c.decays_until, record.decays_until.and_then(|day| day.0.into_datum())),
+                (c.decays_until, decays_until.and_then(|day| day.0.into_datum())),
                 (c.adjustment_id, record.adjustment_id.into_datum()),
+                (c.kind, (record.kind.letter() as i8).into_datum()),
+                (c.half_life, half_life.map(interval_datum)),
+                (c.scorecard, card.map(String::as_str).into_datum()),
             ]);
             self.noted += 1;
             if self.noted == AT_ONCE {
@@ -453,6 +603,16 @@ pub struct FoundPerson {
     is_lent: bool,
 }
 
+impl FoundPerson {
+    /// A row that this transaction wrote, in a slot of somebody else's.
+    ///
+    /// # Safety
+    /// The slot holds a row of the table of persons, all of whose attributes are extracted, while this lives.
+    pub(super) unsafe fn lent(slot: *mut pg_sys::TupleTableSlot) -> FoundPerson {
+        FoundPerson { slot, is_own: true, is_locked: true, is_lent: true }
+    }
+}
+
 /// What leadscore stores in a person's row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stored<'p> {
@@ -492,7 +652,7 @@ impl Persons<'_> {
 
     /// A person as of now, not locked; [`Persons::try_update`] says whether somebody else writes it.
     pub fn look_at(&self, person_id: i64) -> Option<FoundPerson> {
-        self.find(person_id, &Snapshot::latest())
+        self.find(person_id, &Snapshot::current())
     }
 
     /// Whether so many persons are so large a part that finding each by its index takes longer than
@@ -505,8 +665,8 @@ impl Persons<'_> {
     }
 
     /// Hands over each person as of now, not locked, in the order in which they are stored.
-    pub fn each_latest(&self, mut take: impl FnMut(i64, &FoundPerson)) {
-        let snapshot = Snapshot::latest();
+    pub fn each_current(&self, mut take: impl FnMut(i64, &FoundPerson)) {
+        let snapshot = Snapshot::current();
         // SAFETY: the scan hands over rows of the relation, extracted; versions that come about
         // meanwhile are not seen by its snapshot.
         unsafe {
@@ -523,7 +683,7 @@ impl Persons<'_> {
         if person.is_own {
             return Some(person);
         }
-        let snapshot = Snapshot::latest();
+        let snapshot = Snapshot::current();
         // SAFETY: the slot fits the relation; the tuple lock is of the version that the scan
         // found or the latest one after it.
         unsafe {
@@ -630,6 +790,36 @@ impl Persons<'_> {
     pub fn status<'p>(&self, person: &'p FoundPerson) -> Option<&'p str> {
         // SAFETY: as for kind.
         unsafe { value::<&str>(person.slot, self.columns.status) }
+    }
+
+    pub fn id(&self, person: &FoundPerson) -> i64 {
+        // SAFETY: as for kind.
+        unsafe { value(person.slot, self.columns.person_id).unwrap_or_default() }
+    }
+
+    /// When the row was inserted.
+    pub fn recorded_at(&self, person: &FoundPerson) -> pg_sys::TimestampTz {
+        // SAFETY: as for kind.
+        unsafe { value(person.slot, self.columns.recorded_at).unwrap_or_default() }
+    }
+
+    pub fn tenant<'p>(&self, person: &'p FoundPerson) -> Option<&'p str> {
+        // SAFETY: as for kind.
+        unsafe { value::<&str>(person.slot, self.columns.tenant) }
+    }
+
+    pub fn is_active(&self, person: &FoundPerson) -> bool {
+        // SAFETY: as for kind.
+        unsafe { value(person.slot, self.columns.active).unwrap_or(true) }
+    }
+
+    /// What the application knows of the person.
+    pub fn attributes(&self, person: &FoundPerson) -> Option<Jsonb> {
+        // SAFETY: as for kind; the column is a jsonb value.
+        unsafe {
+            let is_null = *(*person.slot).tts_isnull.add(self.columns.attributes);
+            (!is_null).then(|| Jsonb::copy(*(*person.slot).tts_values.add(self.columns.attributes)))
+        }
     }
 
     /// The key in the attached table that the person came from, and that table's number.

@@ -2,18 +2,25 @@
 
 use super::person::{ActivityColumns, Tables};
 use super::{Jsonb, value};
-use crate::score::calendar::Day;
-use crate::score::derive::Adjustment;
-use crate::score::scoring::Record;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
+use scoring::activity::Adjustment;
+use scoring::calendar::Day;
+use scoring::record::Record;
 use std::ptr;
+
+thread_local! {
+    static SEE: super::Statement = const { super::Statement::new("SELECT FROM leadscore.person p WHERE p.person_id = $1") };
+}
 
 /// A row of `leadscore.person`, as far as leadscore stores or asks it.
 pub struct PersonRow<'s> {
     pub person_id: i64,
+    pub tenant: Option<&'s str>,
     pub kind: &'s str,
     pub status: Option<&'s str>,
+    pub attributes: Attributes,
+    pub is_active: bool,
     /// Instants are in microseconds since 2000-01-01 UTC.
     pub since: i64,
     pub score: i64,
@@ -43,13 +50,12 @@ impl ActivityColumns {
     pub unsafe fn read<'s>(&self, slot: *mut pg_sys::TupleTableSlot) -> ActivityRow<'s> {
         // SAFETY: as the caller promises.
         unsafe {
-            let attributes = *(*slot).tts_values.add(self.attributes);
             ActivityRow {
                 person_id: value(slot, self.person_id).unwrap_or_default(),
                 activity_id: value(slot, self.activity_id).unwrap_or_default(),
                 activity_type: value(slot, self.activity_type).unwrap_or_default(),
                 occurred_at: value(slot, self.occurred_at).unwrap_or_default(),
-                attributes: Attributes((!*(*slot).tts_isnull.add(self.attributes)).then_some(attributes)),
+                attributes: Attributes::of(slot, self.attributes),
                 recorded_at: value(slot, self.recorded_at).unwrap_or_default(),
             }
         }
@@ -57,6 +63,13 @@ impl ActivityColumns {
 }
 
 impl Attributes {
+    /// # Safety
+    /// The slot holds a row, all of whose attributes are extracted, and a jsonb column at that index.
+    unsafe fn of(slot: *mut pg_sys::TupleTableSlot, index: usize) -> Attributes {
+        // SAFETY: as the caller promises.
+        unsafe { Attributes((!*(*slot).tts_isnull.add(index)).then(|| *(*slot).tts_values.add(index))) }
+    }
+
     /// A copy outside of any memory context.
     pub fn copy(&self) -> Option<Jsonb> {
         // SAFETY: it is a jsonb value of a row that lives.
@@ -90,6 +103,25 @@ impl Tables {
         }
     }
 
+    /// Whether the caller's row-level security lets a person be seen.
+    pub fn may_see(&self, person_id: i64) -> bool {
+        !super::hides_rows(self.person) || SEE.with(|statement| statement.run(&[person_id.into()]) > 0)
+    }
+
+    /// The persons that the caller's row-level security lets be seen; `None`: all of them.
+    pub fn visible(&self) -> Option<std::collections::HashSet<i64>> {
+        const VISIBLE: &str = "SELECT p.person_id FROM leadscore.person p";
+        super::hides_rows(self.person).then(|| {
+            super::in_own_settings(|| {
+                Spi::connect(|client| {
+                    let visible = client.select(VISIBLE, None, &[])?;
+                    visible.map(|row| row.get::<i64>(1).map(Option::unwrap_or_default)).collect::<Result<_, pgrx::spi::Error>>()
+                })
+            })
+            .unwrap_or_else(|e| error!("leadscore: {e}"))
+        })
+    }
+
     /// Hands over each person.
     pub fn each_person(&self, mut take: impl FnMut(PersonRow)) {
         let c = &self.person_columns;
@@ -98,8 +130,11 @@ impl Tables {
             unsafe {
                 take(PersonRow {
                     person_id: value(slot, c.person_id).unwrap_or_default(),
+                    tenant: value(slot, c.tenant),
                     kind: value(slot, c.kind).unwrap_or_default(),
                     status: value(slot, c.status),
+                    attributes: Attributes::of(slot, c.attributes),
+                    is_active: value(slot, c.active).unwrap_or(true),
                     since: value(slot, c.since).unwrap_or_default(),
                     score: value(slot, c.score).unwrap_or_default(),
                     category: value(slot, c.category),
@@ -124,7 +159,9 @@ impl Tables {
     pub fn each_record(&self, mut take: impl FnMut(i64, Record)) {
         each(self.score_record, |slot| {
             // SAFETY: `each` hands over extracted rows.
-            unsafe { take(value(slot, self.record_columns.person_id).unwrap_or_default(), self.record_columns.read(slot)) }
+            unsafe {
+                take(value(slot, self.record_columns.person_id).unwrap_or_default(), self.record_columns.read(slot, &self.cards))
+            }
         });
     }
 
@@ -133,7 +170,7 @@ impl Tables {
         let c = &self.adjustment_columns;
         each(self.adjustment, |slot| {
             // SAFETY: `each` hands over extracted rows.
-            unsafe { take(value(slot, c.person_id).unwrap_or_default(), c.read(slot)) }
+            unsafe { take(value(slot, c.person_id).unwrap_or_default(), c.read(slot, &self.cards)) }
         });
     }
 
@@ -143,6 +180,23 @@ impl Tables {
         each(self.due, |slot| {
             // SAFETY: `each` hands over extracted rows.
             unsafe { take(value(slot, c.person_id).unwrap_or_default(), Day(value(slot, c.due_on).unwrap_or_default())) }
+        });
+    }
+
+    /// Hands over each score on another scorecard than `main`: person, the scorecard's place, score and category.
+    pub fn each_other_score(&self, mut take: impl FnMut(i64, u16, i64, Option<&str>)) {
+        let c = &self.person_score_columns;
+        each(self.person_score, |slot| {
+            // SAFETY: `each` hands over extracted rows.
+            unsafe {
+                let card = super::person::card(&self.cards, value::<&str>(slot, c.scorecard));
+                take(
+                    value(slot, c.person_id).unwrap_or_default(),
+                    card,
+                    value(slot, c.score).unwrap_or_default(),
+                    value(slot, c.category),
+                );
+            }
         });
     }
 

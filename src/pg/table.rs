@@ -2,10 +2,12 @@
 
 use pgrx::pg_sys;
 use pgrx::prelude::*;
+use scoring::calendar::Day;
 use std::ffi::CStr;
 use std::ptr;
 
 /// Where a version of a row is stored.
+#[derive(Clone, Copy)]
 pub struct StoredAt(pub(super) pg_sys::ItemPointerData);
 
 /// A table that is open; its lock stays until the transaction ends.
@@ -193,6 +195,19 @@ impl Snapshot {
         // SAFETY: released by Drop, or by an abort.
         unsafe { Snapshot(pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot())) }
     }
+
+    /// What this transaction did up to its last command, and what others have committed: by now, or
+    /// where the transaction has one snapshot, by that.
+    pub fn current() -> Snapshot {
+        // SAFETY: released by Drop, or by an abort.
+        unsafe {
+            let snapshot = match super::transaction_has_one_snapshot() {
+                true => pg_sys::GetTransactionSnapshot(),
+                false => pg_sys::GetLatestSnapshot(),
+            };
+            Snapshot(pg_sys::RegisterSnapshot(snapshot))
+        }
+    }
 }
 
 impl Drop for Snapshot {
@@ -207,7 +222,9 @@ impl Drop for Snapshot {
 /// A value that a column must have.
 pub(super) struct Key {
     pub column: i16,
-    pub equals: u32,
+    /// The function that compares, and what it does in a B-tree.
+    pub compare: u32,
+    pub strategy: u32,
     pub value: pg_sys::Datum,
 }
 
@@ -218,12 +235,27 @@ impl Key {
     }
 
     pub fn person_id(table: &Table, person_id: i64) -> Key {
-        Key { column: Key::column(table, c"person_id"), equals: pg_sys::F_INT8EQ, value: pg_sys::Datum::from(person_id) }
+        Key::equal(Key::column(table, c"person_id"), pg_sys::F_INT8EQ, pg_sys::Datum::from(person_id))
     }
 
     pub fn text(table: &Table, name: &CStr, value: &str) -> Key {
         let value = value.into_datum().unwrap_or(pg_sys::Datum::from(0));
-        Key { column: Key::column(table, name), equals: pg_sys::F_TEXTEQ, value }
+        Key::equal(Key::column(table, name), pg_sys::F_TEXTEQ, value)
+    }
+
+    /// An int4 column.
+    pub fn int(table: &Table, name: &CStr, value: i32) -> Key {
+        Key::equal(Key::column(table, name), pg_sys::F_INT4EQ, pg_sys::Datum::from(value))
+    }
+
+    /// A date column that is not after a day.
+    pub fn until(table: &Table, name: &CStr, day: Day) -> Key {
+        let (compare, strategy) = (pg_sys::F_DATE_LE, pg_sys::BTLessEqualStrategyNumber);
+        Key { column: Key::column(table, name), compare, strategy, value: pg_sys::Datum::from(day.0) }
+    }
+
+    fn equal(column: i16, compare: u32, value: pg_sys::Datum) -> Key {
+        Key { column, compare, strategy: pg_sys::BTEqualStrategyNumber, value }
     }
 }
 
@@ -271,10 +303,10 @@ impl Scan {
                     entry,
                     0,
                     nth as i16 + 1,
-                    pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
+                    key.strategy as pg_sys::StrategyNumber,
                     pg_sys::InvalidOid,
                     *(*index).rd_indcollation.add(nth),
-                    pg_sys::Oid::from(key.equals),
+                    pg_sys::Oid::from(key.compare),
                     key.value,
                 );
             }

@@ -1,18 +1,20 @@
 //! The arrow from activity to score: what activities that are inserted, updated or deleted give,
 //! in the same statement. New rows are scored one person at a time, by what a backend keeps of
-//! the rules; persons of whom the rows alone do not tell all are derived anew.
+//! the rules; persons whose score cannot follow from the new rows alone are rescored from their history.
 
-use crate::score::calendar::Day;
-use crate::configure::config::{self, Config};
-use crate::error::OrRaise;
-use crate::score::matching::Matching;
-use crate::pg::person::{FoundPerson, NewActivity, Tables};
-use crate::pg::{self, ActivityRow, ChangedRows, Jsonb, LocalDays, scan};
 use crate::arrive::progress::{Progress, TELL_EVERY};
-use crate::score::rescore::{self, Desk, Unclears, run};
-use crate::score::scoring::{self, Unclear};
-use pgrx::datum::DatumWithOid;
+use crate::configure::config::{self, Config};
+use crate::configure::rulebook::Rulebook;
+use crate::error::{OrRaise, Refusal};
+use crate::pg::person::{FoundPerson, NewActivity, Tables};
+use crate::pg::{self, ActivityRow, ChangedRows, Jsonb, LocalDays, Statement, scan};
+use crate::score::matching::Matching;
+use crate::score::rescore::{self, ToDerive, run};
+use crate::score::writer::{Change, Writer};
+use pgrx::datum::{Date, DatumWithOid};
 use pgrx::prelude::*;
+use scoring::calendar::Day;
+use scoring::shortcut::{self, Present, Unclear};
 
 /// Up to so many rows a statement, setting up set-based statements costs more than it saves.
 const FEW: i64 = 32;
@@ -47,7 +49,7 @@ pub fn activity_updated<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapT
     let (old, new) = (ChangedRows::old(trigger), ChangedRows::new(trigger));
     if new.count() > 0 {
         let config = config::current(pg::schema_of(trigger.relid()?));
-        if new.count() <= FEW && !pg::transaction_has_one_snapshot() {
+        if new.count() <= FEW {
             let pairs = old.read(&config.tables).into_iter().zip(new.read(&config.tables));
             update_few(&config, pairs.filter(|(old, new)| !old.is_same(new)).collect());
         } else {
@@ -67,7 +69,11 @@ pub fn activity_deleted<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapT
         } else {
             persons_of(&deleted)
         };
-        rescore::derive_anew(&config, ids);
+        if config.deferred {
+            leave_pending(&ids.into_iter().map(|id| (id, None)).collect::<Vec<_>>());
+        } else {
+            rescore::rescore(&config, ids.into_iter().collect());
+        }
     }
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
 }
@@ -85,8 +91,16 @@ fn refuse(person_id: i64, activity_type: &str, occurred_at: i64) -> ! {
     error!("leadscore: an activity of person {person_id} is refused")
 }
 
+/// Raises the serialization error of a transaction whose snapshot does not show a person who is there.
+fn refuse_unseen(tables: &Tables, person_id: i64) {
+    if pg::transaction_has_one_snapshot() && tables.is_there_by_now(person_id) {
+        pg::refuse_snapshot();
+    }
+}
+
 /// Refuses the first new activity of a person who does not exist.
 fn refuse_of(inserted: &ChangedRows, tables: &Tables, person_id: i64) -> ! {
+    refuse_unseen(tables, person_id);
     inserted.each(tables, |row| {
         if row.person_id == person_id {
             refuse(row.person_id, row.activity_type, row.occurred_at);
@@ -105,20 +119,38 @@ fn accepted_day(config: &Config, row: &ActivityRow) -> Day {
 
 /// Derives the persons of updated activities anew: those that they had and those that they have.
 fn update_few(config: &Config, changes: Vec<(ActivityRow, ActivityRow)>) {
-    let mut unclears = Unclears::default();
+    let mut persons = ToDerive::default();
     for (old, new) in &changes {
-        unclears.push(old.person_id, None);
-        unclears.push(new.person_id, Some(accepted_day(config, new)));
+        persons.push(old.person_id, None);
+        persons.push(new.person_id, Some(accepted_day(config, new)));
     }
     if !changes.is_empty() {
         if !config.live {
             run("SELECT leadscore._go_live()", &[]);
         }
-        let missing = rescore::derive_unclear(config, unclears);
+        if config.deferred {
+            leave_pending(&persons.sorted());
+            return;
+        }
+        let missing = rescore::rescore(config, persons);
         if let Some((_, new)) = changes.iter().find(|(_, new)| missing.contains(&new.person_id)) {
+            refuse_unseen(&config.tables, new.person_id);
             refuse(new.person_id, &new.activity_type, new.occurred_at);
         }
     }
+}
+
+thread_local! {
+    static LEAVE_PENDING: Statement = const { Statement::new(
+        "INSERT INTO leadscore.pending (person_id, day) SELECT u.id, max(u.day) FROM unnest($1, $2) u(id, day) GROUP BY u.id",
+    ) };
+}
+
+/// Notes persons that are to be scored later, with the days of what is new to them.
+fn leave_pending(persons: &[(i64, Option<Day>)]) {
+    let ids: Vec<i64> = persons.iter().map(|(person_id, _)| *person_id).collect();
+    let days: Vec<Option<Date>> = persons.iter().map(|(_, day)| day.map(pg::date)).collect();
+    LEAVE_PENDING.with(|statement| statement.run(&[DatumWithOid::from(ids), DatumWithOid::from(days)]));
 }
 
 /// A new activity that is acceptable by itself.
@@ -145,13 +177,32 @@ impl<'c> Batch<'c> {
         Batch { rows: Vec::new(), matching: Matching::new(config), days: LocalDays::of(config.time_zone), progress: None }
     }
 
-    fn add(&mut self, row: &scan::ActivityRow) {
+    fn add(&mut self, rulebook: &'c Rulebook, row: &scan::ActivityRow) {
         let day = self.days.day(row.occurred_at).filter(|_| pg::is_within_calendar(row.occurred_at));
-        let (Some(day), Some(matching)) = (day, self.matching.of_known(row.activity_type, row.attributes)) else {
-            refuse(row.person_id, row.activity_type, row.occurred_at)
-        };
+        let matching = self.matching.of_known(rulebook, row.activity_type, row.attributes);
+        let (Some(day), Some(matching)) = (day, matching) else { refuse(row.person_id, row.activity_type, row.occurred_at) };
         let (person_id, activity_id, occurred_at) = (row.person_id, row.activity_id, row.occurred_at);
         self.rows.push(ScoredActivity { person_id, activity_id, occurred_at, day, matching });
+    }
+}
+
+/// The rules for a person; they are looked up once for activities of one person that follow one another.
+struct Rulebooks<'c> {
+    config: &'c Config,
+    latest: Option<(i64, &'c Rulebook)>,
+}
+
+impl<'c> Rulebooks<'c> {
+    fn of(&mut self, person_id: i64) -> &'c Rulebook {
+        match self.latest {
+            Some((known, rulebook)) if known == person_id || !self.config.has_tenants() => rulebook,
+            _ => {
+                let tenant = self.config.has_tenants().then(|| self.config.tables.tenant_of(person_id)).flatten();
+                let rulebook = self.config.rulebook(tenant.as_deref());
+                self.latest = Some((person_id, rulebook));
+                rulebook
+            }
+        }
     }
 }
 
@@ -163,7 +214,7 @@ fn progress(inserted: &ChangedRows) -> Option<(Progress, i64)> {
     if inserted.count() < TELL_EVERY {
         return None;
     }
-    let table = pg::with_search_path_pinned(|| {
+    let table = pg::in_own_settings(|| {
         Spi::connect(|client| {
             inserted.register();
             let row = client.select(TABLE, Some(1), &[])?.next();
@@ -175,18 +226,15 @@ fn progress(inserted: &ChangedRows) -> Option<(Progress, i64)> {
 }
 
 fn score(config: &Config, inserted: &ChangedRows) {
-    let many = inserted.count() > FEW;
     // Locking persons batch by batch would not be in the one order.
-    if many && (inserted.count() > BATCH || pg::transaction_has_one_snapshot()) {
+    if inserted.count() > BATCH && !config.deferred {
         lock_all(inserted);
     }
     let mut batch = Batch::new(config);
+    let mut rulebooks = Rulebooks { config, latest: None };
     batch.progress = progress(inserted);
     inserted.each(&config.tables, |row| {
-        if pg::transaction_has_one_snapshot() && !many {
-            check(row.person_id, row.activity_type, row.occurred_at);
-        }
-        batch.add(&row);
+        batch.add(rulebooks.of(row.person_id), &row);
         if batch.rows.len() as i64 == BATCH {
             score_batch(config, inserted, &mut batch);
         }
@@ -198,8 +246,9 @@ fn score(config: &Config, inserted: &ChangedRows) {
 /// moment within the calendar.
 pub fn score_new(config: &Config, activity_id: i64, new: &NewActivity) {
     let Some(day) = config.time_zone.day(new.occurred_at) else { refuse(new.person_id, new.activity_type, new.occurred_at) };
-    let attributes = new.attributes.filter(|_| config.asks_attributes(new.activity_type)).map(Jsonb::parse);
-    let matching = config.matching(new.activity_type, attributes.as_ref()).collect();
+    let rulebook = Rulebooks { config, latest: None }.of(new.person_id);
+    let attributes = new.attributes.filter(|_| rulebook.asks_attributes(new.activity_type)).map(Jsonb::parse);
+    let matching = rulebook.matching(new.activity_type, attributes.as_ref()).collect();
     let mut batch = Batch::new(config);
     batch.rows.push(ScoredActivity {
         person_id: new.person_id,
@@ -208,7 +257,10 @@ pub fn score_new(config: &Config, activity_id: i64, new: &NewActivity) {
         day,
         matching: batch.matching.keep(matching),
     });
-    score_rows(config, &mut batch, |person_id| refuse(person_id, new.activity_type, new.occurred_at));
+    score_rows(config, &mut batch, |person_id| {
+        refuse_unseen(&config.tables, person_id);
+        refuse(person_id, new.activity_type, new.occurred_at)
+    });
 }
 
 fn score_batch(config: &Config, inserted: &ChangedRows, batch: &mut Batch) {
@@ -217,44 +269,45 @@ fn score_batch(config: &Config, inserted: &ChangedRows, batch: &mut Batch) {
 
 /// Scores new activities; `refuse` those of a person who does not exist.
 fn score_rows(config: &Config, batch: &mut Batch, refuse: impl Fn(i64)) {
-    let mut unclears = Unclears::default();
-    if pg::transaction_has_one_snapshot() {
-        // What a snapshot of the past shows of other activities decides nothing here, but the
-        // person's row may be newer than it: SQL then raises the serialization error.
-        batch.rows.iter().for_each(|row| unclears.push(row.person_id, Some(row.day)));
-    } else {
-        // Persons are locked in the order of their ids, everywhere.
-        batch.rows.sort_unstable_by_key(|row| (row.person_id, row.occurred_at, row.activity_id));
-        let mut desk = Desk::open(config, batch.rows.chunk_by(|a, b| a.person_id == b.person_id).map(|rows| rows[0].person_id));
-        for rows in batch.rows.chunk_by(|a, b| a.person_id == b.person_id) {
-            let person_id = rows[0].person_id;
-            if let Some((progress, total)) = &mut batch.progress {
-                progress.advance(rows.len(), "activities scored", || *total);
-            }
-            let Some(seen) = desk.look_at(person_id) else {
-                refuse(person_id);
-                continue;
-            };
-            // A row that is written next need not be locked, unless somebody else is writing it.
-            let scored = match rescore::has_derived() {
-                true => Ok(false),
-                false => score_person(config, &mut desk, &seen, rows, &batch.matching),
-            };
-            if scored == Ok(true) {
-                continue;
-            }
-            let Some(locked) = desk.lock(person_id, seen) else {
-                refuse(person_id);
-                continue;
-            };
-            let tells_all = scored.is_ok() && !(rescore::has_derived() && derived_already(config, rows));
-            if !tells_all || score_person(config, &mut desk, &locked, rows, &batch.matching) != Ok(true) {
-                desk.derive_or_note(person_id, &locked, rows.iter().map(|row| row.day).max(), &mut unclears);
-            }
-        }
-        desk.close();
+    // Persons are locked in the order of their ids, everywhere.
+    batch.rows.sort_unstable_by_key(|row| (row.person_id, row.occurred_at, row.activity_id));
+    let by_person = || batch.rows.chunk_by(|a, b| a.person_id == b.person_id);
+    if config.deferred {
+        let persons: Vec<_> = by_person().map(|rows| (rows[0].person_id, rows.iter().map(|row| row.day).max())).collect();
+        let known = config.tables.persons_to_read();
+        persons.iter().filter(|(person_id, _)| known.look_at(*person_id).is_none()).for_each(|(person_id, _)| refuse(*person_id));
+        leave_pending(&persons);
+        batch.rows.clear();
+        return;
     }
-    rescore::derive_as_set(unclears);
+    let mut writer = Writer::open(config, by_person().map(|rows| rows[0].person_id));
+    for rows in batch.rows.chunk_by(|a, b| a.person_id == b.person_id) {
+        let person_id = rows[0].person_id;
+        if let Some((progress, total)) = &mut batch.progress {
+            progress.advance(rows.len(), "activities scored", || *total);
+        }
+        let Some(seen) = writer.look_at(person_id) else {
+            refuse(person_id);
+            continue;
+        };
+        // A row that is written next need not be locked, unless somebody else is writing it.
+        let scored = match rescore::has_derived() {
+            true => Ok(false),
+            false => score_person(&mut writer, &seen, rows, &batch.matching),
+        };
+        if scored == Ok(true) {
+            continue;
+        }
+        let Some(locked) = writer.lock(person_id, seen) else {
+            refuse(person_id);
+            continue;
+        };
+        let tells_all = scored.is_ok() && !(rescore::has_derived() && derived_already(config, rows));
+        if !tells_all || score_person(&mut writer, &locked, rows, &batch.matching) != Ok(true) {
+            writer.derive(person_id, &locked, rows.iter().map(|row| row.day).max());
+        }
+    }
+    writer.close();
     batch.rows.clear();
 }
 
@@ -266,29 +319,34 @@ fn derived_already(config: &Config, rows: &[ScoredActivity]) -> bool {
 
 /// Scores the new activities of one person, in order of time. `false`, and nothing is done, when
 /// the person was only looked at and somebody else writes it.
-fn score_person(
-    config: &Config,
-    desk: &mut Desk,
-    seen: &FoundPerson,
-    rows: &[ScoredActivity],
-    matching: &Matching,
-) -> Result<bool, Unclear> {
-    let mut stored = desk.stored(seen);
-    let since = desk.since(seen);
-    let mut person = desk.person(seen, &stored);
+fn score_person(writer: &mut Writer, found: &FoundPerson, rows: &[ScoredActivity], matching: &Matching) -> Result<bool, Unclear> {
+    let config = writer.config;
+    let person_id = rows[0].person_id;
+    let mut stored = writer.persons().stored(found);
+    let since = writer.persons().since(found);
+    let seen = writer.seen(person_id, found);
+    let person = seen.person(writer.persons(), found);
+    let mut present = Present {
+        score: stored.score,
+        at: writer.standpoint(&stored),
+        last_day: config.scored_on,
+        is_penalised: stored.penalised,
+    };
     let mut records = Vec::new();
     for row in rows {
-        let last = stored.last_activity_at.map_or(since, |at| at.max(since));
-        person.last_day = config.time_zone.day(last).unwrap_or(Day(i32::MAX));
+        present.last_day = config.day(stored.last_activity_at.map_or(since, |at| at.max(since)));
         let matching = matching.set(row.matching).iter().copied();
-        scoring::score_activity(&mut person, matching, row.activity_id, row.day, config.scored_on, &mut records).or_raise()?;
+        let configuration = &seen.rulebook.configuration;
+        shortcut::score_activity(configuration, &person, &mut present, matching, row.activity_id, row.day, &mut records)
+            .map_err(Refusal::from)
+            .or_raise()?;
         stored.last_activity_at = stored.last_activity_at.max(Some(row.occurred_at));
     }
-    stored.score = person.score;
-    let person_id = rows[0].person_id;
-    let is_written = desk.try_settle(person_id, seen, stored);
+    stored.score = present.score;
+    let change = Change { records: !records.is_empty(), scores: None };
+    let is_written = writer.try_settle(person_id, found, stored, &change);
     if is_written {
-        desk.exchange(person_id, &[], &records);
+        writer.exchange(person_id, &[], &records);
     }
     Ok(is_written)
 }
@@ -317,7 +375,7 @@ const CHANGED: &str = "WITH before AS (
         SELECT person_id, occurred_at FROM (TABLE after EXCEPT ALL TABLE before) a
     )
     SELECT array_agg(c.person_id),
-           array_agg(CASE WHEN isfinite(c.occurred_at) THEN leadscore._day(c.occurred_at, s.time_zone) END)
+           array_agg(CASE WHEN isfinite(c.occurred_at) THEN (c.occurred_at AT TIME ZONE s.time_zone)::date END)
     FROM changed c CROSS JOIN leadscore.settings s";
 
 const FIRST_UNACCEPTABLE_CHANGE: &str = "SELECT leadscore._refuse_activity(n.person_id, n.activity_type, n.occurred_at)
@@ -331,11 +389,10 @@ fn update_many(config: &Config, old: &ChangedRows, new: &ChangedRows) {
     let refuse_any = |client: &mut pgrx::spi::SpiClient, ids: &[i64]| {
         client.update(FIRST_UNACCEPTABLE_CHANGE, None, &[DatumWithOid::from(ids.to_vec())]).map(|_| ())
     };
-    let changed = pg::with_search_path_pinned(|| {
+    let changed = pg::in_own_settings(|| {
         Spi::connect_mut(|client| -> Result<_, pgrx::spi::Error> {
             old.register();
-            let (ids, days) =
-                client.update(CHANGED, Some(1), &[])?.first().get_two::<Vec<i64>, Vec<Option<pgrx::datum::Date>>>()?;
+            let (ids, days) = client.update(CHANGED, Some(1), &[])?.first().get_two::<Vec<i64>, Vec<Option<Date>>>()?;
             if let Some(ids) = &ids {
                 refuse_any(client, ids)?;
             }
@@ -346,10 +403,17 @@ fn update_many(config: &Config, old: &ChangedRows, new: &ChangedRows) {
     if !config.live {
         run("SELECT leadscore._go_live()", &[]);
     }
-    let days = days.into_iter().map(|day| day.map(|day| Day(day.to_pg_epoch_days()))).collect();
-    rescore::derive_unclear(config, Unclears::new(ids.clone(), days));
+    let mut persons = ToDerive::default();
+    for (&person_id, day) in ids.iter().zip(days) {
+        persons.push(person_id, day.map(|day| Day(day.to_pg_epoch_days())));
+    }
+    if config.deferred {
+        leave_pending(&persons.sorted());
+        return;
+    }
+    rescore::rescore(config, persons);
     // A person that was just going is gone by now.
-    pg::with_search_path_pinned(|| {
+    pg::in_own_settings(|| {
         Spi::connect_mut(|client| {
             new.register();
             refuse_any(client, &ids)
@@ -363,7 +427,7 @@ const PERSONS: &str = "SELECT array_agg(DISTINCT o.person_id) FROM old_row o
 
 /// The persons of deleted activities that are still there.
 fn persons_of(deleted: &ChangedRows) -> Vec<i64> {
-    pg::with_search_path_pinned(|| {
+    pg::in_own_settings(|| {
         Spi::connect(|client| {
             deleted.register();
             client.select(PERSONS, Some(1), &[])?.first().get_one::<Vec<i64>>()
@@ -375,7 +439,7 @@ fn persons_of(deleted: &ChangedRows) -> Vec<i64> {
 
 /// Locks the persons of all new rows at once, and refuses rows that are not acceptable.
 fn lock_all(inserted: &ChangedRows) {
-    pg::with_search_path_pinned(|| {
+    pg::in_own_settings(|| {
         Spi::connect_mut(|client| -> Result<_, pgrx::spi::Error> {
             inserted.register();
             client.update(FIRST_UNACCEPTABLE, None, &[])?;

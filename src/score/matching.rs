@@ -2,9 +2,10 @@
 //! rule asks for them, is looked at once.
 
 use crate::configure::config::Config;
+use crate::configure::rulebook::Rulebook;
 use crate::pg::scan::Attributes;
-use crate::score::scoring::Rule;
 use foldhash::fast::RandomState;
+use scoring::rule::Rule;
 use std::collections::HashMap;
 
 /// So many values of attributes are remembered at most.
@@ -15,7 +16,9 @@ pub struct Matching<'c> {
     config: &'c Config,
     sets: Vec<Vec<&'c Rule>>,
     places: HashMap<Vec<i32>, u32>,
-    types: HashMap<String, Type, RandomState>,
+    /// By rulebook, which is known by its address, and by name of the type.
+    types: HashMap<usize, HashMap<String, Type, RandomState>, RandomState>,
+    number_of_types: u32,
     by_attributes: HashMap<Vec<u8>, u32, RandomState>,
     /// Of the activity at hand: type and bytes of attributes.
     key: Vec<u8>,
@@ -36,21 +39,22 @@ impl<'c> Matching<'c> {
             sets: Vec::new(),
             places: HashMap::new(),
             types: HashMap::default(),
+            number_of_types: 0,
             by_attributes: HashMap::default(),
             key: Vec::new(),
         }
     }
 
-    /// The place of the set of rules that match an activity; `None` if there is no such type.
-    pub fn of_known(&mut self, activity_type: &str, attributes: Attributes) -> Option<u32> {
-        let kind = self.kind(activity_type);
-        kind.is_known.then(|| self.place(kind, activity_type, attributes))
+    /// The place of the set of a tenant's rules that match an activity; `None` if there is no such type.
+    pub fn of_known(&mut self, rulebook: &'c Rulebook, activity_type: &str, attributes: Attributes) -> Option<u32> {
+        let kind = self.kind(rulebook, activity_type);
+        kind.is_known.then(|| self.place(rulebook, kind, activity_type, attributes))
     }
 
-    /// The place of the set of rules that match an activity.
-    pub fn of(&mut self, activity_type: &str, attributes: Attributes) -> u32 {
-        let kind = self.kind(activity_type);
-        self.place(kind, activity_type, attributes)
+    /// The place of the set of a tenant's rules that match an activity.
+    pub fn of(&mut self, rulebook: &'c Rulebook, activity_type: &str, attributes: Attributes) -> u32 {
+        let kind = self.kind(rulebook, activity_type);
+        self.place(rulebook, kind, activity_type, attributes)
     }
 
     /// The set at a place.
@@ -58,21 +62,23 @@ impl<'c> Matching<'c> {
         &self.sets[place as usize]
     }
 
-    fn kind(&mut self, activity_type: &str) -> Type {
-        if let Some(kind) = self.types.get(activity_type) {
+    fn kind(&mut self, rulebook: &'c Rulebook, activity_type: &str) -> Type {
+        let of_rulebook = std::ptr::from_ref(rulebook).addr();
+        if let Some(kind) = self.types.get(&of_rulebook).and_then(|types| types.get(activity_type)) {
             return *kind;
         }
-        let place = if self.config.asks_attributes(activity_type) {
+        let place = if rulebook.asks_attributes(activity_type) {
             None
         } else {
-            Some(self.keep(self.config.matching(activity_type, None).collect()))
+            Some(self.keep(rulebook.matching(activity_type, None).collect()))
         };
-        let kind = Type { is_known: self.config.knows_type(activity_type), number: self.types.len() as u32, place };
-        self.types.insert(activity_type.to_owned(), kind);
+        let kind = Type { is_known: self.config.knows_type(activity_type), number: self.number_of_types, place };
+        self.number_of_types += 1;
+        self.types.entry(of_rulebook).or_default().insert(activity_type.to_owned(), kind);
         kind
     }
 
-    fn place(&mut self, kind: Type, activity_type: &str, attributes: Attributes) -> u32 {
+    fn place(&mut self, rulebook: &'c Rulebook, kind: Type, activity_type: &str, attributes: Attributes) -> u32 {
         if let Some(place) = kind.place {
             return place;
         }
@@ -85,7 +91,7 @@ impl<'c> Matching<'c> {
                 return place;
             }
         }
-        let place = self.keep(self.config.matching(activity_type, attributes.copy().as_ref()).collect());
+        let place = self.keep(rulebook.matching(activity_type, attributes.copy().as_ref()).collect());
         if bytes.is_some() {
             if self.by_attributes.len() >= REMEMBERED {
                 self.by_attributes.clear();

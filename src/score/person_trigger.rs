@@ -1,13 +1,19 @@
-//! Triggers on persons: what the application may write, and whom a change concerns.
+//! Triggers on persons: what the application may write, what a new person's score is, and whom a change concerns.
 
 use crate::configure::config::{self, Config};
 use crate::error::{OrRaise, Refusal};
-use crate::pg;
+use crate::pg::{self, ChangedRows, Jsonb};
 use crate::score::rescore;
-use crate::score::scoring::{self, Rule};
+use crate::score::writer::Writer;
 use pgrx::PgSqlErrorCode as Code;
-use pgrx::datum::{Date, TimestampWithTimeZone};
+use pgrx::datum::{Date, DatumWithOid, TimestampWithTimeZone};
 use pgrx::prelude::*;
+use scoring::activity::History;
+use scoring::calendar::Day;
+use scoring::derive::{self, Standing};
+use scoring::person::{Person, Standpoint};
+use scoring::scorecard::MAIN;
+use scoring::shortcut;
 use std::cell::RefCell;
 
 fn check(person: &PgHeapTuple<impl WhoAllocated>) -> Result<(), Refusal> {
@@ -53,18 +59,114 @@ pub fn person_arrives<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTup
         // A restore brings the row with its score.
         return Ok(Some(new.into_owned()));
     }
-    let kind = new.get_by_name::<String>("kind").ok().flatten().unwrap_or_default();
+    // What follows from the row alone: silence since long ago, and what a person is.
+    let text = |column: &str| new.get_by_name::<String>(column).ok().flatten();
+    let (tenant, kind, status) = (text("tenant"), text("kind").unwrap_or_default(), text("status"));
+    let since = new.get_by_name::<TimestampWithTimeZone>("since").ok().flatten().map_or_else(pg::now, i64::from);
+    let rulebook = config.rulebook(tenant.as_deref());
+    let fits = rulebook.fitting(|| attributes(&new));
+    let person = Person {
+        kind: &kind,
+        status: status.as_deref(),
+        since: config.day(since),
+        is_active: new.get_by_name::<bool>("active").ok().flatten().unwrap_or(true),
+        fits: &fits,
+        // Who is new has not said that it does not want to be followed.
+        is_unseen: false,
+    };
+    let standing = arrival(&config, &person, tenant.as_deref());
+    let category = person.is_active.then(|| rulebook.configuration.category(MAIN, &kind, standing.scores[0])).flatten();
+    let category = category.map(str::to_owned);
     let mut new = new.into_owned();
     let written = new
-        .set_by_name("score", 0i64)
-        .and_then(|()| new.set_by_name("category", scoring::category(&config.bands, &kind, 0).map(str::to_owned)))
+        .set_by_name("score", standing.scores[0])
+        .and_then(|()| new.set_by_name("category", category))
         .and_then(|()| new.set_by_name("last_activity_at", None::<TimestampWithTimeZone>))
         .and_then(|()| new.set_by_name("scored_through", None::<Date>))
-        .and_then(|()| new.set_by_name("penalised", false));
+        .and_then(|()| new.set_by_name("penalised", standing.is_penalised));
     if let Err(e) = written {
         error!("leadscore: a person's row cannot be completed: {e}");
     }
     Ok(Some(new))
+}
+
+/// What the application knows of a person.
+fn attributes<W: WhoAllocated>(person: &PgHeapTuple<W>) -> Option<Jsonb> {
+    person.get_by_name::<pg::JsonText>("attributes").ok().flatten().map(|json| Jsonb::parse(&json.0))
+}
+
+/// What follows for a person on whom nothing is registered yet.
+fn arrival(config: &Config, person: &Person, tenant: Option<&str>) -> Standing {
+    let configuration = &config.rulebook(tenant).configuration;
+    let at = Standpoint::on(config.scored_on);
+    derive::derive(configuration, person, History::default(), at).map_err(Refusal::from).or_raise()
+}
+
+/// So many persons come at once when their table is attached: that takes long, and is told.
+const TOLD: i64 = 25_000;
+
+/// `AFTER INSERT … FOR EACH STATEMENT` on `leadscore.person`: stores the records of what the rows have
+/// already, and meets what waited for them.
+pub fn person_inserted<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+    let inserted = ChangedRows::new(trigger);
+    if inserted.count() > 0 {
+        let schema = pg::schema_of(trigger.relid()?);
+        let mut config = config::current(schema);
+        if !config.live {
+            let mut registered_now = false;
+            inserted.each_person(&config.tables, |persons, _, person| {
+                registered_now |= persons.recorded_at(person) == pg::now();
+            });
+            if !registered_now {
+                // A restore brings the rows with what belongs to them.
+                return Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>);
+            }
+            rescore::run("SELECT leadscore._go_live()", &[]);
+            config = config::current(schema);
+        }
+        persons_arrived(&config, &inserted);
+    }
+    Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
+}
+
+fn persons_arrived(config: &Config, inserted: &ChangedRows) {
+    let mut writer = Writer::open(config, std::iter::empty());
+    let mut ids = Vec::new();
+    let mut attached = Vec::new();
+    let mut table: Option<String> = None;
+    // Of whom somebody else's trigger changed what leadscore had completed.
+    let mut differing = Vec::new();
+    inserted.each_person(&config.tables, |persons, person_id, found| {
+        ids.push(person_id);
+        if let Some((number, _)) = persons.source(found) {
+            attached.push(person_id);
+            if table.is_none() {
+                table =
+                    config.sources.iter().find(|source| source.source_id == number).map(|source| pg::name_of(source.relation));
+            }
+        }
+        let seen = writer.seen(person_id, found);
+        let person = seen.person(persons, found);
+        let standing = arrival(config, &person, persons.tenant(found));
+        let stored = persons.stored(found);
+        if (stored.score, stored.penalised) != (standing.scores[0], standing.is_penalised) {
+            differing.push(person_id);
+            return;
+        }
+        writer.exchange(person_id, &[], &standing.records);
+        writer.dues.extend(standing.due_on.map(|day| (person_id, day)));
+        if !config.cards.is_main_alone() {
+            writer.note_new_others(person_id, found, &standing.scores);
+        }
+        if ids.len() as i64 % TOLD == 0
+            && let Some(table) = &table
+        {
+            notice!("{table}: {} of {} persons scored", ids.len(), inserted.count());
+        }
+    });
+    writer.close();
+    rescore::rescore(config, differing.into_iter().collect());
+    rescore::run("SELECT leadscore._persons_arrived($1, $2)", &[DatumWithOid::from(ids), DatumWithOid::from(attached)]);
 }
 
 /// `BEFORE … FOR EACH STATEMENT` on `leadscore.person` and on attached tables that are written back.
@@ -98,25 +200,55 @@ enum Concerned {
     Everything,
 }
 
-fn concerned<W: WhoAllocated>(config: &Config, old: &PgHeapTuple<W>, new: &PgHeapTuple<W>) -> Concerned {
-    let since = |person: &PgHeapTuple<W>| person.get_by_name::<TimestampWithTimeZone>("since").ok().flatten().map(i64::from);
-    let text = |person: &PgHeapTuple<W>, column| person.get_by_name::<String>(column).ok().flatten();
-    if since(old) != since(new) || text(old, "kind") != text(new, "kind") {
-        return Concerned::Everything;
-    }
-    let (before, after) = (text(old, "status"), text(new, "status"));
-    let differ = |rule: &&Rule| rule.is_for_status(before.as_deref()) != rule.is_for_status(after.as_deref());
-    let rules: Vec<&Rule> = config.rules().filter(differ).collect();
-    if rules.is_empty() {
-        Concerned::Nothing
-    } else if rules.iter().any(|rule| rule.inactivity || rule.is_capped()) {
-        Concerned::Everything
-    } else {
-        Concerned::Rules(rules.iter().map(|rule| rule.rule_id).collect())
+/// What rules look at in a row.
+struct Parts {
+    kind: String,
+    status: Option<String>,
+    since: Day,
+    is_active: bool,
+    fits: Vec<i32>,
+}
+
+impl Parts {
+    fn person(&self) -> Person<'_> {
+        Person {
+            kind: &self.kind,
+            status: self.status.as_deref(),
+            since: self.since,
+            is_active: self.is_active,
+            fits: &self.fits,
+            // That does not change with a row.
+            is_unseen: false,
+        }
     }
 }
 
-/// `AFTER UPDATE OF kind, status, since` on `leadscore.person`: for each row it notes whom, for
+fn concerned<W: WhoAllocated>(config: &Config, old: &PgHeapTuple<W>, new: &PgHeapTuple<W>) -> Concerned {
+    let text = |person: &PgHeapTuple<W>, column| person.get_by_name::<String>(column).ok().flatten();
+    let tenant = text(new, "tenant");
+    if text(old, "tenant") != tenant {
+        return Concerned::Everything;
+    }
+    let rulebook = config.rulebook(tenant.as_deref());
+    let parts = |row: &PgHeapTuple<W>| {
+        let since = row.get_by_name::<TimestampWithTimeZone>("since").ok().flatten().map(i64::from).unwrap_or_default();
+        Parts {
+            kind: text(row, "kind").unwrap_or_default(),
+            status: text(row, "status"),
+            since: config.day(since),
+            is_active: row.get_by_name::<bool>("active").ok().flatten().unwrap_or(true),
+            fits: rulebook.fitting(|| attributes(row)),
+        }
+    };
+    let (before, after) = (parts(old), parts(new));
+    match shortcut::rules_of_change(&rulebook.configuration, &before.person(), &after.person()) {
+        Ok(rules) if rules.is_empty() => Concerned::Nothing,
+        Ok(rules) => Concerned::Rules(rules),
+        Err(_) => Concerned::Everything,
+    }
+}
+
+/// `AFTER UPDATE OF tenant, kind, status, since, attributes, active` on `leadscore.person`: for each row it notes whom, for
 /// the statement it derives them anew as one set.
 pub fn person_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     if let (PgTriggerLevel::Row, Some(old), Some(new)) = (trigger.level(), trigger.old(), trigger.new()) {
@@ -140,9 +272,9 @@ pub fn person_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTup
         if !everything.is_empty() {
             // Persons are locked in one order, so all of them together.
             everything.extend(by_rules.drain(..).map(|(person_id, _)| person_id));
-            rescore::derive_anew(&config::current(pg::schema_of(trigger.relid()?)), everything);
+            rescore::rescore(&config::current(pg::schema_of(trigger.relid()?)), everything.into_iter().collect());
         } else if !by_rules.is_empty() {
-            rescore::derive_rules(&config::current(pg::schema_of(trigger.relid()?)), by_rules);
+            rescore::rescore_rules(&config::current(pg::schema_of(trigger.relid()?)), by_rules);
         }
     }
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)

@@ -1,10 +1,10 @@
 //! The arrow back into the application's own tables: scores and categories are written to the rows
 //! from which the persons came, as the owner of the table.
 
+use crate::arrive::source::Source;
 use crate::configure::config::{self, Config};
 use crate::error::Refusal;
 use crate::pg;
-use crate::arrive::source::Source;
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys::panic::CaughtError;
@@ -20,7 +20,7 @@ type Standing = (Vec<String>, Vec<i64>, Vec<Option<String>>);
 
 /// Those of the persons that came from the source.
 fn standing(source: &Source, ids: &[i64]) -> Option<Standing> {
-    let (keys, scores, categories) = pg::with_search_path_pinned(|| {
+    let (keys, scores, categories) = pg::in_own_settings(|| {
         Spi::connect_mut(|client| {
             client
                 .update(STANDING, Some(1), &[DatumWithOid::from(ids.to_vec()), DatumWithOid::from(source.source_id)])?
@@ -120,6 +120,40 @@ pub fn write_back_to(source: &Source, keys: Vec<String>, scores: Vec<i64>, categ
         beyond_type(Code::ERRCODE_STRING_DATA_RIGHT_TRUNCATION, &format!("category \"{longest}\"")).raise()
     })
     .execute();
+}
+
+/// A person whose score or category changed, as far as the application's own row shows it.
+pub struct Moved {
+    pub person_id: i64,
+    /// The number of the attached table and the key in it.
+    pub source: Option<(i32, String)>,
+    pub score: i64,
+    pub category: Option<String>,
+}
+
+/// Brings what changed to the attached tables that the persons came from.
+pub fn write_back_moved(config: &Config, moved: Vec<Moved>) {
+    if moved.is_empty() {
+        return;
+    }
+    if config.has_aliases {
+        return write_back(Some(moved.iter().map(|person| Some(person.person_id)).collect()));
+    }
+    for source in config.sources.iter().filter(|source| source.writes_back()) {
+        let (mut keys, mut scores, mut categories) = (Vec::new(), Vec::new(), Vec::new());
+        for person in &moved {
+            if let Some((number, key)) = &person.source
+                && *number == source.source_id
+            {
+                keys.push(key.clone());
+                scores.push(person.score);
+                categories.push(person.category.clone());
+            }
+        }
+        if !keys.is_empty() {
+            write_back_to(source, keys, scores, categories);
+        }
+    }
 }
 
 /// Locks the rows to which scores of these persons are written back, in the order of their keys.

@@ -32,7 +32,7 @@ GRANT INSERT, UPDATE, DELETE ON leadscore.rule, leadscore.category, leadscore.ac
 GRANT UPDATE ON leadscore.settings TO regress_operations;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA leadscore TO regress_operations;
 GRANT EXECUTE ON FUNCTION leadscore_recompute(timestamptz, boolean) TO regress_operations;
-GRANT EXECUTE ON FUNCTION leadscore.adjust(bigint, int, text, date, date), leadscore.unadjust(bigint) TO regress_operations;
+GRANT EXECUTE ON FUNCTION leadscore.adjust(bigint, int, text, date, date, text), leadscore.unadjust(bigint) TO regress_operations;
 GRANT EXECUTE ON FUNCTION leadscore.track(jsonb) TO regress_pixel;
 CREATE TEMP TABLE probed (role name, may_change text[]);
 INSERT INTO probed VALUES

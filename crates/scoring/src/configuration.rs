@@ -86,10 +86,10 @@ impl Configuration {
         self.rules.binary_search_by_key(&rule_id, |rule| rule.rule_id).ok().map(|at| &self.rules[at])
     }
 
-    /// Whether points that a record of a scorecard adds reach every score that it belongs to as they are,
-    /// so that a change of one record is a change of the score.
-    pub fn adds_up(&self) -> bool {
-        self.cards.is_main_alone() && !self.cards.are_limited()
+    /// Whether the points of a rule simply add up to `main`'s score and touch no other, so that a change of
+    /// one record is a change of the score.
+    pub fn adds_up(&self, rule: &Rule) -> bool {
+        rule.card == MAIN && !self.cards.is_limited(MAIN)
     }
 
     /// What `main`'s score is when nothing counts.

@@ -112,9 +112,9 @@ impl Scorecards {
         self.cards.len() == 1
     }
 
-    /// Whether any has a limit, so that points do not simply add up.
-    pub fn are_limited(&self) -> bool {
-        self.cards.iter().any(|card| card.min_score.is_some() || card.max_score.is_some())
+    /// Whether one has a limit, so that points do not simply add up.
+    pub fn is_limited(&self, place: u16) -> bool {
+        self.cards.get(place as usize).is_some_and(|card| card.min_score.is_some() || card.max_score.is_some())
     }
 
     /// The place of the scorecard of a name.

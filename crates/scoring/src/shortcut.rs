@@ -43,7 +43,7 @@ pub fn score_activity<'r>(
     records: &mut Vec<Record>,
 ) -> Result<Result<(), Unclear>, Refusal> {
     let at = present.at;
-    if day > at.reach || !configuration.adds_up() {
+    if day > at.reach {
         return Ok(Err(Unclear));
     }
     if !person.is_active {
@@ -52,6 +52,9 @@ pub fn score_activity<'r>(
     for rule in matching {
         if !rule.applies_to(person) {
             continue;
+        }
+        if !configuration.adds_up(rule) {
+            return Ok(Err(Unclear));
         }
         match rule.kind {
             RuleKind::Inactivity => {
@@ -130,13 +133,12 @@ pub fn silence<'r>(touch: Day, silences: impl Iterator<Item = &'r Rule>, last_da
 /// Whether the passing of days alone can be told from a person's row and the records that end: nothing else
 /// than silence, which any activity ends, can be due.
 pub fn silence_tells_all(configuration: &Configuration, person: &Person) -> bool {
-    configuration.adds_up()
-        && !configuration.looks_at.frequency
+    !configuration.looks_at.frequency
         && !configuration.looks_at.halving
-        && configuration.rules.iter().all(|rule| match rule.kind {
+        && configuration.rules.iter().filter(|rule| rule.applies_to(person)).all(|rule| match rule.kind {
             // It may begin to count on a day of its own.
-            RuleKind::Profile => rule.no_earlier(person.since) <= person.since || !rule.applies_to(person),
-            RuleKind::Inactivity => (rule.takes_all && !rule.online) || !rule.applies_to(person),
+            RuleKind::Profile => rule.no_earlier(person.since) <= person.since,
+            RuleKind::Inactivity => rule.takes_all && !rule.online && configuration.adds_up(rule),
             _ => true,
         })
 }
@@ -169,12 +171,8 @@ pub fn rules_of_change(configuration: &Configuration, before: &Person, after: &P
     }
     let changed: Vec<&Rule> =
         configuration.rules.iter().filter(|rule| rule.applies_to(before) != rule.applies_to(after)).collect();
-    let is_simple = |rule: &&Rule| rule.kind == RuleKind::Activity && !rule.is_capped() && rule.half_life.is_none();
-    if changed.is_empty() {
-        Ok(Vec::new())
-    } else if configuration.adds_up() && changed.iter().all(is_simple) {
-        Ok(changed.iter().map(|rule| rule.rule_id).collect())
-    } else {
-        Err(Unclear)
-    }
+    let is_simple = |rule: &&Rule| {
+        rule.kind == RuleKind::Activity && !rule.is_capped() && rule.half_life.is_none() && configuration.adds_up(rule)
+    };
+    if changed.iter().all(is_simple) { Ok(changed.iter().map(|rule| rule.rule_id).collect()) } else { Err(Unclear) }
 }

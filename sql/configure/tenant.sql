@@ -1,0 +1,6 @@
+-- The rules and categories that can be in effect for the persons of one tenant, as one document.
+SELECT jsonb_build_object(
+    'rules', (SELECT coalesce(jsonb_agg(to_jsonb(r) - 'created_at'), '[]')
+              FROM leadscore.rule r WHERE r.tenant IS NULL OR r.tenant = $1),
+    'categories', (SELECT coalesce(jsonb_agg(to_jsonb(c) - 'category_id'), '[]')
+                   FROM leadscore.category c WHERE c.tenant IS NULL OR c.tenant = $1))::text

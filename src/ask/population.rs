@@ -1,0 +1,290 @@
+//! All persons with all that is registered on them, from whole tables as one snapshot shows them, for what
+//! is asked of everybody: an index scan for each would take many times as long.
+
+use crate::configure::config::Config;
+use crate::configure::rulebook::Rulebook;
+use crate::pg::{self, LocalDays};
+use crate::score::matching::Matching;
+use scoring::activity::{Activity, Adjustment, History};
+use scoring::calendar::Day;
+use scoring::person::{Person, Standpoint};
+use scoring::rule::{Rule, RuleKind};
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+type Fast = foldhash::fast::RandomState;
+
+/// What a person takes in memory with ten activities, in bytes.
+const BYTES: usize = 600;
+
+/// Hands over the persons in parts, as many at a time as the memory for maintenance holds: a test whether a person's
+/// id is in the part. What belongs to nobody is in one of the parts, too.
+pub fn each_part(config: &Config, mut take: impl FnMut(&dyn Fn(i64) -> bool)) {
+    let at_a_time = (pg::maintenance_memory() / BYTES).max(10_000);
+    let mut ids = Vec::new();
+    config.tables.each_person(|person| ids.push(person.person_id));
+    ids.sort_unstable();
+    let mut bounds: Vec<i64> = ids.chunks(at_a_time).map(|chunk| chunk[0]).collect();
+    if let Some(first) = bounds.first_mut() {
+        *first = i64::MIN;
+    } else {
+        bounds.push(i64::MIN);
+    }
+    drop(ids);
+    for (nth, &from) in bounds.iter().enumerate() {
+        let until = bounds.get(nth + 1).copied();
+        take(&|id: i64| id >= from && until.is_none_or(|until| id < until));
+    }
+}
+
+/// A person's row.
+pub struct PersonRow {
+    pub person_id: i64,
+    /// Places of names.
+    tenant: Option<u32>,
+    kind: u32,
+    status: Option<u32>,
+    pub category: Option<u32>,
+    since: Day,
+    is_active: bool,
+    /// The rules, by id, whose `person_filter` is true; shared by all who have none.
+    fits: Vec<i32>,
+    pub score: i64,
+    pub last_activity_at: Option<i64>,
+    scored_through: Option<Day>,
+    pub penalised: bool,
+}
+
+impl PersonRow {
+    /// The days for which its records are looked at, as they are stored.
+    pub fn standpoint(&self, scored_on: Day) -> Standpoint {
+        Standpoint { scored_on, reach: self.scored_through.map_or(scored_on, |day| day.max(scored_on)) }
+    }
+}
+
+/// Finds the place of a person by its id.
+enum Places {
+    /// One place for each number between the first id and the last.
+    Dense(i64, Vec<u32>),
+    Sparse(HashMap<i64, u32, Fast>),
+}
+
+const NOBODY: u32 = u32::MAX;
+
+impl Places {
+    fn of(persons: &[PersonRow]) -> Places {
+        let ids = || persons.iter().map(|person| person.person_id);
+        let (Some(first), Some(last)) = (ids().min(), ids().max()) else { return Places::Dense(0, Vec::new()) };
+        match usize::try_from(last.abs_diff(first)) {
+            Ok(width) if width / 4 <= persons.len() => {
+                let mut places = vec![NOBODY; width + 1];
+                for (place, id) in ids().enumerate() {
+                    places[id.abs_diff(first) as usize] = place as u32;
+                }
+                Places::Dense(first, places)
+            }
+            _ => Places::Sparse(ids().zip(0..).collect()),
+        }
+    }
+
+    fn get(&self, person_id: i64) -> Option<usize> {
+        let place = match self {
+            Places::Dense(first, places) => {
+                usize::try_from(i128::from(person_id) - i128::from(*first)).ok().and_then(|at| places.get(at).copied())?
+            }
+            Places::Sparse(places) => *places.get(&person_id)?,
+        };
+        (place != NOBODY).then_some(place as usize)
+    }
+}
+
+/// Words that come again and again, each once.
+#[derive(Default)]
+struct Names {
+    names: Vec<String>,
+    places: HashMap<String, u32, Fast>,
+}
+
+impl Names {
+    fn place(&mut self, name: &str) -> u32 {
+        if let Some(&place) = self.places.get(name) {
+            return place;
+        }
+        let place = self.names.len() as u32;
+        self.names.push(name.to_owned());
+        self.places.insert(name.to_owned(), place);
+        place
+    }
+}
+
+/// The rows of some persons, in the order of their ids.
+pub struct Persons {
+    rows: Vec<PersonRow>,
+    places: Places,
+    names: Names,
+    /// Persons who do not want to be followed on the website, where a rule asks.
+    refusals: HashSet<i64>,
+}
+
+impl Persons {
+    /// Reads those that are in a part.
+    pub fn read(config: &Config, is_in: &dyn Fn(i64) -> bool) -> Persons {
+        let mut names = Names::default();
+        let mut rows = Vec::new();
+        let mut days = LocalDays::of(config.time_zone);
+        let mut asks_consent = false;
+        config.tables.each_person(|row| {
+            if is_in(row.person_id) {
+                let rulebook = config.rulebook(row.tenant);
+                asks_consent |= rulebook.configuration.looks_at.consent;
+                rows.push(PersonRow {
+                    person_id: row.person_id,
+                    tenant: row.tenant.map(|tenant| names.place(tenant)),
+                    kind: names.place(row.kind),
+                    status: row.status.map(|status| names.place(status)),
+                    category: row.category.map(|category| names.place(category)),
+                    since: days.day(row.since).unwrap_or_else(|| config.day(row.since)),
+                    is_active: row.is_active,
+                    fits: rulebook.fitting(|| row.attributes.copy()),
+                    score: row.score,
+                    last_activity_at: row.last_activity_at,
+                    scored_through: row.scored_through,
+                    penalised: row.penalised,
+                });
+            }
+        });
+        rows.sort_unstable_by_key(|person| person.person_id);
+        let mut refusals = HashSet::new();
+        if asks_consent {
+            config.tables.each_refusal(|person_id| {
+                refusals.insert(person_id);
+            });
+        }
+        Persons { places: Places::of(&rows), rows, names, refusals }
+    }
+
+    pub fn count(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn place(&self, person_id: i64) -> Option<usize> {
+        self.places.get(person_id)
+    }
+
+    pub fn row(&self, place: usize) -> &PersonRow {
+        &self.rows[place]
+    }
+
+    /// A name by its place.
+    pub fn name(&self, place: Option<u32>) -> Option<&str> {
+        place.map(|place| self.names.names[place as usize].as_str())
+    }
+
+    pub fn kind(&self, place: usize) -> &str {
+        &self.names.names[self.rows[place].kind as usize]
+    }
+
+    pub fn tenant(&self, place: usize) -> Option<&str> {
+        self.name(self.rows[place].tenant)
+    }
+
+    /// A person as rules see it.
+    pub fn person(&self, place: usize) -> Person<'_> {
+        let row = &self.rows[place];
+        Person {
+            kind: self.kind(place),
+            status: self.name(row.status),
+            since: row.since,
+            is_active: row.is_active,
+            fits: &row.fits,
+            is_unseen: self.refusals.contains(&row.person_id),
+        }
+    }
+}
+
+/// An activity that may matter.
+struct OneActivity {
+    person: u32,
+    matching: u32,
+    day: Day,
+    occurred_at: i64,
+    activity_id: i64,
+}
+
+/// What is registered on some persons, as far as it can matter for scores of a day or later.
+pub struct Registered<'c, 'p> {
+    config: &'c Config,
+    persons: &'p Persons,
+    matching: Matching<'c>,
+    activities: Vec<OneActivity>,
+    adjustments: HashMap<usize, Vec<Adjustment>>,
+    latest: Vec<Option<i64>>,
+}
+
+impl<'c, 'p> Registered<'c, 'p> {
+    /// Reads what matters for the day for which scores stand; activities of nobody are `orphans`.
+    pub fn read(config: &'c Config, persons: &'p Persons, orphans: impl FnMut(i64)) -> Registered<'c, 'p> {
+        Registered::read_for(config, persons, config.scored_on, orphans)
+    }
+
+    /// Reads what matters for a day or later ones.
+    pub fn read_for(config: &'c Config, persons: &'p Persons, on_day: Day, mut orphans: impl FnMut(i64)) -> Registered<'c, 'p> {
+        let mut adjustments: HashMap<usize, Vec<Adjustment>> = HashMap::new();
+        config.tables.each_adjustment(|person_id, adjustment| {
+            if let Some(place) = persons.place(person_id) {
+                adjustments.entry(place).or_default().push(adjustment);
+            }
+        });
+        let mut days = LocalDays::of(config.time_zone);
+        let mut matching = Matching::new(config);
+        let mut latest: Vec<Option<i64>> = vec![None; persons.count()];
+        let mut activities: Vec<OneActivity> = Vec::new();
+        config.tables.each_activity(|row| {
+            let Some(place) = persons.place(row.person_id) else { return orphans(row.person_id) };
+            let day = days.day(row.occurred_at).unwrap_or_else(|| config.day(row.occurred_at));
+            latest[place] = latest[place].max(Some(row.occurred_at));
+            let rulebook = config.rulebook(persons.tenant(place));
+            let set = matching.of(rulebook, row.activity_type, row.attributes);
+            if matching.set(set).iter().any(|rule| may_matter(rule, day, on_day)) {
+                let (person, occurred_at, activity_id) = (place as u32, row.occurred_at, row.activity_id);
+                activities.push(OneActivity { person, matching: set, day, occurred_at, activity_id });
+            }
+        });
+        activities.sort_by_key(|activity| activity.person);
+        Registered { config, persons, matching, activities, adjustments, latest }
+    }
+
+    /// The latest instant of an activity of the person at a place.
+    pub fn latest(&self, place: usize) -> Option<i64> {
+        self.latest[place]
+    }
+
+    /// Hands over each person: its place, as rules see it, its rules, and all that is registered on it and may matter.
+    pub fn each<'s>(&'s self, mut take: impl FnMut(usize, &Person, &'s Rulebook, History<'s>)) {
+        let mut rest = self.activities.as_slice();
+        for place in 0..self.persons.count() {
+            let (own, others) = rest.split_at(rest.iter().take_while(|activity| activity.person as usize == place).count());
+            rest = others;
+            let activities = own.iter().map(|activity| Activity {
+                activity_id: activity.activity_id,
+                occurred_at: activity.occurred_at,
+                day: activity.day,
+                matching: Cow::Borrowed(self.matching.set(activity.matching)),
+            });
+            let adjustments = self.adjustments.get(&place).cloned().unwrap_or_default();
+            let history = History { activities: activities.collect(), adjustments };
+            let rulebook = self.config.rulebook(self.persons.tenant(place));
+            take(place, &self.persons.person(place), rulebook, history);
+        }
+    }
+}
+
+/// Whether a rule may look at an activity for scores of a day or later: not when its window is over before.
+fn may_matter(rule: &Rule, day: Day, on_day: Day) -> bool {
+    let length = match rule.kind {
+        // An early one may have begun what still lasts.
+        RuleKind::Inactivity | RuleKind::Frequency => None,
+        RuleKind::Activity | RuleKind::Profile => rule.relevant_for,
+    };
+    length.and_then(|length| length.after(day)).is_none_or(|end| end > on_day)
+}

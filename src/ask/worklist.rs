@@ -1,0 +1,97 @@
+//! Where a person comes from and where it goes if nothing more is registered, for lists of many
+//! persons: derived from what is registered on each, without a query.
+
+use crate::ask::one;
+use crate::configure::config;
+use crate::error::{OrRaise, Refusal};
+use pgrx::PgSqlErrorCode as Code;
+use scoring::course::course;
+use scoring::derive::score_at;
+use scoring::person::Standpoint;
+use scoring::scorecard::MAIN;
+use std::collections::HashMap;
+
+/// A year ahead: what comes later is of no use to who works through a list today.
+const DAYS_AHEAD: i32 = 365;
+
+/// `_change(bigint, bigint, int)`: by how many points a person's score changed over so many days.
+pub fn change(person_id: i64, score: i64, days: i32) -> Option<i64> {
+    let config = config::for_reading();
+    let day = config.scored_on.plus(-days);
+    let before = one::ask(&config, person_id, |mut one| {
+        score_at(&one.rulebook.configuration, &one.person, &mut one.history, day).map_err(Refusal::from).or_raise()[0]
+    })?;
+    Some(i64::try_from(i128::from(score) - i128::from(before)).unwrap_or_else(|_| {
+        Refusal::new(
+            Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+            format!("the change of person {person_id}'s score is out of range"),
+        )
+        .raise()
+    }))
+}
+
+/// `_outlook(bigint, text)`: the category to which a person turns next, and the day, if nothing
+/// more is registered.
+pub fn outlook(person_id: Option<i64>, category: Option<&str>) -> Option<String> {
+    let config = config::for_reading();
+    let today = config.scored_on;
+    one::ask(&config, person_id?, |mut one| {
+        let configuration = &one.rulebook.configuration;
+        if !one.person.is_active {
+            return None;
+        }
+        let course = course(configuration, &one.person, &mut one.history, today, today.plus(DAYS_AHEAD));
+        let course = course.map_err(Refusal::from).or_raise();
+        let turn = course.into_iter().skip(1).find_map(|(day, scores)| {
+            let next = configuration.category(MAIN, one.person.kind, scores[0]);
+            (next != category).then(|| format!("turns {} on {day}", next.unwrap_or("to no category")))
+        });
+        turn.or_else(|| category.map(|category| format!("stays {category}")))
+    })?
+}
+
+/// `_last_activity(bigint, timestamptz)`: the type of a person's latest activity, which took place at an instant.
+pub fn last_activity(person_id: Option<i64>, at: Option<i64>) -> Option<String> {
+    let (person_id, at) = (person_id?, at?);
+    let config = config::for_reading();
+    config.tables.check_may_read();
+    if !config.tables.may_see(person_id) {
+        return None;
+    }
+    let mut latest: Option<(i64, String)> = None;
+    config.tables.history_seen(person_id).each_activity(|activity| {
+        let id = activity.activity_id;
+        if activity.occurred_at == at && latest.as_ref().is_none_or(|(known, _)| id > *known) {
+            latest = Some((id, activity.activity_type.to_owned()));
+        }
+    });
+    latest.map(|(_, activity_type)| activity_type)
+}
+
+/// What an adjustment is called beside rules.
+const ADJUSTMENT: &str = "Adjustment";
+
+/// `_top_rules(bigint)`: the two rules that give a person most, with the points as they stand.
+pub fn top_rules(person_id: i64) -> Option<String> {
+    let config = config::for_reading();
+    one::ask(&config, person_id, |one| {
+        if !one.person.is_active {
+            return None;
+        }
+        let scored_on = config.scored_on;
+        let at = Standpoint { scored_on, reach: one.persons.stored(one.found).scored_through.max(Some(scored_on))? };
+        let configuration = &one.rulebook.configuration;
+        let mut points: HashMap<&str, i128> = HashMap::new();
+        for (_, record) in config.tables.history_seen(person_id).records() {
+            if configuration.cards.reaches(record.card, MAIN) {
+                // One whose rule is gone counts until the next run.
+                let name = record.rule_id.map_or(ADJUSTMENT, |id| configuration.rule(id).map_or("", |rule| rule.name.as_str()));
+                *points.entry(name).or_default() += i128::from(record.counted(at));
+            }
+        }
+        let mut given: Vec<(&str, i128)> = points.into_iter().filter(|(name, points)| *points > 0 && !name.is_empty()).collect();
+        given.sort_by_key(|&(name, points)| (std::cmp::Reverse(points), name));
+        let told: Vec<String> = given.iter().take(2).map(|(name, points)| format!("{name} {points}")).collect();
+        (!told.is_empty()).then(|| told.join(", "))
+    })?
+}
