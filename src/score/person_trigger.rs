@@ -158,7 +158,7 @@ fn persons_arrived(config: &Config, inserted: &ChangedRows) {
         if !config.cards.is_main_alone() {
             writer.note_new_others(person_id, found, &standing.scores);
         }
-        if ids.len() as i64 % TOLD == 0
+        if (ids.len() as i64 % TOLD == 0 || (ids.len() as i64 == inserted.count() && inserted.count() > TOLD))
             && let Some(table) = &table
         {
             notice!("{table}: {} of {} persons scored", ids.len(), inserted.count());
