@@ -1,10 +1,11 @@
 """What a score means, written a second time and as plainly as possible.
 
 This is an independent implementation of the function that turns persons,
-activities, rules, categories, a time zone and a day into score records, a
-score and a category.  It shares neither code nor SQL with the extension.  It
-is brute force on purpose: every question is answered from the bare data, with
-nothing kept between two questions, so that it can be checked by reading.
+activities, rules, categories, scorecards, a time zone and a day into score
+records, scores and categories.  It shares neither code nor SQL with the
+extension.  It is brute force on purpose: every question is answered from the
+bare data, with nothing kept between two questions, so that it can be checked
+by reading.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import calendar
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Iterator, NamedTuple, Optional
+from typing import Any, Iterable, Iterator, NamedTuple, Optional
 from zoneinfo import ZoneInfo
+
+from filters import Filter
 
 
 # --- the calendar ---------------------------------------------------------
@@ -95,6 +98,10 @@ class Person:
     status: Optional[str]
     since: datetime
     external_id: Optional[str] = None
+    tenant: Optional[str] = None
+    name: Optional[str] = None
+    attributes: Optional[dict] = None
+    active: bool = True
 
 
 @dataclass
@@ -125,6 +132,14 @@ class Rule:
     max_repeats: Optional[int] = None
     effective_from: Optional[date] = None
     enabled: bool = True
+    tenant: Optional[str] = None
+    scorecard: str = "main"
+    filter: Optional[Filter] = None
+    person_filter: Optional[Filter] = None
+    half_life: Optional[Interval] = None
+    excused_by_planned: bool = False
+    at_least: Optional[int] = None
+    within: Optional[Interval] = None
 
 
 @dataclass
@@ -133,6 +148,16 @@ class Category:
     person_kind: Optional[str]
     name: str
     min_score: Optional[int]
+    tenant: Optional[str] = None
+    scorecard: str = "main"
+
+
+@dataclass
+class Scorecard:
+    scorecard: str
+    part_of: Optional[str] = None
+    min_score: Optional[int] = None
+    max_score: Optional[int] = None
 
 
 @dataclass
@@ -142,14 +167,18 @@ class Adjustment:
     points: int
     from_day: date
     until_day: Optional[date]
+    scorecard: str = "main"
 
 
 class Record(NamedTuple):
-    """One rule's points for one activity, or for one period without any.
+    """One rule's points for one activity, one period without any, one period
+    with many, or for what a person is.
 
     `points` are the full points of the rule.  `decays_until` is the day on
-    which a decaying record reaches nothing; being displaced by newer records
-    shortens `counts_until` but does not make a record decay any faster.
+    which a linearly decaying record reaches nothing; being displaced by newer
+    records shortens `counts_until` but does not make a record decay any
+    faster.  A record with a `half_life` has lost half of its worth after each.
+    `ended_on` is the day on which an activity ends it, if one does.
     """
 
     rule_id: int
@@ -158,6 +187,8 @@ class Record(NamedTuple):
     counts_from: date
     counts_until: Optional[date]
     decays_until: Optional[date] = None
+    half_life: Optional[Interval] = None
+    ended_on: Optional[date] = None
 
     def counts_on(self, day: date) -> bool:
         return self.counts_from <= day and (self.counts_until is None or day < self.counts_until)
@@ -165,11 +196,17 @@ class Record(NamedTuple):
     def worth_on(self, day: date) -> int:
         if not self.counts_on(day):
             return 0
-        if self.decays_until is None:
-            return self.points
-        remaining = (self.decays_until - day).days
-        whole = (self.decays_until - self.counts_from).days
-        return rounded(self.points * remaining, whole)
+        if self.decays_until is not None:
+            remaining = (self.decays_until - day).days
+            whole = (self.decays_until - self.counts_from).days
+            return rounded(self.points * remaining, whole)
+        if self.half_life is not None:
+            halvings = 0
+            # Half a point is one, a quarter is none, and remains none.
+            while 2**halvings <= 2 * abs(self.points) and add(self.counts_from, self.half_life.times(halvings + 1)) <= day:
+                halvings += 1
+            return rounded(self.points, 2**halvings)
+        return self.points
 
 
 def earliest(*days: Optional[date]) -> Optional[date]:
@@ -189,6 +226,7 @@ class Model:
     rules: dict[int, Rule] = field(default_factory=dict)
     categories: dict[int, Category] = field(default_factory=dict)
     adjustments: dict[int, Adjustment] = field(default_factory=dict)
+    scorecards: dict[str, Scorecard] = field(default_factory=lambda: {"main": Scorecard("main")})
 
     def day_of(self, instant: datetime) -> date:
         return local_day(instant, self.time_zone)
@@ -199,17 +237,27 @@ class Model:
     def last_activity_at(self, person: Person) -> Optional[datetime]:
         return max((a.occurred_at for a in self.activities_of(person)), default=None)
 
+    def rules_for(self, person: Person) -> list[Rule]:
+        """The rules of the person's tenant, and those of nobody in particular
+        that no rule of the tenant stands in the place of, enabled or not."""
+        own = [r for r in self.rules.values() if r.tenant is not None and r.tenant == person.tenant]
+        names = {r.name for r in own}
+        return own + [r for r in self.rules.values() if r.tenant is None and r.name not in names]
+
     @staticmethod
     def applies(rule: Rule, person: Person) -> bool:
         return (
             rule.enabled
             and (rule.person_kinds is None or person.kind in rule.person_kinds)
             and (rule.statuses is None or (person.status is not None and person.status in rule.statuses))
+            and (rule.person_filter is None or rule.person_filter.holds(person.attributes))
         )
 
     @staticmethod
     def matches(rule: Rule, activity: Activity) -> bool:
         if rule.activity_types is not None and activity.activity_type not in rule.activity_types:
+            return False
+        if rule.filter is not None and not rule.filter.holds(activity.attributes):
             return False
         if rule.condition is None:
             return True
@@ -259,6 +307,8 @@ class Model:
                         counts_from=start,
                         counts_until=until,
                         decays_until=end if rule.decay == "linear" else None,
+                        half_life=rule.half_life if rule.decay == "halving" else None,
+                        ended_on=displaced,
                     )
                 )
         return records
@@ -276,11 +326,14 @@ class Model:
         records = []
         for position, touch in enumerate(touches):
             next_touch = touches[position + 1] if position + 1 < len(touches) else None
+            if rule.excused_by_planned and next_touch is not None:
+                continue
             for due in self.due_days(rule, touch):
                 if due > day or (next_touch is not None and due >= next_touch):
                     break
-                until = next_touch if rule.relevant_for is None else add(due, rule.relevant_for)
-                records.append(Record(rule.rule_id, None, rule.points, due, until))
+                cleared = next_touch if rule.relevant_for is None else None
+                until = cleared if rule.relevant_for is None else add(due, rule.relevant_for)
+                records.append(Record(rule.rule_id, None, rule.points, due, until, ended_on=cleared))
         return records
 
     @staticmethod
@@ -295,17 +348,67 @@ class Model:
             yield add(first, rule.repeat_every.times(k - 1))
             k += 1
 
+    def frequency_records(self, rule: Rule, person: Person) -> list[Record]:
+        """The longest runs of days on each of which there are enough."""
+        newest_first = [
+            a
+            for a in self.matching(rule, person)
+            if rule.effective_from is None or self.day_of(a.occurred_at) >= rule.effective_from
+        ]
+        days = [self.day_of(a.occurred_at) for a in newest_first]
+        spans = [(day, add(day, rule.within)) for day in days]
+
+        def enough(day: date) -> bool:
+            return sum(start <= day < end for start, end in spans) >= rule.at_least
+
+        # From one of these days to the next the number stays the same.
+        turns = sorted({day for span in spans for day in span})
+        records = []
+        first = None
+        for day in turns:
+            if enough(day) and first is None:
+                first = day
+            elif not enough(day) and first is not None:
+                # newest_first, so the first one of that day is the newest.
+                completed_by = newest_first[days.index(first)].activity_id
+                records.append(Record(rule.rule_id, completed_by, rule.points, first, day))
+                first = None
+        return records
+
+    def profile_records(self, rule: Rule, person: Person) -> list[Record]:
+        start = self.day_of(person.since)
+        if rule.effective_from is not None:
+            start = max(start, rule.effective_from)
+        end = None if rule.relevant_for is None else add(start, rule.relevant_for)
+        return [
+            Record(
+                rule_id=rule.rule_id,
+                activity_id=None,
+                points=rule.points,
+                counts_from=start,
+                counts_until=end,
+                decays_until=end if rule.decay == "linear" else None,
+                half_life=rule.half_life if rule.decay == "halving" else None,
+            )
+        ]
+
     def records(self, person: Person, day: date) -> list[Record]:
         """All records as known on `day`: also those that ended, and those of
         activities that lie ahead; of penalties only those that are due."""
-        found = []
-        for rule in self.rules.values():
+        found: list[Record] = []
+        if not person.active:
+            return found
+        for rule in self.rules_for(person):
             if not self.applies(rule, person):
                 continue
             if rule.kind == "activity":
                 found += self.activity_records(rule, person)
-            else:
+            elif rule.kind == "inactivity":
                 found += self.penalties(rule, person, day)
+            elif rule.kind == "frequency":
+                found += self.frequency_records(rule, person)
+            else:
+                found += self.profile_records(rule, person)
         return found
 
     def stored_records(self, person: Person, day: date) -> list[Record]:
@@ -313,23 +416,104 @@ class Model:
         or starts to count later, and nothing that is over."""
         return [r for r in self.records(person, day) if r.counts_until is None or r.counts_until > day]
 
-    def adjustment_on(self, person: Person, day: date) -> int:
+    def adjustments_of(self, person: Person, scorecard: str) -> list[Adjustment]:
+        return [
+            a for a in self.adjustments.values() if a.person_id == person.person_id and a.scorecard == scorecard
+        ]
+
+    def adjustment_on(self, person: Person, day: date, scorecard: str) -> int:
         return sum(
             a.points
-            for a in self.adjustments.values()
-            if a.person_id == person.person_id
-            and a.from_day <= day
-            and (a.until_day is None or day < a.until_day)
+            for a in self.adjustments_of(person, scorecard)
+            if a.from_day <= day and (a.until_day is None or day < a.until_day)
         )
 
-    def score_at(self, person: Person, day: date) -> int:
-        return sum(r.worth_on(day) for r in self.records(person, day)) + self.adjustment_on(person, day)
+    def score_at(self, person: Person, day: date, scorecard: str = "main") -> int:
+        return self.scores(person, [day], scorecard)[0]
 
-    def category_of(self, person: Person, score: int) -> Optional[str]:
-        own = [c for c in self.categories.values() if c.person_kind == person.kind]
-        shared = [c for c in self.categories.values() if c.person_kind is None]
-        reached = [c for c in own or shared if c.min_score is None or c.min_score <= score]
+    def scores(self, person: Person, days: list[date], scorecard: str = "main") -> list[int]:
+        """The scores of several days."""
+        # A penalty counts on no day before it is due, so the records as known
+        # on the last day do for all of them.
+        records = self.records(person, max(days))
+        return [self.score_of(person, day, scorecard, records) for day in days]
+
+    def score_of(self, person: Person, day: date, scorecard: str, records: list[Record]) -> int:
+        if not person.active:
+            return 0
+        own = sum(r.worth_on(day) for r in records if self.rules[r.rule_id].scorecard == scorecard)
+        own += self.adjustment_on(person, day, scorecard)
+        own += sum(self.score_of(person, day, part, records) for part in self.parts(scorecard))
+        return self.limited(own, scorecard)
+
+    def parts(self, scorecard: str) -> list[str]:
+        return [s.scorecard for s in self.scorecards.values() if s.part_of == scorecard]
+
+    def limited(self, score: int, scorecard: str) -> int:
+        limits = self.scorecards[scorecard]
+        if limits.min_score is not None and score < limits.min_score:
+            return limits.min_score
+        if limits.max_score is not None and score > limits.max_score:
+            return limits.max_score
+        return score
+
+    def bands(self, person: Person, scorecard: str = "main") -> list[Category]:
+        """The first set of categories that is not empty."""
+        for tenant in (person.tenant, None):
+            for kind in (person.kind, None):
+                found = [
+                    c
+                    for c in self.categories.values()
+                    if c.scorecard == scorecard and c.tenant == tenant and c.person_kind == kind
+                ]
+                if found:
+                    return found
+        return []
+
+    def category_of(self, person: Person, score: int, scorecard: str = "main") -> Optional[str]:
+        if not person.active:
+            return None
+        reached = [c for c in self.bands(person, scorecard) if c.min_score is None or c.min_score <= score]
         if not reached:
             return None
         lowest = float("-inf")
         return max(reached, key=lambda c: lowest if c.min_score is None else c.min_score).name
+
+    # Between two runs
+
+    def score_between(self, person: Person, run: date, today: date, scorecard: str = "main") -> int:
+        """What counted on the day of the last run, plus what has happened from
+        then until today: records that began, at their worth on their first
+        day, and ends that an activity brought.  Windows that ended, penalties
+        that fell due and decay wait for the next run."""
+        if not person.active:
+            return 0
+        today = max(run, today)
+        total = 0
+        for rule in self.rules_for(person):
+            if self.applies(rule, person) and rule.scorecard == scorecard:
+                # Of penalties only those that were due on the day of the run.
+                records = [r for r in self.records(person, run) if r.rule_id == rule.rule_id]
+                worths = [self.worth_between(r, run, today) for r in records]
+                # A frequency rule gives its points once, whatever has begun since.
+                if rule.kind == "frequency":
+                    worths = [w for w in worths if w][:1]
+                total += sum(worths)
+        for a in self.adjustments_of(person, scorecard):
+            day = max(run, a.from_day)
+            if day <= today and (a.until_day is None or day < a.until_day):
+                total += a.points
+        total += sum(self.score_between(person, run, today, part) for part in self.parts(scorecard))
+        return self.limited(total, scorecard)
+
+    @staticmethod
+    def worth_between(record: Record, run: date, today: date) -> int:
+        if record.counts_from > today or (record.ended_on is not None and record.ended_on <= today):
+            return 0
+        return record.worth_on(max(run, record.counts_from))
+
+
+def foretold(model: Model, person: Person, days: Iterable[date], scorecard: str = "main") -> list[tuple]:
+    """Score and category of each day, if nothing more is registered."""
+    scores = model.scores(person, list(days), scorecard)
+    return [(score, model.category_of(person, score, scorecard)) for score in scores]
