@@ -11,10 +11,11 @@ by reading.
 from __future__ import annotations
 
 import calendar
+import copy
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Iterable, Iterator, NamedTuple, Optional
+from typing import Any, Collection, Iterable, Iterator, NamedTuple, Optional
 from zoneinfo import ZoneInfo
 
 from filters import Filter
@@ -481,29 +482,44 @@ class Model:
 
     # Between two runs
 
-    def score_between(self, person: Person, run: date, today: date, scorecard: str = "main") -> int:
+    def score_between(
+        self, person: Person, run: date, today: date, scorecard: str = "main", waiting: Collection[int] = (), since_waits: bool = False
+    ) -> int:
         """What counted on the day of the last run, plus what has happened from
         then until today: records that began, at their worth on their first
         day, and ends that an activity brought.  Windows that ended, penalties
-        that fell due and decay wait for the next run."""
+        that fell due and decay wait for the next run.
+
+        Some activities, and the person's since, may wait as well: those that
+        were known to the run and lay ahead of it.  They still excuse.
+        """
+        today = max(run, today)
+        records = self.records(person, run)
+        if waiting or since_waits:
+            now = copy.copy(self)
+            now.activities = {n: a for n, a in self.activities.items() if n not in waiting}
+            later = copy.copy(person)
+            if since_waits:
+                later.since += timedelta(days=(today - self.day_of(person.since)).days + 2)
+            excused = [r for r in records if self.rules[r.rule_id].excused_by_planned]
+            records = excused + [r for r in now.records(later, run) if not self.rules[r.rule_id].excused_by_planned]
+        return self.between_of(person, run, today, scorecard, records)
+
+    def between_of(self, person: Person, run: date, today: date, scorecard: str, records: list[Record]) -> int:
         if not person.active:
             return 0
-        today = max(run, today)
         total = 0
-        for rule in self.rules_for(person):
-            if self.applies(rule, person) and rule.scorecard == scorecard:
-                # Of penalties only those that were due on the day of the run.
-                records = [r for r in self.records(person, run) if r.rule_id == rule.rule_id]
-                worths = [self.worth_between(r, run, today) for r in records]
+        for rule in self.rules.values():
+            if rule.scorecard == scorecard:
+                # Of penalties, the records have only those that were due on the day of the run.
+                worths = [self.worth_between(r, run, today) for r in records if r.rule_id == rule.rule_id]
                 # A frequency rule gives its points once, whatever has begun since.
-                if rule.kind == "frequency":
-                    worths = [w for w in worths if w][:1]
-                total += sum(worths)
+                total += max(worths, key=abs, default=0) if rule.kind == "frequency" else sum(worths)
         for a in self.adjustments_of(person, scorecard):
             day = max(run, a.from_day)
             if day <= today and (a.until_day is None or day < a.until_day):
                 total += a.points
-        total += sum(self.score_between(person, run, today, part) for part in self.parts(scorecard))
+        total += sum(self.between_of(person, run, today, part, records) for part in self.parts(scorecard))
         return self.limited(total, scorecard)
 
     @staticmethod

@@ -8,19 +8,21 @@ a seed can be given to psql and does the same again.
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import random
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from io import StringIO
-from typing import Any, Callable, Iterable, Optional
+from typing import Any, Callable, Collection, Iterable, Optional
 
 import psycopg2
 
-from generate import KINDS, STATUSES, TIME_ZONES, TYPES, Generator
-from model import Activity, Adjustment, Category, Interval, Model, Person, Record, Rule
+from filters import Filter
+from generate import KINDS, STATUSES, TENANTS, TIME_ZONES, TYPES, Generator
+from model import Activity, Adjustment, Category, Interval, Model, Person, Record, Rule, Scorecard, foretold
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 DAY_ZERO = date(2000, 1, 1)
@@ -50,6 +52,8 @@ def literal(value: Any) -> str:
             weeks = value.days % 7 == 0
             parts.append(f"{value.days // 7} weeks" if weeks else f"{value.days} days")
         return f"interval '{' '.join(parts)}'"
+    if isinstance(value, Filter):
+        return literal(str(value)) + "::jsonpath"
     if isinstance(value, dict):
         return literal(json.dumps(value, ensure_ascii=False)) + "::jsonb"
     if isinstance(value, list):
@@ -99,8 +103,13 @@ class State:
 
     model: Model = field(default_factory=Model)
     last_run: Optional[date] = None
-    # Rules, categories or the time zone have changed since the last run.
+    # Rules, categories, scorecards or the time zone have changed since the last run.
     edited: bool = False
+    # Statements only say who is to be derived, and somebody may be.
+    deferred: bool = False
+    pending: bool = False
+    # The activities and the days since when persons are known, as the last run found them.
+    found: dict = field(default_factory=dict)
 
 
 @dataclass
@@ -116,7 +125,7 @@ class Outcome:
 
 
 class Play:
-    def __init__(self, connection, seed: int, log: StringIO, deadline: float):
+    def __init__(self, connection, seed: int, log: StringIO, deadline: float, features: Collection[str] = ()):
         self.connection = connection
         self.cursor = connection.cursor()
         self.seed = seed
@@ -128,7 +137,13 @@ class Play:
         self.statements: list[str] = []
         self.tag = 0
         self.known_persons: set[int] = set()
-        self.born_as: dict[int, Optional[str]] = {}
+        # The first category of each person on each scorecard.
+        self.born_as: dict[tuple[int, str], Optional[str]] = {}
+        # Later names of categories, with the first ones.
+        self.first_names: dict[Optional[str], Optional[str]] = {}
+        self.features = {name for name in sorted(features) if self.rng.random() < 0.65}
+
+        self.level = "read committed"
 
         # Half of the seeds live around today, so that the day of the last run
         # is today and each statement must be exact at once.
@@ -138,7 +153,7 @@ class Play:
             anchor = datetime.now(timezone.utc).date()
         else:
             anchor = date(2023, 6, 1) + timedelta(days=self.rng.randint(0, 700))
-        self.make = Generator(self.rng, anchor, zone)
+        self.make = Generator(self.rng, anchor, zone, self.features)
 
     @property
     def model(self) -> Model:
@@ -157,6 +172,21 @@ class Play:
             text = str(error).strip()
             raise Mismatch(f"a statement failed with {error.pgcode}", [sql, *text.splitlines()]) from error
 
+    def execute_again(self, sql: str) -> list[tuple]:
+        """A statement that may have to be tried again where snapshots last: of another seed, say, something committed
+        between its snapshot and its lock."""
+        for _ in range(20):
+            try:
+                return self.execute(sql)
+            except Mismatch as mismatch:
+                if self.inside or self.level == "read committed" or not mismatch.what.endswith("40001"):
+                    raise
+        return self.execute(sql)
+
+    @property
+    def inside(self) -> bool:
+        return self.connection.info.transaction_status != psycopg2.extensions.TRANSACTION_STATUS_IDLE
+
     def query(self, sql: str) -> list[tuple]:
         """Reads for a comparison; no part of the story."""
         try:
@@ -168,6 +198,21 @@ class Play:
 
     def exists(self, function: str) -> bool:
         return self.query(f"SELECT to_regprocedure({literal(function)}) IS NOT NULL")[0][0]
+
+    def has_column(self, table: str, column: str) -> bool:
+        return self.query(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute"
+            f" WHERE attrelid = 'leadscore.{table}'::regclass AND attname = '{column}' AND NOT attisdropped)"
+        )[0][0]
+
+    def some_scorecard(self) -> str:
+        return self.rng.choice(list(self.model.scorecards))
+
+    def scorecard_argument(self, scorecard: str) -> str:
+        """The last argument of a function that asks about one; main can be left out."""
+        if scorecard == "main" and ("scorecards" not in self.features or self.make.chance(0.5)):
+            return ""
+        return f", scorecard => {literal(scorecard)}"
 
     def next_tag(self) -> int:
         self.tag += 1
@@ -187,17 +232,24 @@ class Play:
         self.execute(f"SET IntervalStyle = {literal(rng.choice(['postgres', 'iso_8601', 'sql_standard']))}")
         self.execute(f"SET search_path = {rng.choice(['public', 'pg_catalog', 'leadscore, public'])}")
         self.has = {
-            name: self.exists(signature)
+            # With a scorecard at the end, or from before there were any.
+            name: self.exists(f"leadscore.{signature})") or self.exists(f"leadscore.{signature},text)")
             for name, signature in {
-                "adjust": "leadscore.adjust(bigint,integer,text,date,date)",
-                "merge": "leadscore.merge_person(bigint,bigint)",
-                "forget": "leadscore.forget_person(bigint)",
-                "explain": "leadscore.explain(bigint,date)",
-                "forecast": "leadscore.forecast(bigint,date)",
-                "cooling": "leadscore.cooling(integer)",
-                "history": "leadscore.history(bigint,date,date)",
+                "adjust": "adjust(bigint,integer,text,date,date",
+                "merge": "merge_person(bigint,bigint",
+                "forget": "forget_person(bigint",
+                "explain": "explain(bigint,date",
+                "forecast": "forecast(bigint,date",
+                "cooling": "cooling(integer",
+                "history": "history(bigint,date,date",
+                "forget_tenant": "forget_tenant(text",
             }.items()
         }
+        self.key = "tenant, kind, external_id" if self.has_column("person", "tenant") else "kind, external_id"
+        if "isolation" in self.features:
+            self.set_isolation()
+        if "filters" in self.features:
+            self.check_filters()
         self.attributes_nullable = self.query(
             "SELECT NOT attnotnull FROM pg_catalog.pg_attribute"
             " WHERE attrelid = 'leadscore.activity'::regclass AND attname = 'attributes'"
@@ -211,6 +263,9 @@ class Play:
 
         first = [self.insert_rules, self.insert_categories]
         rng.shuffle(first)
+        if "scorecards" in self.features:
+            # Rules and categories can only be of those that are there.
+            first.insert(rng.choice([0, 0, 0, 1, 2]), lambda: [self.insert_scorecard() for _ in range(rng.randint(1, 3))])
         if not self.today and self.make.chance(0.5):
             first.append(lambda: self.insert_persons(rng.randint(2, 8)))
             first.append(lambda: self.insert_activities(rng.randint(20, 80)))
@@ -224,7 +279,41 @@ class Play:
         self.insert_activities(rng.randint(10, 60))
         self.check_exact()
 
+    def check_filters(self) -> None:
+        """That the model evaluates filters as PostgreSQL does."""
+        rows = [(n, self.make.filter(), self.make.person_attributes()) for n in range(60)]
+        found = self.query(
+            "SELECT n, pg_catalog.jsonb_path_match(coalesce(document, '{}'), filter, silent => true)"
+            f" FROM (VALUES {tuples(rows)}) AS v (n, filter, document)"
+        )
+        for number, verdict in found:
+            _, filtered, document = rows[number]
+            if filtered.holds(document) != (verdict is True):
+                raise Mismatch("the model misjudges a filter", [f"{filtered} of {document}: PostgreSQL says {verdict}"])
+
     # --- settings, rules and categories ---
+
+    def set_isolation(self) -> None:
+        self.level = self.rng.choice(["read committed", "repeatable read", "repeatable read", "serializable"])
+        self.execute(f"SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL {self.level}")
+
+    def set_scoring(self) -> None:
+        scoring = "at_once" if self.state.deferred else "deferred"
+        self.execute(f"UPDATE leadscore.settings SET scoring = {literal(scoring)}")
+        self.state.deferred = not self.state.deferred
+
+    def score_pending(self) -> None:
+        most = self.make.maybe(0.5, self.rng.randint(1, 5))
+        for _ in range(200):
+            found = self.execute_again(f"SELECT leadscore.score_pending({'' if most is None else most})")[0][0]
+            if found < 0 or (most is not None and found > most):
+                raise Mismatch("score_pending derived more persons than it might", [f"{found} of {most}"])
+            if found == 0 or most is None:
+                break
+        self.state.pending = False
+        found = self.execute_again("SELECT leadscore.score_pending()")[0][0]
+        if found:
+            raise Mismatch("persons are pending after score_pending()", [f"{found} more"])
 
     def set_time_zone(self, zone: str) -> None:
         self.execute(f"UPDATE leadscore.settings SET time_zone = {literal(zone)}")
@@ -237,7 +326,21 @@ class Play:
 
     def insert_rules(self, count: Optional[int] = None) -> None:
         for _ in range(count or self.rng.randint(3, 9)):
-            self.insert_rule({"name": f"rule {self.next_tag()}", **self.make.rule()})
+            columns = {"name": f"rule {self.next_tag()}", **self.make.rule(self.model.scorecards)}
+            if "tenants" in self.features:
+                columns |= self.whose_rule()
+            self.insert_rule(columns)
+
+    def whose_rule(self) -> dict:
+        """A tenant, and often the name of a common rule that is replaced or switched off."""
+        if not self.make.chance(0.45):
+            return {"tenant": None}
+        tenant = self.rng.choice(TENANTS)
+        taken = {r.name for r in self.model.rules.values() if r.tenant == tenant}
+        common = [r.name for r in self.model.rules.values() if r.tenant is None and r.name not in taken]
+        if common and self.make.chance(0.7):
+            return {"tenant": tenant, "name": self.rng.choice(common), "enabled": self.make.chance(0.6)}
+        return {"tenant": tenant}
 
     def insert_rule(self, columns: dict) -> None:
         # What is NULL is sometimes left out and sometimes said.
@@ -249,7 +352,7 @@ class Play:
         self.state.edited = True
 
     def add_rule(self) -> None:
-        if len(self.model.rules) < 12:
+        if len(self.model.rules) < 14:
             self.insert_rules(1)
 
     def update_rule(self, rule: Rule, columns: dict) -> None:
@@ -263,17 +366,30 @@ class Play:
         if not self.model.rules:
             return
         rule = self.rng.choice(list(self.model.rules.values()))
-        fresh = self.make.rule()
+        fresh = self.make.rule(self.model.scorecards)
         kind = self.rng.random()
         if kind < 0.3:
             self.update_rule(rule, {"enabled": not rule.enabled})
         elif kind < 0.5:
             self.update_rule(rule, {"points": fresh["points"]})
         elif kind < 0.75:
-            name = self.rng.choice(["activity_types", "condition", "person_kinds", "statuses", "effective_from"])
-            self.update_rule(rule, {name: fresh[name]})
+            names = ["person_kinds", "statuses", "effective_from", "person_filter", "scorecard"]
+            if rule.kind != "profile":
+                names += ["activity_types", "condition", "filter"]
+            name = self.rng.choice([n for n in names if n in fresh])
+            # A profile rule has nothing to match activities by.
+            if fresh["kind"] != "profile" or name in names[:5]:
+                self.update_rule(rule, {name: fresh[name]})
+        elif kind < 0.8 and "tenants" in self.features:
+            self.give_rule(rule)
         else:
             self.update_rule(rule, fresh)
+
+    def give_rule(self, rule: Rule) -> None:
+        """To another tenant, or to everybody."""
+        tenant = self.make.tenant()
+        if all((r.tenant, r.name) != (tenant, rule.name) for r in self.model.rules.values()):
+            self.update_rule(rule, {"tenant": tenant})
 
     def toggle_rules(self) -> None:
         self.execute("UPDATE leadscore.rule SET enabled = NOT enabled WHERE points > 5")
@@ -289,34 +405,102 @@ class Play:
             del self.model.rules[rule_id]
             self.state.edited = True
 
+    # Scorecards
+
+    def insert_scorecard(self) -> None:
+        if len(self.model.scorecards) > 4:
+            return
+        name = f"card {self.next_tag()}"
+        low, high = self.make.limits()
+        part_of = self.rng.choice([None, "main", *self.model.scorecards])
+        self.execute(
+            "INSERT INTO leadscore.scorecard (scorecard, part_of, min_score, max_score)"
+            f" VALUES {tuples([(name, part_of, low, high)])}"
+        )
+        self.model.scorecards[name] = Scorecard(name, part_of, low, high)
+        self.state.edited = True
+
+    def edit_scorecard(self) -> None:
+        card = self.model.scorecards[self.some_scorecard()]
+        if self.make.chance(0.4):
+            card.part_of = self.rng.choice(self.make.parents(self.model.scorecards, card.scorecard))
+            change = f"part_of = {literal(card.part_of)}"
+        else:
+            card.min_score, card.max_score = self.make.limits()
+            change = f"min_score = {literal(card.min_score)}, max_score = {literal(card.max_score)}"
+        self.execute(f"UPDATE leadscore.scorecard SET {change} WHERE scorecard = {literal(card.scorecard)}")
+        self.state.edited = True
+
+    def delete_scorecard(self) -> None:
+        """One that nothing belongs to."""
+        model = self.model
+        used = {"main"}
+        for table in (model.rules, model.categories, model.adjustments):
+            used |= {row.scorecard for row in table.values()}
+        used |= {card.part_of for card in model.scorecards.values()}
+        free = [name for name in model.scorecards if name not in used]
+        if free:
+            name = self.rng.choice(free)
+            self.execute(f"DELETE FROM leadscore.scorecard WHERE scorecard = {literal(name)}")
+            del model.scorecards[name]
+            self.state.edited = True
+
+    # Categories, by sets of those for one tenant, scorecard and kind
+
     def insert_categories(self) -> None:
         for kind in [None, *KINDS]:
             if self.make.chance(0.75 if kind is None else 0.35):
-                self.insert_bands(kind)
+                self.insert_bands(None, "main", kind)
+        if "tenants" in self.features:
+            for tenant in TENANTS:
+                if self.make.chance(0.4):
+                    self.insert_bands(tenant, "main", self.rng.choice([None, *KINDS]))
+        for card in list(self.model.scorecards)[1:]:
+            if self.make.chance(0.6):
+                self.insert_bands(self.make.tenant(), card, self.make.maybe(0.3, self.rng.choice(KINDS)))
 
-    def insert_bands(self, kind: Optional[str]) -> None:
-        rows = [(kind, f"{name} {kind or ''}".strip(), low) for name, low in self.make.bands()]
+    def insert_bands(self, tenant: Optional[str], scorecard: str, kind: Optional[str]) -> None:
+        tag = self.next_tag()
+        self.insert_category_rows([(tenant, scorecard, kind, f"{name} {tag}", low) for name, low in self.make.bands()])
+
+    def insert_category_rows(self, rows: list[tuple]) -> None:
+        # A name is never used again for another category, so that names tell what changed.
+        keep = [n for n, feature in enumerate(["tenants", "scorecards", None, None, None]) if feature in (None, *self.features)]
+        columns = [["tenant", "scorecard", "person_kind", "name", "min_score"][n] for n in keep]
         found = self.execute(
-            f"INSERT INTO leadscore.category (person_kind, name, min_score) VALUES {tuples(rows)} RETURNING category_id"
+            f"INSERT INTO leadscore.category ({', '.join(columns)})"
+            f" VALUES {tuples([row[n] for n in keep] for row in rows)} RETURNING category_id"
         )
-        for (category_id,), (person_kind, name, low) in zip(found, rows):
-            self.model.categories[category_id] = Category(category_id, person_kind, name, low)
+        for (category_id,), (tenant, scorecard, person_kind, name, low) in zip(found, rows):
+            self.model.categories[category_id] = Category(category_id, person_kind, name, low, tenant, scorecard)
         self.state.edited = True
 
     def edit_categories(self) -> None:
-        kind = self.rng.choice([None, *KINDS])
-        bands = [c for c in self.model.categories.values() if c.person_kind == kind]
+        tenant, scorecard, kind = self.make.tenant(), self.some_scorecard(), self.rng.choice([None, *KINDS])
+        if self.model.categories and self.make.chance(0.6):
+            some = self.rng.choice(list(self.model.categories.values()))
+            tenant, scorecard, kind = some.tenant, some.scorecard, some.person_kind
+        bands = [
+            c
+            for c in self.model.categories.values()
+            if (c.tenant, c.scorecard, c.person_kind) == (tenant, scorecard, kind)
+        ]
         upper = [c for c in bands if c.min_score is not None]
         choice = self.rng.random()
         self.state.edited = True
         if not bands:
-            self.insert_bands(kind)
+            self.insert_bands(tenant, scorecard, kind)
         elif choice < 0.2:
-            self.execute(
-                "DELETE FROM leadscore.category WHERE person_kind IS NOT DISTINCT FROM " + literal(kind)
-            )
+            ids = ", ".join(str(c.category_id) for c in bands)
+            self.execute(f"DELETE FROM leadscore.category WHERE category_id IN ({ids})")
             for category in bands:
                 del self.model.categories[category.category_id]
+            if self.make.chance(0.4):
+                # The same names come back, in other bands.
+                names = [c.name for c in bands]
+                self.rng.shuffle(names)
+                lows = [low for _, low in self.make.bands()]
+                self.insert_category_rows([(tenant, scorecard, kind, name, low) for name, low in zip(names, lows)])
         elif choice < 0.5 and upper:
             category = self.rng.choice(upper)
             taken = {c.min_score for c in upper}
@@ -325,96 +509,115 @@ class Play:
                 f"UPDATE leadscore.category SET min_score = {low} WHERE category_id = {category.category_id}"
             )
             category.min_score = low
-        elif choice < 0.7 and upper:
+        elif choice < 0.65 and upper:
             category = self.rng.choice(upper)
             self.execute(f"DELETE FROM leadscore.category WHERE category_id = {category.category_id}")
             del self.model.categories[category.category_id]
-        elif choice < 0.8:
+        elif choice < 0.82:
             category = self.rng.choice(bands)
             name = f"band {self.next_tag()}"
             self.execute(
                 f"UPDATE leadscore.category SET name = {literal(name)} WHERE category_id = {category.category_id}"
             )
+            if "renames" in self.features:
+                self.first_names[name] = self.first_names.get(category.name, category.name)
             category.name = name
         else:
             taken = {c.min_score for c in upper}
             low = self.rng.choice([n for n in range(-60, 200) if n not in taken])
-            name = f"band {self.next_tag()}"
-            found = self.execute(
-                "INSERT INTO leadscore.category (person_kind, name, min_score)"
-                f" VALUES {tuples([(kind, name, low)])} RETURNING category_id"
-            )
-            self.model.categories[found[0][0]] = Category(found[0][0], kind, name, low)
+            self.insert_category_rows([(tenant, scorecard, kind, f"band {self.next_tag()}", low)])
 
     # --- persons ---
+
+    def new_person(self) -> dict:
+        """The columns of a person that the features of this play have."""
+        columns: dict[str, Any] = {
+            "kind": self.rng.choice(KINDS),
+            "external_id": f"x{self.next_tag()}",
+            "status": self.make.status(),
+            "since": self.make.instant(),
+        }
+        if "filters" in self.features:
+            columns["attributes"] = self.make.person_attributes()
+        if "active" in self.features:
+            columns["active"] = self.make.chance(0.85)
+        if "tenants" in self.features:
+            columns["tenant"] = self.make.tenant()
+        return columns
+
+    def adopt_persons(self, found: list[tuple], rows: list[dict]) -> None:
+        for (person_id, since), row in zip(found, rows):
+            self.model.persons[person_id] = Person(person_id, **{**row, "since": instant_of(since)})
+            self.known_persons.add(person_id)
 
     def insert_persons(self, count: Optional[int] = None) -> None:
         count = count or self.rng.choice([1, 1, 1, 2, 4])
         if len(self.model.persons) + count > 25:
             return
-        rows = [
-            (self.rng.choice(KINDS), f"x{self.next_tag()}", self.make.status(), self.make.instant())
-            for _ in range(count)
-        ]
-        columns = "kind, external_id, status, since"
-        values = tuples(rows)
+        rows = [self.new_person() for _ in range(count)]
+        names = list(rows[0])
         if self.make.chance(0.15):  # registered just now
-            columns, values = "kind, external_id, status", tuples(row[:3] for row in rows)
+            names.remove("since")
         found = self.execute(
-            f"INSERT INTO leadscore.person ({columns}) VALUES {values} RETURNING person_id, {as_number('since')}"
+            f"INSERT INTO leadscore.person ({', '.join(names)}) VALUES {tuples([row[n] for n in names] for row in rows)}"
+            f" RETURNING person_id, {as_number('since')}"
         )
-        for (person_id, since), (kind, external_id, status, _) in zip(found, rows):
-            self.model.persons[person_id] = Person(person_id, kind, status, instant_of(since), external_id)
-            self.known_persons.add(person_id)
+        self.adopt_persons(found, rows)
 
     def upsert_persons(self) -> None:
         if not self.model.persons or len(self.model.persons) > 24:
             return
-        there = [(p.kind, p.external_id, self.make.status()) for p in self.some(self.model.persons.values(), 3)]
-        rows = there + [(self.rng.choice(KINDS), f"x{self.next_tag()}", self.make.status())]
+        rows = []
+        for person in self.some(self.model.persons.values(), 3):
+            row = self.new_person()
+            rows.append({n: row[n] if n in ("status", "attributes", "active") else getattr(person, n) for n in row})
+        rows.append(self.new_person())
         self.rng.shuffle(rows)
+        names = [n for n in rows[0] if n != "since"]
+        changes = ", ".join(f"{n} = excluded.{n}" for n in names if n in ("status", "attributes", "active"))
         found = self.execute(
-            f"INSERT INTO leadscore.person (kind, external_id, status) VALUES {tuples(rows)}"
-            " ON CONFLICT (kind, external_id) DO UPDATE SET status = excluded.status"
+            f"INSERT INTO leadscore.person ({', '.join(names)}) VALUES {tuples([row[n] for n in names] for row in rows)}"
+            f" ON CONFLICT ({self.key}) {'WHERE external_id IS NOT NULL ' if 'tenant' in self.key else ''}DO UPDATE SET {changes}"
             f" RETURNING person_id, {as_number('since')}"
         )
-        for (person_id, since), (kind, external_id, status) in zip(found, rows):
-            self.model.persons[person_id] = Person(person_id, kind, status, instant_of(since), external_id)
-            self.known_persons.add(person_id)
+        self.adopt_persons(found, rows)
+
+    def changeable(self) -> list[str]:
+        """Columns of a person that scores depend on."""
+        on = {"attributes": "filters", "active": "active", "tenant": "tenants"}
+        return ["status", "kind", "since"] + [name for name, feature in on.items() if feature in self.features]
 
     def update_person(self) -> None:
         if not self.model.persons:
             return
         person = self.rng.choice(list(self.model.persons.values()))
-        column = self.rng.choice(["status", "status", "status", "kind", "since"])
-        value = {
-            "status": self.make.status(),
-            "kind": self.rng.choice(KINDS),
-            "since": self.make.instant(),
-        }[column]
+        column = self.rng.choice(["status", "status", *self.changeable()])
+        value = self.new_person()[column]
+        if column == "active" and self.make.chance(0.7):
+            value = not person.active
         self.execute(
             f"UPDATE leadscore.person SET {column} = {literal(value)} WHERE person_id = {person.person_id}"
         )
         setattr(person, column, value)
 
     def update_persons(self) -> None:
-        """Several persons in one statement, in one column or in all three."""
+        """Several persons in one statement, in one column or in all of them."""
         if not self.model.persons:
             return
         chosen = self.some(self.model.persons.values(), 10)
-        columns = self.rng.choice([["status"], ["kind"], ["since"], ["status", "kind", "since"]])
-        rows = [
-            (p.person_id, self.make.status(), self.rng.choice(KINDS), self.make.instant()) for p in chosen
-        ]
-        changes = ", ".join(f"{name} = v.{name}{'::text' if name != 'since' else ''}" for name in columns)
+        every = self.changeable()
+        columns = self.rng.choice([[name] for name in every] + [every])
+        rows = [self.new_person() for _ in chosen]
+        types = {"since": "timestamptz", "attributes": "jsonb", "active": "boolean"}
+        changes = ", ".join(f"{name} = v.{name}::{types.get(name, 'text')}" for name in columns)
+        values = tuples([p.person_id, *(row[name] for name in columns)] for p, row in zip(chosen, rows))
         self.execute(
-            f"UPDATE leadscore.person AS p SET {changes} FROM (VALUES {tuples(rows)}) AS v"
-            " (person_id, status, kind, since) WHERE p.person_id = v.person_id"
+            f"UPDATE leadscore.person AS p SET {changes} FROM (VALUES {values}) AS v"
+            f" (person_id, {', '.join(columns)}) WHERE p.person_id = v.person_id"
         )
-        for person, (_, status, kind, since) in zip(chosen, rows):
-            values = {"status": status, "kind": kind, "since": since}
+        for person, row in zip(chosen, rows):
             for name in columns:
-                setattr(person, name, values[name])
+                setattr(person, name, row[name])
 
     def same_status_for_all(self) -> None:
         status = self.make.status()
@@ -423,7 +626,8 @@ class Play:
             person.status = status
 
     def update_owner(self) -> None:
-        self.execute("UPDATE leadscore.person SET owner = 'someone else'")
+        column = self.rng.choice(["owner", "name"]) if self.has_column("person", "name") else "owner"
+        self.execute(f"UPDATE leadscore.person SET {column} = 'someone else'")
 
     def forget(self, person_ids: list[int]) -> None:
         for person_id in person_ids:
@@ -448,7 +652,7 @@ class Play:
             (a.person_id, b.person_id)
             for a in self.model.persons.values()
             for b in self.model.persons.values()
-            if a is not b and a.kind == b.kind
+            if a is not b and a.kind == b.kind and a.tenant == b.tenant
         ]
         adjusted = {a.person_id for a in self.model.adjustments.values()}
         pairs = [(a, b) for a, b in pairs if a not in adjusted and b not in adjusted]
@@ -461,13 +665,27 @@ class Play:
                 activity.person_id = winner
         # What a merge makes of the two rows is a choice of its own; what they
         # are worth then is not.
+        more = [name for name in self.changeable() if name not in ("kind", "status", "since")]
         rows = self.query(
-            f"SELECT person_id, kind, status, {as_number('since')}, external_id FROM leadscore.person"
-            f" WHERE person_id IN ({loser}, {winner})"
+            f"SELECT {', '.join(['person_id', as_number('since'), 'kind', 'status', 'external_id', *more])}"
+            f" FROM leadscore.person WHERE person_id IN ({loser}, {winner})"
         )
         del self.model.persons[loser]
-        for person_id, kind, status, since, external_id in rows:
-            self.model.persons[person_id] = Person(person_id, kind, status, instant_of(since), external_id)
+        for person_id, since, kind, status, external_id, *values in rows:
+            self.model.persons[person_id] = Person(
+                person_id, kind, status, instant_of(since), external_id, **dict(zip(more, values))
+            )
+
+    def forget_tenant(self) -> None:
+        if not self.has["forget_tenant"]:
+            return
+        tenant = self.rng.choice(TENANTS)
+        self.execute(f"SELECT leadscore.forget_tenant({literal(tenant)})")
+        self.forget([p.person_id for p in self.model.persons.values() if p.tenant == tenant])
+        for table in (self.model.rules, self.model.categories):
+            for number in [n for n, row in table.items() if row.tenant == tenant]:
+                del table[number]
+        self.state.edited = True
 
     # --- activities ---
 
@@ -774,11 +992,14 @@ class Play:
         from_day = self.make.day()
         until_day = self.make.maybe(0.6, from_day + timedelta(days=self.rng.randint(1, 60)))
         points = self.rng.choice([-20, -5, -1, 1, 5, 30])
+        scorecard = self.some_scorecard()
         found = self.execute(
             f"SELECT leadscore.adjust({person_id}, {points}, 'property test',"
-            f" {literal(from_day)}, {literal(until_day)}::date)"
+            f" {literal(from_day)}, {literal(until_day)}::date{self.scorecard_argument(scorecard)})"
         )
-        self.model.adjustments[found[0][0]] = Adjustment(found[0][0], person_id, points, from_day, until_day)
+        self.model.adjustments[found[0][0]] = Adjustment(
+            found[0][0], person_id, points, from_day, until_day, scorecard
+        )
 
     # --- what is refused, and what is rolled back ---
 
@@ -787,7 +1008,7 @@ class Play:
         if not self.model.persons:
             return
         good, bad = self.new_activity(), self.new_activity()
-        statement = self.rng.choice(
+        statements = self.meaningless() + (
             [
                 "INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes)"
                 f" VALUES {tuples([good, (987654321, *bad[1:])])}",
@@ -799,9 +1020,10 @@ class Play:
                 f" VALUES ({good[0]}, 'call'), ({good[0]}, 'no such type')",
             ]
         )
+        statement = self.rng.choice(statements)
         if statement.startswith("UPDATE") and not self.model.activities:
             return
-        inside = self.connection.info.transaction_status == psycopg2.extensions.TRANSACTION_STATUS_INTRANS
+        inside = self.inside
         if inside:
             self.execute("SAVEPOINT before_refused")
         self.statements.append(statement + " -- is to be refused")
@@ -819,6 +1041,51 @@ class Play:
             raise Mismatch("a bad statement was not refused", [statement])
         if inside:
             self.execute("ROLLBACK TO SAVEPOINT before_refused")
+
+    def meaningless(self) -> list[str]:
+        """Rules and scorecards that have no meaning."""
+        rule = "INSERT INTO leadscore.rule (name, points, {}) VALUES ('without meaning', 1, {})".format
+        found = {
+            "filters": [
+                rule("filter", "'$.level'"),
+                rule("filter", "'$.level + 1'"),
+                rule("person_filter", "'$.tags[*] ? (@ == \"a\")'"),
+                "INSERT INTO leadscore.rule (name, points, filter)"
+                " SELECT 'with meaning', 1, '$.level == 1'::jsonpath UNION ALL SELECT 'without', 1, '$'",
+            ],
+            "halving": [
+                rule("decay", "'halving'"),
+                rule("decay, half_life", "'halving', '12 hours'"),
+                rule("kind, inactive_for, decay, half_life", "'inactivity', '9 days', 'halving', '9 days'"),
+            ],
+            "frequency": [
+                rule("kind, at_least", "'frequency', 2"),
+                rule("kind, within", "'frequency', '7 days'"),
+                rule("kind, at_least, within", "'frequency', 0, '7 days'"),
+                rule("kind, at_least, within, relevant_for", "'frequency', 2, '7 days', '7 days'"),
+            ],
+            "profile": [rule("kind, decay", "'profile', 'linear'")],
+            "excused": [
+                rule("kind, inactive_for, relevant_for, excused_by_planned", "'inactivity', '9 days', '9 days', true")
+            ],
+            "scorecards": [
+                rule("scorecard", "'no such scorecard'"),
+                "UPDATE leadscore.scorecard SET part_of = scorecard",
+                "DELETE FROM leadscore.scorecard WHERE scorecard = 'main'",
+                "INSERT INTO leadscore.scorecard (scorecard, part_of) VALUES ('a', 'b'), ('b', 'c'), ('c', 'a')",
+                "INSERT INTO leadscore.scorecard (scorecard, part_of) VALUES ('a', 'no such scorecard')",
+                "INSERT INTO leadscore.scorecard (scorecard, min_score, max_score) VALUES ('a', 2, 1)",
+                "INSERT INTO leadscore.category (name, scorecard) VALUES ('cold', 'no such scorecard')",
+            ],
+        }
+        for card in self.model.scorecards.values():
+            # A circle of two or more.
+            if card.part_of is not None:
+                found["scorecards"].append(
+                    f"UPDATE leadscore.scorecard SET part_of = {literal(card.scorecard)}"
+                    f" WHERE scorecard = {literal(card.part_of)}"
+                )
+        return [statement for feature, some in found.items() if feature in self.features for statement in some]
 
     def transaction(self) -> None:
         """Some statements together, of which some or all are taken back."""
@@ -878,8 +1145,9 @@ class Play:
             f"SELECT {as_days('scored_on')}, records_added, records_removed, persons_changed, categories_changed"
             f" FROM public.leadscore_recompute({', '.join(arguments)})"
         )
-        rows = self.execute(sql)
-        self.state.last_run, self.state.edited = day, False
+        rows = self.execute_again(sql)
+        self.state.last_run, self.state.edited, self.state.pending = day, False, False
+        self.state.found = self.what_there_is()
         if len(rows) != 1 or rows[0][0] != day_number(day):
             raise Mismatch("a run returned something else than one row of its day", [f"{day}: {rows}"])
         if settled and any(rows[0][3:] if full else rows[0][1:]):
@@ -889,7 +1157,7 @@ class Play:
             )
         self.check(day, deep=True)
         if self.make.chance(0.2):
-            again = self.execute(
+            again = self.execute_again(
                 sql if as_of is not None else sql.replace("recompute(", "recompute(" + ("" if full else "now()"))
             )
             if any(again[0][3:] if full else again[0][1:]):
@@ -903,9 +1171,9 @@ class Play:
 
     def exact_on(self) -> Optional[date]:
         """The day on which scores must be exact now without a run, if any."""
-        if self.state.last_run is None or self.state.edited or self.state.last_run != self.now_day():
+        if self.state.last_run is None or self.state.edited or self.state.pending:
             return None
-        return self.state.last_run
+        return self.state.last_run if self.state.last_run == self.now_day() else None
 
     def check_exact(self) -> None:
         day = self.exact_on()
@@ -915,13 +1183,18 @@ class Play:
             self.check_changes()
             if self.make.chance(0.1):
                 self.check_score_at()
-            if self.make.chance(0.1) and self.state.last_run is not None and not self.state.edited:
-                self.check_explained_as_stored()
+            if self.state.last_run is not None and not self.state.edited and not self.state.pending:
+                if self.make.chance(0.1):
+                    self.check_explained_as_stored()
+                if "between" in self.features and self.make.chance(0.4):
+                    self.check_between()
 
     def check(self, day: date, deep: bool) -> None:
         self.check_data()
         self.check_records(day)
         self.check_persons(day)
+        if "scorecards" in self.features:
+            self.check_person_scores(day)
         self.check_changes()
         if deep:
             self.check_verify()
@@ -987,11 +1260,12 @@ class Play:
         )
 
     def check_persons(self, day: date) -> None:
+        more = self.changeable()[3:]
         stored = {
             row[0]: row[1:]
             for row in self.query(
                 f"SELECT person_id, kind, status, {as_number('since')}, score, category,"
-                f" {as_number('last_activity_at')} FROM leadscore.person"
+                f" {as_number('last_activity_at')}{''.join(', ' + name for name in more)} FROM leadscore.person"
             )
         }
         self.outcome.person_days += len(self.model.persons)
@@ -1005,10 +1279,11 @@ class Play:
                 score,
                 self.model.category_of(person, score),
                 microseconds(self.model.last_activity_at(person)),
+                *(getattr(person, name) for name in more),
             )
         if stored == expected:
             return
-        names = ["kind", "status", "since", "score", "category", "last_activity_at"]
+        names = ["kind", "status", "since", "score", "category", "last_activity_at", *more]
         odd = [n for n in {**expected, **stored} if stored.get(n) != expected.get(n)]
         lines = []
         for number in odd[:SHOWN]:
@@ -1020,32 +1295,120 @@ class Play:
                     lines.append(f"person {number}: {name} expected {want}, stored {have}")
         raise Mismatch(f"persons on {day} differ", lines, odd[:1], [])
 
+    def check_person_scores(self, day: date) -> None:
+        """A row for each person and each scorecard but main."""
+        stored = {row[:2]: row[2:] for row in self.query("SELECT person_id, scorecard, score, category FROM leadscore.person_score")}
+        expected = {}
+        for person in self.model.persons.values():
+            for card in self.model.scorecards:
+                if card != "main":
+                    score = self.model.score_at(person, day, card)
+                    expected[person.person_id, card] = (score, self.model.category_of(person, score, card))
+        self.outcome.person_days += len(expected)
+        self.compare_by_person(f"scores of scorecards on {day}", expected, stored)
+
+    def compare_by_person(self, what: str, expected: dict, stored: dict) -> None:
+        """Both have keys that begin with a person."""
+        if stored != expected:
+            odd = [n for n in {**expected, **stored} if stored.get(n) != expected.get(n)]
+            lines = [f"person and scorecard {n}: expected {expected.get(n)}, stored {stored.get(n)}" for n in odd[:SHOWN]]
+            raise Mismatch(f"{what} differ", lines, [odd[0][0]])
+
+    def check_between(self) -> None:
+        """That each person has the scores of the last run's day, or with what has happened since.
+
+        What the run knew of and lies after its day waits for the next one, but for persons who were derived anew
+        since; so each such activity may count already or not.
+        """
+        run, today = self.state.last_run, self.now_day()
+        if abs((today - run).days) > 60:
+            return  # too much would lie between
+        stored: dict[int, dict[str, tuple]] = {}
+        cards = list(self.model.scorecards)
+        rows = self.query("SELECT person_id, 'main', score, category FROM leadscore.person")
+        if "scorecards" in self.features:
+            rows += self.query("SELECT person_id, scorecard, score, category FROM leadscore.person_score")
+        for person_id, card, score, category in rows:
+            stored.setdefault(person_id, {})[card] = (score, category)
+        known = {key for key, value in self.what_there_is().items() if self.state.found.get(key) == value}
+
+        def view(person: Person, score: Callable[[str], int]) -> dict[str, tuple]:
+            scores = {card: score(card) for card in cards}
+            return {card: (s, self.model.category_of(person, s, card)) for card, s in scores.items()}
+
+        for person in self.model.persons.values():
+            self.outcome.person_days += 1
+            have = stored.get(person.person_id)
+            seen = [view(person, lambda card: self.model.score_at(person, run, card))]
+            if have in seen:
+                continue
+            ahead = [
+                a.activity_id
+                for a in self.model.activities_of(person)
+                if ("activity", a.activity_id) in known and run < self.model.day_of(a.occurred_at) <= today
+            ]
+            since_ahead = ("person", person.person_id) in known and self.model.day_of(person.since) > run
+            if len(ahead) > 5:
+                continue
+            for since_waits in (False, True)[: 1 + since_ahead]:
+                for count in range(len(ahead) + 1):
+                    for waiting in itertools.combinations(ahead, count):
+                        args = waiting, since_waits
+                        seen.append(view(person, lambda card: self.model.score_between(person, run, today, card, *args)))
+            if have not in seen:
+                raise Mismatch(
+                    f"scores between the run of {run} and {today} differ",
+                    [f"person {person.person_id}: stored {have}", f"on the day of the run {seen[0]}"]
+                    + [f"by now {v}" for v in seen[1:]],
+                    [person.person_id],
+                )
+
+    def what_there_is(self) -> dict[tuple[str, int], tuple]:
+        activities = self.model.activities.values()
+        return {
+            **{("person", p.person_id): (p.since,) for p in self.model.persons.values()},
+            **{
+                ("activity", a.activity_id): (a.person_id, a.activity_type, a.occurred_at, json.dumps(a.attributes))
+                for a in activities
+            },
+        }
+
+    def first_name(self, category: Optional[str]) -> Optional[str]:
+        return self.first_names.get(category, category)
+
     def check_changes(self) -> None:
         """That the changes of category of each person form one chain from the
         category it was born with to the present one.
 
         Being born with a category may or may not be written down as a change,
         so the beginning of a chain is taken from the first look at a person.
+        A category that was renamed is the same one, and its new name no change.
         """
-        chains: dict[int, list[tuple]] = {}
-        for person_id, before, after in self.query(
-            "SELECT person_id, from_category, to_category FROM leadscore.category_change ORDER BY change_id"
-        ):
-            chains.setdefault(person_id, []).append((before, after))
-        for person_id, category in self.query("SELECT person_id, category FROM leadscore.person"):
-            chain = chains.get(person_id, [])
-            if person_id not in self.born_as:
-                self.born_as[person_id] = chain[0][0] if chain else category
-            at = self.born_as[person_id]
+        chains: dict[tuple[int, str], list[tuple]] = {}
+        rows = "SELECT person_id, 'main', from_category, to_category FROM leadscore.category_change ORDER BY change_id"
+        present = "SELECT person_id, 'main', category FROM leadscore.person"
+        if "scorecards" in self.features:
+            rows = rows.replace("'main'", "scorecard")
+            present += " UNION ALL SELECT person_id, scorecard, category FROM leadscore.person_score"
+        for person_id, card, before, after in self.query(rows):
+            chains.setdefault((person_id, card), []).append((before, after))
+        for person_id, card, category in self.query(present):
+            key = person_id, card
+            chain = chains.get(key, [])
+            if key not in self.born_as:
+                if self.state.pending:
+                    continue  # perhaps not derived yet
+                self.born_as[key] = self.first_name(chain[0][0] if chain else category)
+            at = self.born_as[key]
             for before, after in chain:
-                if before != at or after == before:
+                if self.first_name(before) != at or self.first_name(after) == at:
                     at = ("broken",)
                     break
-                at = after
-            if at != category:
+                at = self.first_name(after)
+            if at != self.first_name(category):
                 raise Mismatch(
                     "the changes of category are no chain to the present one",
-                    [f"person {person_id} was {self.born_as[person_id]} at first and is {category}; changes:"]
+                    [f"person {person_id} was {self.born_as[key]} of {card} at first and is {category}; changes:"]
                     + [f"  {before} → {after}" for before, after in chain[-SHOWN:]],
                     [person_id],
                 )
@@ -1063,48 +1426,82 @@ class Play:
         ]
         if not pairs:
             return
+        card = self.some_scorecard()
         rows = self.query(
-            f"SELECT v.person_id, {as_days('v.on_day')}, leadscore.score_at(v.person_id, v.on_day)"
+            f"SELECT v.person_id, {as_days('v.on_day')}, leadscore.score_at(v.person_id, v.on_day{self.scorecard_argument(card)})"
             f" FROM (VALUES {tuples(pairs)}) AS v (person_id, on_day)"
         )
         self.outcome.person_days += len(rows)
         wrong = []
         for person_id, number, score in rows:
             day = DAY_ZERO + timedelta(days=number)
-            expected = self.model.score_at(self.model.persons[person_id], day)
+            expected = self.model.score_at(self.model.persons[person_id], day, card)
             if score != expected:
-                wrong.append((person_id, f"person {person_id} on {day}: expected {expected}, score_at gives {score}"))
+                wrong.append((person_id, f"person {person_id} on {day}, {card}: expected {expected}, score_at gives {score}"))
         if wrong:
             raise Mismatch("score_at differs", [line for _, line in wrong[:SHOWN]], [wrong[0][0]])
 
     def check_explain(self, day: date) -> None:
         if not self.has["explain"] or not self.model.persons or not self.make.chance(0.5):
             return
+        card = self.some_scorecard()
+        argument = self.scorecard_argument(card)
         rows = self.query(
             "SELECT p.person_id, coalesce((SELECT sum(e.points) FILTER (WHERE e.counts)"
-            f" FROM leadscore.explain(p.person_id, {literal(day)}) AS e), 0)::bigint FROM leadscore.person AS p"
+            f" FROM leadscore.explain(p.person_id, {literal(day)}{argument}) AS e), 0)::bigint FROM leadscore.person AS p"
         )
         for person_id, score in rows:
-            expected = self.model.score_at(self.model.persons[person_id], day)
+            expected = self.model.score_at(self.model.persons[person_id], day, card)
             if score != expected:
                 raise Mismatch(
                     "explain does not add up to the score",
-                    [f"person {person_id} on {day}: expected {expected}, explained {score}"],
+                    [f"person {person_id} on {day}, {card}: expected {expected}, explained {score}"],
                     [person_id],
                 )
+
+        # Line by line, of the scorecard's own rules: what is worth something that day.
+        person = self.rng.choice(list(self.model.persons.values()))
+        some_day = self.make.day() if self.make.chance(0.5) else day
+        names = {rule.name for rule in self.model.rules.values()}
+        stored = Counter(
+            row
+            for row in self.query(
+                f"SELECT rule, activity_id, points::int, {as_days('counts_from')}, {as_days('counts_until')}"
+                f" FROM leadscore.explain({person.person_id}, {literal(some_day)}{argument}) WHERE counts AND points <> 0"
+            )
+            if row[0] in names
+        )
+        expected_lines = Counter(
+            (self.model.rules[r.rule_id].name, r.activity_id, worth, day_number(r.counts_from), day_number(r.counts_until))
+            for r in self.model.records(person, some_day)
+            for worth in [r.worth_on(some_day)]
+            if worth and self.model.rules[r.rule_id].scorecard == card
+        )
+        if stored != expected_lines:
+            raise Mismatch(
+                f"explain of {some_day}, {card} has other lines",
+                [f"missing {row}" for row in expected_lines - stored] + [f"too many {row}" for row in stored - expected_lines],
+                [person.person_id],
+            )
 
     def check_worklist(self, day: date) -> None:
         """What it says of the past and of the year ahead is what the model says of each day."""
         if not self.model.persons:
             return
-        person = self.rng.choice(list(self.model.persons.values()))
+        shown = {row[0] for row in self.query("SELECT person_id FROM leadscore.worklist")}
+        there = {p.person_id for p in self.model.persons.values() if p.active}
+        if shown != there:
+            raise Mismatch("the worklist has others than those who are active", [f"{shown ^ there}"], shown ^ there)
+        if not there:
+            return
+        person = self.model.persons[self.rng.choice(sorted(there))]
         rows = self.query(f"SELECT score, category, change_7, change_30, outlook FROM leadscore.worklist WHERE person_id = {person.person_id}")
         score, category, change_7, change_30, outlook = rows[0]
         self.outcome.person_days += 367
         expected = [score - self.model.score_at(person, day - timedelta(days=days)) for days in (7, 30)]
         turns = f"stays {category}" if category is not None else None
-        for some_day in (day + timedelta(days=n) for n in range(1, 366)):
-            then = self.model.category_of(person, self.model.score_at(person, some_day))
+        year = [day + timedelta(days=n) for n in range(1, 366)]
+        for some_day, (_, then) in zip(year, foretold(self.model, person, year)):
             if then != category:
                 turns = f"turns {'to no category' if then is None else then} on {some_day}"
                 break
@@ -1129,13 +1526,19 @@ class Play:
             "UPDATE leadscore.score_record SET rule_id = coalesce(rule_id, 0) + 1000",
             "INSERT INTO leadscore.score_record (person_id, points, counts_from) SELECT 1 + max(person_id), 1, '2024-01-01' FROM leadscore.person",
         ]
+        if "scorecards" in self.features:
+            ways += [
+                "UPDATE leadscore.person_score SET score = score - 1",
+                "UPDATE leadscore.person_score SET category = coalesce(category, '') || 'x'",
+                "DELETE FROM leadscore.person_score",
+            ]
         way = self.rng.choice(ways)
-        table = "person" if "leadscore.person SET" in way else "score_record"
+        table = "person_score" if "person_score" in way else "person" if "leadscore.person SET" in way else "score_record"
         rows = self.query(f"SELECT ctid::text, person_id FROM leadscore.{table} ORDER BY ctid")
         if not rows:
             return
         # Within a transaction of the story, a rollback would take back what the story did.
-        if self.cursor.connection.info.transaction_status != psycopg2.extensions.TRANSACTION_STATUS_IDLE:
+        if self.inside:
             return
         at, victim = self.rng.choice(rows)
         is_orphan = "max(person_id)" in way
@@ -1154,26 +1557,21 @@ class Play:
             return
         person = self.rng.choice(list(self.model.persons.values()))
         until = day + timedelta(days=self.rng.randint(2, 70))
+        card = self.some_scorecard()
         rows = self.query(
-            f"SELECT {as_days('day')}, score, category FROM leadscore.forecast({person.person_id}, {literal(until)})"
+            f"SELECT {as_days('day')}, score, category"
+            f" FROM leadscore.forecast({person.person_id}, {literal(until)}{self.scorecard_argument(card)})"
         )
         stored = {DAY_ZERO + timedelta(days=row[0]): row[1:] for row in rows}
-
-        def on(some_day: date) -> tuple:
-            score = self.model.score_at(person, some_day)
-            return score, self.model.category_of(person, score)
-
-        expected, last, some_day = {}, on(day), day + timedelta(days=1)
-        while some_day <= until:
-            if on(some_day) != last:
-                expected[some_day] = last = on(some_day)
-            some_day += timedelta(days=1)
+        days = [day + timedelta(days=n) for n in range((until - day).days + 1)]
+        course = foretold(self.model, person, days, card)
+        expected = {d: then for d, then, before in zip(days[1:], course[1:], course) if then != before}
         self.outcome.person_days += (until - day).days
         self.outcome.foretold += (until - day).days
         if stored != expected:
             odd = sorted(d for d in {**stored, **expected} if stored.get(d) != expected.get(d))
             raise Mismatch(
-                f"forecast from {day} until {until} differs",
+                f"forecast of {card} from {day} until {until} differs",
                 [f"{d}: expected {expected.get(d)}, forecast {stored.get(d)}" for d in odd[:SHOWN]],
                 [person.person_id],
             )
@@ -1182,50 +1580,52 @@ class Play:
         """That explain without a day adds up to the stored score, also between two runs."""
         if not self.has["explain"]:
             return
+        card = self.some_scorecard()
+        if card == "main":
+            stored = "SELECT person_id, score FROM leadscore.person"
+        else:
+            stored = f"SELECT person_id, score FROM leadscore.person_score WHERE scorecard = {literal(card)}"
         rows = self.query(
-            "SELECT p.person_id, p.score, x.score FROM leadscore.person AS p CROSS JOIN LATERAL ("
+            f"SELECT p.person_id, p.score, x.score FROM ({stored}) AS p CROSS JOIN LATERAL ("
             " SELECT coalesce(sum(e.points) FILTER (WHERE e.counts), 0)::bigint AS score"
-            " FROM leadscore.explain(p.person_id) AS e) AS x"
+            f" FROM leadscore.explain(p.person_id{self.scorecard_argument(card)}) AS e) AS x"
         )
         self.outcome.person_days += len(rows)
-        for person_id, stored, explained in rows:
-            if stored != explained:
+        for person_id, score, explained in rows:
+            if score != explained:
                 raise Mismatch(
                     "explain does not add up to the stored score",
-                    [f"person {person_id}: stored {stored}, explained {explained}"],
+                    [f"person {person_id}, {card}: stored {score}, explained {explained}"],
                     [person_id],
                 )
 
-    def falls(self, person: Any, day: date, until: date) -> Optional[tuple]:
+    def falls(self, person: Person, day: date, until: date, card: str) -> Optional[tuple]:
         """The first day on which the person is in a lower category than on a day, and what then."""
-        model = self.model
-        score = model.score_at(person, day)
-        own = [c for c in model.categories.values() if c.person_kind == person.kind]
-        shared = [c for c in model.categories.values() if c.person_kind is None]
-        bound = max((c.min_score for c in own or shared if c.min_score is not None and c.min_score <= score), default=None)
-        if bound is None:
+        days = [day + timedelta(days=n) for n in range((until - day).days + 1)]
+        (score, category), *later = foretold(self.model, person, days, card)
+        if category is None:
             return None
-        some_day = day + timedelta(days=1)
-        while some_day <= until:
-            later = model.score_at(person, some_day)
-            if later < bound:
-                return some_day, later, model.category_of(person, later)
-            some_day += timedelta(days=1)
+        bound = next(c.min_score for c in self.model.bands(person, card) if c.name == category)
+        for some_day, (then, category) in zip(days[1:], later):
+            if bound is not None and then < bound:
+                return some_day, then, category
         return None
 
     def check_cooling(self, day: date) -> None:
         if not self.has["cooling"] or not self.make.chance(0.5):
             return
         within = self.rng.randint(1, 40)
+        card = self.some_scorecard()
         stored = {
             row[0]: (DAY_ZERO + timedelta(days=row[1]), row[2], row[3])
             for row in self.query(
-                f"SELECT person_id, {as_days('falls_on')}, falls_to_score, falls_to_category FROM leadscore.cooling({within})"
+                f"SELECT person_id, {as_days('falls_on')}, falls_to_score, falls_to_category"
+                f" FROM leadscore.cooling({within}{self.scorecard_argument(card)})"
             )
         }
         expected = {}
         for person in self.model.persons.values():
-            fall = self.falls(person, day, day + timedelta(days=within))
+            fall = self.falls(person, day, day + timedelta(days=within), card)
             if fall is not None:
                 expected[person.person_id] = fall
         self.outcome.person_days += within * len(self.model.persons)
@@ -1233,7 +1633,7 @@ class Play:
         if stored != expected:
             odd = sorted(n for n in {**stored, **expected} if stored.get(n) != expected.get(n))
             raise Mismatch(
-                f"cooling({within}) on {day} differs",
+                f"cooling({within}) of {card} on {day} differs",
                 [f"person {n}: expected {expected.get(n)}, cooling {stored.get(n)}" for n in odd[:SHOWN]],
                 odd[:1],
             )
@@ -1244,22 +1644,21 @@ class Play:
         person = self.rng.choice(list(self.model.persons.values()))
         begin = self.make.day()
         until = begin + timedelta(days=self.rng.randint(0, 120))
+        card = self.some_scorecard()
         rows = self.query(
             f"SELECT {as_days('day')}, score, category"
-            f" FROM leadscore.history({person.person_id}, {literal(begin)}, {literal(until)})"
+            f" FROM leadscore.history({person.person_id}, {literal(begin)}, {literal(until)}{self.scorecard_argument(card)})"
         )
         stored = [(DAY_ZERO + timedelta(days=row[0]), row[1], row[2]) for row in rows]
+        days = [begin + timedelta(days=n) for n in range((until - begin).days + 1)]
         expected: list[tuple] = []
-        some_day = begin
-        while some_day <= until:
-            score = self.model.score_at(person, some_day)
+        for some_day, (score, category) in zip(days, foretold(self.model, person, days, card)):
             if not expected or expected[-1][1] != score:
-                expected.append((some_day, score, self.model.category_of(person, score)))
-            some_day += timedelta(days=1)
+                expected.append((some_day, score, category))
         self.outcome.person_days += (until - begin).days
         if stored != expected:
             odd = [e for e in [*stored, *expected] if e not in stored or e not in expected]
-            raise Mismatch(f"history from {begin} until {until} differs", [str(e) for e in odd[:SHOWN]], [person.person_id])
+            raise Mismatch(f"history of {card} from {begin} until {until} differs", [str(e) for e in odd[:SHOWN]], [person.person_id])
 
     # --- the play ---
 
@@ -1301,16 +1700,29 @@ class Play:
             (3, self.edit_categories),
             (0.7, self.change_time_zone),
         ]
+        if "scorecards" in self.features:
+            edits += [(1, self.insert_scorecard), (3, self.edit_scorecard), (1, self.delete_scorecard)]
+        if "tenants" in self.features:
+            edits.append((0.3, self.forget_tenant))
         rare = 0.35 if self.today else 1
         choices = data + [(weight * rare, action) for weight, action in edits]
-        choices.append((4 if inside else 12, self.recompute_some_day))
-        if self.today and self.exact_on() is None:
+        # A transaction whose snapshot lasts may be refused a run.
+        runs = not inside or self.level == "read committed"
+        if runs:
+            choices.append((4 if inside else 12, self.recompute_some_day))
+        if "deferred" in self.features:
+            choices += [(3, self.set_scoring), (40 if self.state.pending else 1, self.score_pending)][: 1 + runs]
+        if "isolation" in self.features and not inside:
+            choices.append((3, self.set_isolation))
+        if self.today and self.exact_on() is None and runs:
             choices.append((40, self.recompute_today))
         if not inside:
             choices.append((12, self.transaction))
         weights = [weight for weight, _ in choices]
         action = self.rng.choices([action for _, action in choices], weights)[0]
         action()
+        if self.state.deferred and any(action == other for _, other in data):
+            self.state.pending = True
         self.check_exact()
 
     def run(self) -> Outcome:
@@ -1339,7 +1751,11 @@ class Play:
         lines.append(
             f"  time zone {model.time_zone}, last run on {day}"
             + (", rules, categories or settings edited since" if self.state.edited else "")
+            + (", scoring deferred" if self.state.deferred else "")
         )
+        lines.append(f"  features {', '.join(sorted(self.features))}")
+        if len(model.scorecards) > 1 or model.scorecards["main"] != Scorecard("main"):
+            lines += [f"  {card}" for card in model.scorecards.values()]
         concerned = set(mismatch.rules)
         for person_id in mismatch.persons[:2]:
             person = model.persons.get(person_id)
@@ -1348,7 +1764,12 @@ class Play:
             lines.append(
                 f"  person {person_id}: {person.kind}, status {person.status},"
                 f" since {person.since.isoformat()} (local day {model.day_of(person.since)})"
+                f"{'' if person.active else ', not active'}, tenant {person.tenant},"
+                f" {json.dumps(person.attributes, ensure_ascii=False)}"
             )
+            for category in model.categories.values():
+                if any(category in model.bands(person, card) for card in model.scorecards):
+                    lines.append(f"    {category}")
             mine = sorted(model.activities_of(person), key=lambda a: (a.occurred_at, a.activity_id))
             for a in mine[-40:]:
                 lines.append(
@@ -1378,7 +1799,7 @@ def instant_day(count: int, zone: str) -> date:
 
 
 def show(record: Record) -> str:
-    what = f"activity {record.activity_id}" if record.activity_id else "penalty"
+    what = f"activity {record.activity_id}" if record.activity_id else "no activity"
     return (
         f"rule {record.rule_id}, {what}, {record.points} points,"
         f" from {record.counts_from} until {record.counts_until or 'for ever'}"
@@ -1386,6 +1807,6 @@ def show(record: Record) -> str:
 
 
 def show_rule(rule: Rule) -> str:
-    columns = {n: v for n, v in asdict(rule).items() if v is not None and n not in ("rule_id", "name")}
+    columns = {n: v for n, v in vars(rule).items() if v is not None and n not in ("rule_id", "name")}
     text = ", ".join(f"{n} {str(v) if isinstance(v, Interval) else repr(v)}" for n, v in columns.items())
     return f"rule {rule.rule_id}: {text}"
