@@ -57,10 +57,10 @@ class Case:
     def __init__(self, seed: int, features: Collection[str]):
         self.rng = random.Random(seed)
         self.features = {f for f in sorted(features) if self.rng.random() < 0.7}
+        self.between = "between" in features
         anchor = date(2023, 6, 1) + timedelta(days=self.rng.randint(0, 700))
         self.make = Generator(self.rng, anchor, self.rng.choice(TIME_ZONES), self.features)
         self.model = Model(self.make.time_zone)
-        self.day = self.make.day()
         self.fill()
 
     def fill(self) -> None:
@@ -96,6 +96,15 @@ class Case:
             until = make.maybe(0.6, begin + timedelta(days=rng.randint(1, 60)))
             card = rng.choice(list(model.scorecards))
             model.adjustments[number] = Adjustment(number, 1, rng.choice([-20, -1, 1, 5, 30]), begin, until, card)
+        # Often a day on which something begins or ends, or one beside it.
+        turns = {d for r in model.records(person, make.anchor + timedelta(days=90)) for d in (r.counts_from, r.counts_until) if d}
+        self.day = make.day()
+        if turns and make.chance(0.6):
+            self.day = rng.choice(sorted(turns)) + timedelta(days=rng.choice([-1, 0, 0, 1]))
+        if model.activities and make.chance(0.5):
+            # The new one is of these days, so that a shortcut can do.
+            newest = model.activities[len(model.activities)]
+            newest.occurred_at = make.instant_on(self.day - timedelta(days=rng.choice([0, 0, 1, 2, 7, -1])))
         self.reach = self.day + timedelta(days=rng.choice([0, 0, 1, 3, 20]))
         self.days = [make.day() for _ in range(4)]
         self.until = self.day + timedelta(days=rng.randint(0, 150))
@@ -157,6 +166,8 @@ class Case:
             "course": changes,
             "explained": scores,
         }
+        if not self.between:
+            del expected["between"]
         if person.active:
             expected["categories"] = {card: model.category_of(person, score, card) for card, score in scores.items()}
         answer["records"] = Counter(tuple(record) for record in answer["records"])

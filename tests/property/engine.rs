@@ -127,7 +127,9 @@ fn shortcut_agrees(case: &Case, configuration: &Configuration, person: &Person, 
             };
             let others_stay = before.scores[1..] == after.scores[1..];
             let records_agree = sorted(&records) == sorted(&after.records);
-            json!(present.score == after.scores[0] && others_stay && (records_agree || !person.is_active))
+            // The day that is noted stays as it was, which may be too early but not too late.
+            let due_is_noted = after.due_on.is_none_or(|due| before.due_on.is_some_and(|noted| noted <= due));
+            json!(present.score == after.scores[0] && others_stay && records_agree && due_is_noted)
         }
     }
 }
