@@ -88,7 +88,8 @@ pub fn invalidate(relation: pg_sys::Oid) {
 /// must touch no catalog.
 pub fn watch_relcache(changed: fn(pg_sys::Oid)) {
     static CHANGED: OnceLock<fn(pg_sys::Oid)> = OnceLock::new();
-    unsafe extern "C-unwind" fn invalidated(_: pg_sys::Datum, relation: pg_sys::Oid) {
+    #[pg_guard]
+    unsafe extern "C-unwind" fn invalidated(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
         if let Some(changed) = CHANGED.get() {
             changed(relation);
         }
@@ -109,16 +110,18 @@ pub fn current_savepoint() -> u32 {
 pub fn watch_transactions(ends: fn(bool), rolled_back: fn(u32)) {
     type Watchers = (fn(bool), fn(u32));
     static WATCHERS: OnceLock<Watchers> = OnceLock::new();
-    unsafe extern "C-unwind" fn transaction(event: pg_sys::XactEvent::Type, _: *mut std::ffi::c_void) {
+    #[pg_guard]
+    unsafe extern "C-unwind" fn transaction(event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
         if let Some((ends, _)) = WATCHERS.get() {
             ends(event == pg_sys::XactEvent::XACT_EVENT_ABORT);
         }
     }
+    #[pg_guard]
     unsafe extern "C-unwind" fn savepoint(
         event: pg_sys::SubXactEvent::Type,
         own: pg_sys::SubTransactionId,
         _parent: pg_sys::SubTransactionId,
-        _: *mut std::ffi::c_void,
+        _argument: *mut std::ffi::c_void,
     ) {
         if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB
             && let Some((_, rolled_back)) = WATCHERS.get()

@@ -1,7 +1,7 @@
 //! The rows of single persons, found, locked and written without an executor run.
 
 use super::scan::ActivityRow;
-use super::table::{IndexWriter, Key, Row, Scan, Snapshot, StoredAt, Table};
+use super::table::{IndexWriter, Key, Row, Scan, Snapshot, StoredAt, Table, guarded};
 use super::{Jsonb, source, value};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
@@ -577,7 +577,8 @@ impl Records<'_> {
         unsafe {
             let insert = (*(*self.table.relation).rd_tableam).multi_insert.expect("a table access method inserts tuples");
             let command = pg_sys::GetCurrentCommandId(true);
-            insert(self.table.relation, slots.as_mut_ptr(), slots.len() as i32, command, 0, ptr::null_mut());
+            let (all, count) = (slots.as_mut_ptr(), slots.len() as i32);
+            guarded(|| insert(self.table.relation, all, count, command, 0, ptr::null_mut()));
             for slot in slots {
                 self.indexes.insert(slot, false, false);
             }
@@ -691,17 +692,20 @@ impl Persons<'_> {
             let mut failure = pg_sys::TM_FailureData::default();
             let mut tid = (*slot).tts_tid;
             let lock = (*(*self.table.relation).rd_tableam).tuple_lock.expect("a table access method locks tuples");
-            let result = lock(
-                self.table.relation,
-                &mut tid,
-                snapshot.0,
-                slot,
-                pg_sys::GetCurrentCommandId(false),
-                pg_sys::LockTupleMode::LockTupleNoKeyExclusive,
-                pg_sys::LockWaitPolicy::LockWaitBlock,
-                pg_sys::TUPLE_LOCK_FLAG_FIND_LAST_VERSION as u8,
-                &mut failure,
-            );
+            let command = pg_sys::GetCurrentCommandId(false);
+            let result = guarded(|| {
+                lock(
+                    self.table.relation,
+                    &mut tid,
+                    snapshot.0,
+                    slot,
+                    command,
+                    pg_sys::LockTupleMode::LockTupleNoKeyExclusive,
+                    pg_sys::LockWaitPolicy::LockWaitBlock,
+                    pg_sys::TUPLE_LOCK_FLAG_FIND_LAST_VERSION as u8,
+                    &mut failure,
+                )
+            });
             match result {
                 pg_sys::TM_Result::TM_Ok => {
                     pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts);
@@ -748,19 +752,22 @@ impl Persons<'_> {
             let mut failure = pg_sys::TM_FailureData::default();
             let mut mode = pg_sys::LockTupleMode::LockTupleNoKeyExclusive;
             let update = (*(*self.table.relation).rd_tableam).tuple_update.expect("a table access method updates tuples");
-            let result = update(
-                self.table.relation,
-                &mut (*person.slot).tts_tid,
-                slot,
-                pg_sys::GetCurrentCommandId(true),
-                pg_sys::GetActiveSnapshot(),
-                ptr::null_mut(),
-                // Only for who comes at this very moment.
-                true,
-                &mut failure,
-                &mut mode,
-                &mut indexes,
-            );
+            let (command, snapshot) = (pg_sys::GetCurrentCommandId(true), pg_sys::GetActiveSnapshot());
+            let result = guarded(|| {
+                update(
+                    self.table.relation,
+                    &mut (*person.slot).tts_tid,
+                    slot,
+                    command,
+                    snapshot,
+                    ptr::null_mut(),
+                    // Only for who comes at this very moment.
+                    true,
+                    &mut failure,
+                    &mut mode,
+                    &mut indexes,
+                )
+            });
             // The row has its own copy. Many persons may be written before the memory context goes.
             if let Some(category) = category {
                 pg_sys::pfree(category.cast_mut_ptr());

@@ -1,6 +1,7 @@
 //! Whole tables of leadscore, read row by row as one snapshot shows them, without an executor run.
 
 use super::person::{ActivityColumns, Tables};
+use super::table::guarded;
 use super::{Jsonb, value};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
@@ -242,12 +243,18 @@ pub(super) unsafe fn each_row(
             error!("leadscore: a table access method cannot scan");
         };
         let options = options | pg_sys::ScanOptions::SO_TYPE_SEQSCAN | pg_sys::ScanOptions::SO_ALLOW_PAGEMODE;
-        let scan = begin(relation, snapshot, 0, ptr::null_mut(), ptr::null_mut(), options);
+        let scan = guarded(|| begin(relation, snapshot, 0, ptr::null_mut(), ptr::null_mut(), options));
         let slot = pg_sys::table_slot_create(relation, ptr::null_mut());
         let attributes = (*(*slot).tts_tupleDescriptor).natts;
         let mut count = 0u32;
-        while next(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {
-            pg_sys::slot_getsomeattrs_int(slot, attributes);
+        // One guard for both calls: this is done for each row of large tables.
+        while guarded(|| {
+            let found = next(scan, pg_sys::ScanDirection::ForwardScanDirection, slot);
+            if found {
+                slot_getsomeattrs_int(slot, attributes);
+            }
+            found
+        }) {
             take(slot);
             count = count.wrapping_add(1);
             if count.is_multiple_of(1024) {
@@ -255,6 +262,11 @@ pub(super) unsafe fn each_row(
             }
         }
         pg_sys::ExecDropSingleTupleTableSlot(slot);
-        end(scan);
+        guarded(|| end(scan));
     }
+}
+
+unsafe extern "C-unwind" {
+    /// PostgreSQL's own, which `pg_sys` has with a guard of its own.
+    fn slot_getsomeattrs_int(slot: *mut pg_sys::TupleTableSlot, attnum: std::ffi::c_int);
 }

@@ -6,6 +6,17 @@ use scoring::calendar::Day;
 use std::ffi::CStr;
 use std::ptr;
 
+/// Runs a call through one of PostgreSQL's function pointers, such as those of a table's access
+/// method, which `pg_sys` does not guard as it guards functions: an error (a deadlock, a timeout, a
+/// cancel) would jump over Rust's frames, and nothing that they own would be freed.
+///
+/// # Safety
+/// As the call's, and `call` does nothing else: an error jumps over its own frame.
+pub(super) unsafe fn guarded<T>(call: impl FnOnce() -> T) -> T {
+    // SAFETY: as the caller promises.
+    unsafe { pg_sys::ffi::pg_guard_ffi_boundary(call) }
+}
+
 /// Where a version of a row is stored.
 #[derive(Clone, Copy)]
 pub struct StoredAt(pub(super) pg_sys::ItemPointerData);
