@@ -1,7 +1,7 @@
 //! The rows of single persons, found, locked and written without an executor run.
 
 use super::scan::ActivityRow;
-use super::table::{IndexWriter, Key, Row, Scan, Snapshot, StoredAt, Table, guarded};
+use super::table::{IndexWriter, Key, Row, Scan, Snapshot, StoredAt, Table, guarded, refuse_unseen};
 use super::{Jsonb, source, value};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
@@ -679,12 +679,15 @@ impl Persons<'_> {
     }
 
     /// Locks the latest row of a person who was looked at, as an UPDATE of its other columns than
-    /// the key would, waiting for whoever holds it. `None` when it is gone.
+    /// the key would, waiting for whoever holds it. `None` when it is gone. Where the transaction has
+    /// one snapshot, a row that changed since then or is gone is a serialization failure.
     pub fn lock(&self, person_id: i64, mut person: FoundPerson) -> Option<FoundPerson> {
         if person.is_own {
             return Some(person);
         }
         let snapshot = Snapshot::current();
+        // One snapshot for the transaction shows no later version, so there must be none.
+        let flags = if super::transaction_has_one_snapshot() { 0 } else { pg_sys::TUPLE_LOCK_FLAG_FIND_LAST_VERSION as u8 };
         // SAFETY: the slot fits the relation; the tuple lock is of the version that the scan
         // found or the latest one after it.
         unsafe {
@@ -702,10 +705,14 @@ impl Persons<'_> {
                     command,
                     pg_sys::LockTupleMode::LockTupleNoKeyExclusive,
                     pg_sys::LockWaitPolicy::LockWaitBlock,
-                    pg_sys::TUPLE_LOCK_FLAG_FIND_LAST_VERSION as u8,
+                    flags,
                     &mut failure,
                 )
             });
+            // As FOR NO KEY UPDATE, whose message is one for both.
+            if matches!(result, pg_sys::TM_Result::TM_Updated | pg_sys::TM_Result::TM_Deleted) {
+                refuse_unseen(pg_sys::TM_Result::TM_Updated);
+            }
             match result {
                 pg_sys::TM_Result::TM_Ok => {
                     pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts);
@@ -720,7 +727,8 @@ impl Persons<'_> {
 
     /// Stores what leadscore has in the row of a person who is locked or was looked at; heap-only
     /// as long as no index has a column that changes. Says whether it was the latest version, which
-    /// nobody else holds.
+    /// nobody else holds. Where the transaction has one snapshot, a row that changed since then is a
+    /// serialization failure.
     pub fn try_update(&self, person: &FoundPerson, stored: Stored) -> bool {
         // SAFETY: the slot holds the row.
         if !person.is_locked && unsafe { is_held(person.slot) } {
@@ -772,6 +780,7 @@ impl Persons<'_> {
             if let Some(category) = category {
                 pg_sys::pfree(category.cast_mut_ptr());
             }
+            refuse_unseen(result);
             match result {
                 pg_sys::TM_Result::TM_Ok => {}
                 pg_sys::TM_Result::TM_Updated | pg_sys::TM_Result::TM_Deleted => return false,

@@ -1,5 +1,7 @@
 //! One table, read and written row by row, without an executor run.
 
+use crate::error::Refusal;
+use pgrx::PgSqlErrorCode as Code;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use scoring::calendar::Day;
@@ -134,11 +136,24 @@ impl Table {
         }
     }
 
-    /// Deletes a row that nobody else deletes or updates: its person is locked.
+    /// Deletes a row that nobody else deletes or updates: its person is locked. Where the snapshot
+    /// is of the past somebody may have, which is a serialization failure.
     pub fn delete(&self, at: &StoredAt) {
         let mut tid = at.0;
+        let mut failure = pg_sys::TM_FailureData::default();
         // SAFETY: the row was found by a snapshot of this transaction.
-        unsafe { pg_sys::simple_table_tuple_delete(self.relation, &mut tid, pg_sys::GetActiveSnapshot()) }
+        let result = unsafe {
+            let delete = (*(*self.relation).rd_tableam).tuple_delete.expect("a table access method deletes tuples");
+            let (command, snapshot) = (pg_sys::GetCurrentCommandId(true), pg_sys::GetActiveSnapshot());
+            guarded(|| delete(self.relation, &mut tid, command, snapshot, ptr::null_mut(), true, &mut failure, false))
+        };
+        match result {
+            pg_sys::TM_Result::TM_Ok => {}
+            other => {
+                refuse_unseen(other);
+                error!("leadscore: a row of {} cannot be deleted: {other}", super::name_of(unsafe { (*self.relation).rd_id }))
+            }
+        }
     }
 }
 
@@ -149,6 +164,21 @@ impl Drop for Table {
             // SAFETY: opened by us; the lock stays until the transaction ends.
             unsafe { pg_sys::table_close(self.relation, pg_sys::NoLock as pg_sys::LOCKMODE) }
         }
+    }
+}
+
+/// Raises what PostgreSQL raises at REPEATABLE READ and SERIALIZABLE when a row that the snapshot
+/// shows was changed by somebody whom it does not show. Returns when it was not, and at READ
+/// COMMITTED, where the caller goes on with what there is now.
+pub(super) fn refuse_unseen(result: pg_sys::TM_Result::Type) {
+    let change = match result {
+        pg_sys::TM_Result::TM_Updated => "update",
+        pg_sys::TM_Result::TM_Deleted => "delete",
+        _ => return,
+    };
+    if super::transaction_has_one_snapshot() {
+        let message = format!("could not serialize access due to concurrent {change}");
+        Refusal::new(Code::ERRCODE_T_R_SERIALIZATION_FAILURE, message).raise();
     }
 }
 
@@ -201,23 +231,29 @@ impl Snapshot {
         unsafe { Snapshot(pg_sys::RegisterSnapshot(pg_sys::GetActiveSnapshot())) }
     }
 
+    /// What a transaction's work goes by: its own snapshot where it has one for all its statements
+    /// (REPEATABLE READ, SERIALIZABLE), with what it did up to its last command; else the latest.
+    /// Rows that somebody changed whom it does not see are refused when they are locked or written.
+    pub fn current() -> Snapshot {
+        if !super::transaction_has_one_snapshot() {
+            return Snapshot::latest();
+        }
+        // SAFETY: the active snapshot is taken down again here, or by an abort; the registered one is
+        // released by Drop, or by an abort. It is a copy, since the transaction's own moves on with
+        // each command, even while rows are being read by it.
+        unsafe {
+            pg_sys::PushCopiedSnapshot(pg_sys::GetTransactionSnapshot());
+            pg_sys::UpdateActiveSnapshotCommandId();
+            let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetActiveSnapshot());
+            pg_sys::PopActiveSnapshot();
+            Snapshot(snapshot)
+        }
+    }
+
     /// What is committed by now, and what this transaction did up to its last command.
     pub fn latest() -> Snapshot {
         // SAFETY: released by Drop, or by an abort.
         unsafe { Snapshot(pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot())) }
-    }
-
-    /// What this transaction did up to its last command, and what others have committed: by now, or
-    /// where the transaction has one snapshot, by that.
-    pub fn current() -> Snapshot {
-        // SAFETY: released by Drop, or by an abort.
-        unsafe {
-            let snapshot = match super::transaction_has_one_snapshot() {
-                true => pg_sys::GetTransactionSnapshot(),
-                false => pg_sys::GetLatestSnapshot(),
-            };
-            Snapshot(pg_sys::RegisterSnapshot(snapshot))
-        }
     }
 }
 
