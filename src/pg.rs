@@ -250,6 +250,15 @@ pub fn seen(query: &str, parameter: &str) -> Option<String> {
         .unwrap_or_else(|e| error!("leadscore: {e}"))
 }
 
+/// A value of the row at which a query's result stands, as Rust's own. pgrx's `get` leaves a copy of
+/// an array in the memory of the transaction until that ends.
+pub fn value_of<T: FromDatum>(result: &pgrx::spi::SpiTupleTable, column: usize) -> pgrx::spi::SpiResult<Option<T>> {
+    let datum = result.get_datum_by_ordinal(column)?;
+    // SAFETY: the caller's query gives a value of this type. What it is read into goes with the
+    // memory of the SPI connection.
+    Ok(datum.and_then(|datum| unsafe { T::from_datum(datum, false) }))
+}
+
 /// A statement of our own that is planned once in a backend.
 pub struct Statement {
     text: &'static str,

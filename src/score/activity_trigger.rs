@@ -392,7 +392,8 @@ fn update_many(config: &Config, old: &ChangedRows, new: &ChangedRows) {
     let changed = pg::in_own_settings(|| {
         Spi::connect_mut(|client| -> Result<_, pgrx::spi::Error> {
             old.register();
-            let (ids, days) = client.update(CHANGED, Some(1), &[])?.first().get_two::<Vec<i64>, Vec<Option<Date>>>()?;
+            let changed = client.update(CHANGED, Some(1), &[])?.first();
+            let (ids, days) = (pg::value_of::<Vec<i64>>(&changed, 1)?, pg::value_of::<Vec<Option<Date>>>(&changed, 2)?);
             if let Some(ids) = &ids {
                 refuse_any(client, ids)?;
             }
@@ -430,7 +431,7 @@ fn persons_of(deleted: &ChangedRows) -> Vec<i64> {
     pg::in_own_settings(|| {
         Spi::connect(|client| {
             deleted.register();
-            client.select(PERSONS, Some(1), &[])?.first().get_one::<Vec<i64>>()
+            pg::value_of::<Vec<i64>>(&client.select(PERSONS, Some(1), &[])?.first(), 1)
         })
     })
     .unwrap_or_else(|e| error!("leadscore: {e}"))
@@ -443,7 +444,7 @@ fn lock_all(inserted: &ChangedRows) {
         Spi::connect_mut(|client| -> Result<_, pgrx::spi::Error> {
             inserted.register();
             client.update(FIRST_UNACCEPTABLE, None, &[])?;
-            let ids = client.update(DISTINCT_PERSONS, Some(1), &[])?.first().get_one::<Vec<i64>>()?.unwrap_or_default();
+            let ids = pg::value_of::<Vec<i64>>(&client.update(DISTINCT_PERSONS, Some(1), &[])?.first(), 1)?.unwrap_or_default();
             let wanted = ids.len() as i64;
             let locked = client.update(LOCK_PERSONS, Some(1), &[DatumWithOid::from(ids)])?.first().get_one::<i64>()?;
             if locked != Some(wanted) {

@@ -22,10 +22,10 @@ type Standing = (Vec<String>, Vec<i64>, Vec<Option<String>>);
 fn standing(source: &Source, ids: &[i64]) -> Option<Standing> {
     let (keys, scores, categories) = pg::in_own_settings(|| {
         Spi::connect_mut(|client| {
-            client
+            let found = client
                 .update(STANDING, Some(1), &[DatumWithOid::from(ids.to_vec()), DatumWithOid::from(source.source_id)])?
-                .first()
-                .get_three::<Vec<String>, Vec<i64>, Vec<Option<String>>>()
+                .first();
+            pgrx::spi::SpiResult::Ok((pg::value_of(&found, 1)?, pg::value_of(&found, 2)?, pg::value_of(&found, 3)?))
         })
     })
     .unwrap_or_else(|e| error!("leadscore: {e}"));
