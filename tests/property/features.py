@@ -16,7 +16,7 @@ NEEDS: dict[str, list[str]] = {
     "profile": ["rule.within"],
     "halving": ["rule.half_life"],
     "excused": ["rule.excused_by_planned"],
-    "scorecards": ["rule.scorecard", "category.scorecard", "person_score.score", "score_at(bigint,date,text)"],
+    "scorecards": ["rule.scorecard", "category.scorecard", "person_score.score"],
     "tenants": ["person.tenant", "rule.tenant", "category.tenant"],
     "deferred": ["settings.scoring", "score_pending(integer)"],
     # A category that is renamed writes no change.
@@ -25,7 +25,14 @@ NEEDS: dict[str, list[str]] = {
     "between": [],
     # REPEATABLE READ and SERIALIZABLE, too.
     "isolation": [],
+    # What is asked of the extension; these every seed has.
+    "score_at": ["score_at(bigint,date)"],
+    "explain": ["explain(bigint,date)"],
+    "course": ["forecast(bigint,date)", "history(bigint,date,date)", "cooling(integer)"],
+    "worklist": ["worklist.outlook"],
+    "verify": ["verify()"],
 }
+ASKED = {"score_at", "explain", "course", "worklist", "verify"}
 
 
 def lacking(cursor: Any) -> dict[str, str]:
@@ -34,7 +41,9 @@ def lacking(cursor: Any) -> dict[str, str]:
     for feature, needs in NEEDS.items():
         for need in needs:
             if "(" in need:
-                cursor.execute("SELECT to_regprocedure(%s) IS NOT NULL", ["leadscore." + need])
+                # With a scorecard at the end, or from before there were any.
+                signatures = ["leadscore." + need, "leadscore." + need.replace(")", ",text)")]
+                cursor.execute("SELECT coalesce(to_regprocedure(%s), to_regprocedure(%s)) IS NOT NULL", signatures)
             else:
                 table, column = need.split(".")
                 cursor.execute(
