@@ -2,6 +2,5 @@
 
 pub mod config;
 pub mod document;
-pub mod rule;
 pub mod rule_trigger;
 pub mod rulebook;

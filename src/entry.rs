@@ -62,7 +62,6 @@ triggers! {
     person_trigger: write_begins person_arrives person_inserted person_changed;
     activity_trigger: activity_inserted activity_updated activity_deleted;
     source_trigger: note_source_row source_changed;
-    rule_trigger: check_rule;
 }
 
 /// What fires it is `note_source_row`. As anybody may call it, it looks first whether it is a
@@ -201,13 +200,18 @@ fn forget_configuration() {
 }
 
 #[pg_extern(sql = false)]
-fn check_assumed_rule<'a>(rule: pgrx::composite_type!('a, "leadscore.rule"), known: Vec<String>) {
-    rule_trigger::check_assumed_rule(&rule, &known);
+fn check_rule(row: Option<&str>, restored: Option<bool>) {
+    rule_trigger::check_rule(row, restored);
 }
 
 #[pg_extern(sql = false)]
-fn checked_config(config: Option<&str>) -> pg::JsonText {
-    document::checked_config(config)
+fn check_scorecards(rows: Option<&str>) {
+    rule_trigger::check_scorecards(rows);
+}
+
+#[pg_extern(sql = false)]
+fn checked_config(config: Option<&str>, tenant: Option<&str>) -> pg::JsonText {
+    document::checked_config(config, tenant)
 }
 
 #[pg_extern(sql = false)]

@@ -48,25 +48,24 @@ impl Refusal {
     }
 }
 
+impl From<scoring::refusal::Refusal> for Refusal {
+    fn from(refusal: scoring::refusal::Refusal) -> Self {
+        let code = match refusal.code {
+            scoring::refusal::Code::InvalidParameterValue => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            scoring::refusal::Code::DatetimeFieldOverflow => PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW,
+            scoring::refusal::Code::NumericValueOutOfRange => PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+        };
+        Refusal { code, message: refusal.message, detail: refusal.detail, hint: refusal.hint }
+    }
+}
+
 /// Raises what a fallible step refused, and otherwise goes on with its result.
 pub trait OrRaise<T> {
     fn or_raise(self) -> T;
 }
 
-impl<T> OrRaise<T> for Result<T, Refusal> {
+impl<T, R: Into<Refusal>> OrRaise<T> for Result<T, R> {
     fn or_raise(self) -> T {
-        self.unwrap_or_else(|refusal| refusal.raise())
-    }
-}
-
-impl From<scoring::refusal::Refusal> for Refusal {
-    fn from(refusal: scoring::refusal::Refusal) -> Refusal {
-        use scoring::refusal::Code;
-        let code = match refusal.code {
-            Code::InvalidParameterValue => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-            Code::DatetimeFieldOverflow => PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW,
-            Code::NumericValueOutOfRange => PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-        };
-        Refusal { code, message: refusal.message, detail: refusal.detail, hint: refusal.hint }
+        self.unwrap_or_else(|refusal| refusal.into().raise())
     }
 }

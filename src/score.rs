@@ -2,7 +2,6 @@
 //! the engine, the crate `scoring`; here it is asked, and what it says is stored.
 
 pub mod activity_trigger;
-pub mod calendar;
 pub mod history;
 pub mod matching;
 pub mod night;

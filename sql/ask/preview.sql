@@ -1,9 +1,5 @@
 -- What a changed configuration would do. Reads only: it writes nothing and holds nobody up.
 
-CREATE FUNCTION leadscore._check_assumed_rule(rule leadscore.rule, known_types text[]) RETURNS void
-LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'check_assumed_rule_wrapper';
-COMMENT ON FUNCTION leadscore._check_assumed_rule(leadscore.rule, text[]) IS 'Raises an error when a rule has no meaning';
-
 CREATE FUNCTION leadscore.preview_persons(config jsonb, as_of timestamptz DEFAULT now())
 RETURNS TABLE (person_id bigint, kind text, score_before bigint, category_before text, score_after bigint, category_after text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan

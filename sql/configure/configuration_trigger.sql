@@ -1,4 +1,4 @@
--- What an edit of settings, activity types, rules or categories means: backends forget what
+-- What an edit of settings, activity types, scorecards, rules or categories means: backends forget what
 -- they keep of them, and the next run derives everything anew.
 
 CREATE FUNCTION leadscore._forget_configuration() RETURNS void
@@ -32,6 +32,8 @@ CREATE TRIGGER a_write_begins BEFORE INSERT OR UPDATE OR DELETE ON leadscore.rul
     FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_write_begins();
 CREATE TRIGGER a_write_begins BEFORE INSERT OR UPDATE OR DELETE ON leadscore.category
     FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_write_begins();
+CREATE TRIGGER a_write_begins BEFORE INSERT OR UPDATE OR DELETE ON leadscore.scorecard
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_write_begins();
 CREATE TRIGGER a_write_begins BEFORE INSERT OR UPDATE OR DELETE ON leadscore.settings
     FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_write_begins();
 
@@ -39,7 +41,8 @@ CREATE FUNCTION leadscore._configuration_changed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM leadscore._begin();
-    IF TG_TABLE_NAME = 'rule' AND EXISTS (SELECT FROM leadscore.rule r WHERE r.created_at = now()) THEN
+    IF TG_TABLE_NAME = 'rule' AND EXISTS (SELECT FROM leadscore.rule r WHERE r.created_at = now())
+        OR TG_TABLE_NAME = 'scorecard' AND EXISTS (SELECT FROM leadscore.scorecard c WHERE c.recorded_at = now() AND c.scorecard <> 'main') THEN
         PERFORM leadscore._go_live();
     END IF;
     IF TG_ARGV[0] = 'rebuild' THEN
@@ -59,6 +62,8 @@ CREATE TRIGGER configuration_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCAT
     FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_changed('rebuild');
 CREATE TRIGGER configuration_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadscore.category
     FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_changed('rebuild');
+CREATE TRIGGER configuration_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadscore.scorecard
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_changed('rebuild');
 -- No score depends on the other settings.
 CREATE TRIGGER configuration_changed AFTER INSERT OR UPDATE OF time_zone OR DELETE OR TRUNCATE ON leadscore.settings
     FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_changed('rebuild');
@@ -66,18 +71,105 @@ CREATE TRIGGER configuration_changed AFTER INSERT OR UPDATE OF time_zone OR DELE
 CREATE TRIGGER configuration_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadscore.activity_type
     FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_changed();
 
--- Rules are checked in Rust, where their types are.
+-- What a rule says by itself is checked in Rust, where its type is.
+CREATE FUNCTION leadscore._check_rule(rule text, restored boolean) RETURNS void
+LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'check_rule_wrapper';
+COMMENT ON FUNCTION leadscore._check_rule(text, boolean) IS 'Raises an error when a rule, as JSON with ISO 8601 intervals, has no meaning; one that is restored may be of an earlier version';
+
+-- Why a filter cannot be one; NULL if it can. A predicate is true, false or unknown whatever it looks at; any other path
+-- gives values, of which an object without keys has none.
+CREATE FUNCTION leadscore._no_predicate(path jsonpath) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF regexp_replace(path::text, '^strict ', '') IN ('true', 'false', 'null') THEN
+        RETURN 'It says the same of everybody, where a comparison was expected.';
+    END IF;
+    -- Days with and without a time zone cannot be compared without knowing the session's: PostgreSQL raises an error, even where silent.
+    IF regexp_replace(path::text, '"([^"\\]|\\.)*"', '""', 'g') ~ '\.(date|datetime|time|time_tz|timestamp|timestamp_tz)\(' THEN
+        RETURN 'How days and times compare depends on the time zone of the session; as texts such as "2026-01-31" they compare well.';
+    END IF;
+    PERFORM jsonb_path_match('{}', path);
+    RETURN NULL;
+EXCEPTION
+    WHEN singleton_sql_json_item_required OR sql_json_member_not_found THEN
+        RETURN 'It gives a value, where a comparison was expected.';
+    WHEN data_exception OR undefined_object THEN
+        RETURN format('It cannot be evaluated: %s.', SQLERRM);
+END $$;
+COMMENT ON FUNCTION leadscore._no_predicate(jsonpath) IS 'Why an SQL/JSON path is no predicate; NULL if it is one';
+
+-- What only the database can say of a rule; known are the activity types and scorecards that there are or would be.
+CREATE FUNCTION leadscore._check_rule_names(rule leadscore.rule, known_types text[], known_scorecards text[]) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    unknown text := (SELECT min(t.name) FROM unnest(rule.activity_types) t(name) WHERE t.name <> ALL (known_types));
+    filter  record;
+BEGIN
+    IF unknown IS NOT NULL THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('rule "%s": activity type "%s" does not exist', rule.name, unknown),
+            DETAIL = 'A rule that waits for an activity which cannot be registered would never apply.',
+            HINT = format('INSERT INTO leadscore.activity_type (activity_type) VALUES (%L);', unknown);
+    END IF;
+    IF rule.scorecard IS NOT NULL AND rule.scorecard <> ALL (known_scorecards) THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('rule "%s": scorecard "%s" does not exist', rule.name, rule.scorecard),
+            DETAIL = 'The points of a rule belong to a scorecard.',
+            HINT = format('INSERT INTO leadscore.scorecard (scorecard) VALUES (%L);', rule.scorecard);
+    END IF;
+    FOR filter IN
+        SELECT f.name, leadscore._no_predicate(f.path) AS problem, f.example
+        FROM (VALUES ('filter', rule.filter, '$.minutes >= 30 && $.channel == "video"'), ('person_filter', rule.person_filter, '$.region == "west"'))
+             f(name, path, example)
+        WHERE f.path IS NOT NULL
+    LOOP
+        IF filter.problem IS NOT NULL THEN
+            RAISE invalid_parameter_value USING
+                MESSAGE = format('rule "%s": %s is no predicate', rule.name, filter.name),
+                DETAIL = filter.problem,
+                HINT = format('Write it as a comparison, such as %L.', filter.example);
+        END IF;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION leadscore._check_rule_names(leadscore.rule, text[], text[]) IS 'Raises an error when a rule names what does not exist, or its filters are no predicates';
+
+-- Raises what the trigger would raise, for a rule that is not to be stored.
+CREATE FUNCTION leadscore._check_assumed_rule(rule leadscore.rule, known_types text[], known_scorecards text[] DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET intervalstyle = 'iso_8601' AS $$
+BEGIN
+    PERFORM leadscore._check_rule((to_jsonb(rule) - 'created_at')::text, false),
+            leadscore._check_rule_names(rule, known_types, coalesce(known_scorecards, ARRAY(SELECT c.scorecard FROM leadscore.scorecard c)));
+END $$;
+COMMENT ON FUNCTION leadscore._check_assumed_rule(leadscore.rule, text[], text[]) IS 'Raises an error when a rule has no meaning; known are the activity types and scorecards that there would be';
+
 CREATE FUNCTION leadscore._check_rule() RETURNS trigger
-LANGUAGE c SECURITY DEFINER AS 'MODULE_PATHNAME', 'check_rule_wrapper';
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET intervalstyle = 'iso_8601' AS $$
+DECLARE
+    -- What was stored once can be restored, and what it names may follow.
+    restored boolean := TG_OP = 'INSERT' AND NEW.created_at <> now() AND NOT EXISTS (SELECT FROM leadscore.instance);
+BEGIN
+    IF NEW.points IS NULL THEN
+        RETURN NEW;  -- PostgreSQL refuses it
+    END IF;
+    PERFORM leadscore._check_rule((to_jsonb(NEW) - 'created_at' || jsonb_build_object('name', coalesce(NEW.name, '')))::text, restored);
+    IF NOT restored THEN
+        PERFORM leadscore._check_rule_names(NEW,
+            ARRAY(SELECT t.activity_type FROM leadscore.activity_type t WHERE t.activity_type = ANY (NEW.activity_types)),
+            ARRAY(SELECT c.scorecard FROM leadscore.scorecard c));
+    END IF;
+    RETURN NEW;
+END $$;
 COMMENT ON FUNCTION leadscore._check_rule() IS 'Trigger: refuses a rule that has no meaning';
 REVOKE ALL ON FUNCTION leadscore._check_rule() FROM PUBLIC;
 CREATE TRIGGER check_rule BEFORE INSERT OR UPDATE ON leadscore.rule
     FOR EACH ROW EXECUTE FUNCTION leadscore._check_rule();
 
-CREATE FUNCTION leadscore._refuse_bound(name text, other text, person_kind text, min_score bigint) RETURNS void
+CREATE FUNCTION leadscore._refuse_bound(name text, other text, person_kind text, min_score bigint, scorecard text DEFAULT 'main', tenant text DEFAULT NULL)
+RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    whom text := coalesce('kind ' || quote_literal(person_kind), 'all kinds');
+    whom text := concat_ws(' ', coalesce('kind ' || quote_literal(person_kind), 'all kinds'),
+                           'on scorecard ' || quote_literal(nullif(scorecard, 'main')), 'of tenant ' || quote_literal(tenant));
 BEGIN
     IF min_score IS NULL THEN
         RAISE unique_violation USING
@@ -91,22 +183,109 @@ BEGIN
             HINT = 'Choose another min_score, or change the category that is there.';
     END IF;
 END $$;
-COMMENT ON FUNCTION leadscore._refuse_bound(text, text, text, bigint) IS 'Raises the error for a category whose bound another one has';
+COMMENT ON FUNCTION leadscore._refuse_bound(text, text, text, bigint, text, text) IS 'Raises the error for a category whose bound another one has';
 
 CREATE FUNCTION leadscore._check_category() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM leadscore._refuse_bound(NEW.name, c.name, c.person_kind, c.min_score)
+    -- A dump brings scorecards first, as foreign keys lead to them.
+    IF NOT EXISTS (SELECT FROM leadscore.scorecard c WHERE c.scorecard = NEW.scorecard) THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('category %L: scorecard %L does not exist', NEW.name, NEW.scorecard),
+            DETAIL = 'A category is a band of the score of a scorecard.',
+            HINT = format('INSERT INTO leadscore.scorecard (scorecard) VALUES (%L);', NEW.scorecard);
+    END IF;
+    PERFORM leadscore._refuse_bound(NEW.name, c.name, c.person_kind, c.min_score, c.scorecard, c.tenant)
     FROM leadscore.category c
     WHERE c.person_kind IS NOT DISTINCT FROM NEW.person_kind
       AND c.min_score IS NOT DISTINCT FROM NEW.min_score
+      AND c.scorecard = NEW.scorecard
+      AND c.tenant IS NOT DISTINCT FROM NEW.tenant
       AND c.category_id <> NEW.category_id;
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION leadscore._check_category() IS 'Trigger: refuses a category whose bound another one has';
+COMMENT ON FUNCTION leadscore._check_category() IS 'Trigger: refuses a category whose bound another one has, or of a scorecard that does not exist';
 REVOKE ALL ON FUNCTION leadscore._check_category() FROM PUBLIC;
 CREATE TRIGGER check_category BEFORE INSERT OR UPDATE ON leadscore.category
     FOR EACH ROW EXECUTE FUNCTION leadscore._check_category();
+
+CREATE FUNCTION leadscore._check_scorecards(rows text) RETURNS void
+LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'check_scorecards_wrapper';
+COMMENT ON FUNCTION leadscore._check_scorecards(text) IS 'Raises an error when scorecards, as JSON, make no sense together: one is part of itself or of none, or its limits leave no score';
+
+CREATE FUNCTION leadscore._check_scorecards() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- A dump may bring a part before the whole.
+    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM leadscore.instance) THEN
+        IF NOT EXISTS (SELECT FROM added n WHERE n.recorded_at = now()) THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    PERFORM leadscore._check_scorecards((SELECT jsonb_agg(to_jsonb(c) - 'recorded_at' - 'description')::text FROM leadscore.scorecard c));
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION leadscore._check_scorecards() IS 'Trigger: refuses scorecards that make no sense together';
+REVOKE ALL ON FUNCTION leadscore._check_scorecards() FROM PUBLIC;
+CREATE TRIGGER check_scorecards AFTER UPDATE OR DELETE ON leadscore.scorecard
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._check_scorecards();
+CREATE TRIGGER check_added_scorecards AFTER INSERT ON leadscore.scorecard REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._check_scorecards();
+
+CREATE FUNCTION leadscore._keep_scorecard() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    named text;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF NEW.scorecard = OLD.scorecard THEN
+            RETURN NEW;
+        END IF;
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('scorecard %L cannot be renamed', OLD.scorecard),
+            DETAIL = 'Scores, rules, categories and adjustments know it by its name.',
+            HINT = CASE OLD.scorecard WHEN 'main' THEN 'main is the scorecard of person.score; its description can be anything.'
+                                      ELSE format('INSERT a scorecard %L, let what names %L name it, and DELETE %2$L.', NEW.scorecard, OLD.scorecard) END;
+    END IF;
+    -- An INSERT that replaces the row removes the old one from within a trigger.
+    IF OLD.scorecard = 'main' THEN
+        IF pg_trigger_depth() > 1 THEN
+            RETURN OLD;
+        END IF;
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = 'scorecard ''main'' cannot go',
+            DETAIL = 'It is the one of person.score and person.category.',
+            HINT = 'UPDATE its limits or its description instead.';
+    END IF;
+    named := coalesce((SELECT format('Rule %L', min(r.name)) FROM leadscore.rule r WHERE r.scorecard = OLD.scorecard HAVING count(*) > 0),
+                      (SELECT format('Category %L', min(c.name)) FROM leadscore.category c WHERE c.scorecard = OLD.scorecard HAVING count(*) > 0),
+                      (SELECT format('Adjustment %s', min(j.adjustment_id)) FROM leadscore.adjustment j WHERE j.scorecard = OLD.scorecard HAVING count(*) > 0));
+    IF named IS NOT NULL THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('scorecard %L is in use', OLD.scorecard),
+            DETAIL = format('%s belongs to it.', named),
+            HINT = CASE WHEN named ~ '^Adj' THEN 'Take it back first: SELECT leadscore.unadjust(…);'
+                        ELSE format('Move it first: UPDATE leadscore.%s SET scorecard = ''main'' WHERE scorecard = %L;', lower(split_part(named, ' ', 1)), OLD.scorecard) END;
+    END IF;
+    RETURN OLD;
+END $$;
+COMMENT ON FUNCTION leadscore._keep_scorecard() IS 'Trigger: keeps main and scorecards that are in use, and their names';
+REVOKE ALL ON FUNCTION leadscore._keep_scorecard() FROM PUBLIC;
+CREATE TRIGGER keep_scorecard BEFORE UPDATE OF scorecard OR DELETE ON leadscore.scorecard
+    FOR EACH ROW EXECUTE FUNCTION leadscore._keep_scorecard();
+
+CREATE FUNCTION leadscore._keep_scorecards() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE object_not_in_prerequisite_state USING
+        MESSAGE = 'leadscore.scorecard cannot be emptied',
+        DETAIL = 'Scorecard main is always there.',
+        HINT = 'Name those that are to go: DELETE FROM leadscore.scorecard WHERE …';
+END $$;
+COMMENT ON FUNCTION leadscore._keep_scorecards() IS 'Trigger: refuses to truncate scorecards';
+REVOKE ALL ON FUNCTION leadscore._keep_scorecards() FROM PUBLIC;
+CREATE TRIGGER keep_scorecards BEFORE TRUNCATE ON leadscore.scorecard
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._keep_scorecards();
 
 CREATE FUNCTION leadscore._require_time_zone(name text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -120,6 +299,20 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore._require_time_zone(text) IS 'Raises an error when a time zone does not exist';
 
+CREATE FUNCTION leadscore._check_setting_length(setting text, length interval) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' AS $$
+BEGIN
+    -- In this order: an infinite one has no fields.
+    IF length NOT BETWEEN '1 day' AND '1000 years' OR date_trunc('day', length) <> length
+        OR least(extract(year FROM length), extract(month FROM length), extract(day FROM length)) < 0 THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('settings: %s of %s cannot be used', setting, length),
+            DETAIL = format('%s is a length of whole days, at least one of them and at most 1000 years.', setting),
+            HINT = 'Use days, weeks, months or years, such as ''90 days'', or NULL.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._check_setting_length(text, interval) IS 'Refuses a length of time that is not of whole days';
+
 CREATE FUNCTION leadscore._check_outbox(notify_channel text, keep_category_changes interval) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -131,22 +324,51 @@ BEGIN
             DETAIL = format('The name of a channel has 1 to %s bytes; this one has %s.', room, octet_length(notify_channel)),
             HINT = 'Use a name such as leadscore, or NULL to send nothing.';
     END IF;
-    -- In this order: an infinite one has no fields.
-    IF keep_category_changes NOT BETWEEN '1 day' AND '1000 years'
-        OR date_trunc('day', keep_category_changes) <> keep_category_changes
-        OR least(extract(year FROM keep_category_changes), extract(month FROM keep_category_changes), extract(day FROM keep_category_changes)) < 0 THEN
-        RAISE invalid_parameter_value USING
-            MESSAGE = format('settings: keep_category_changes of %s cannot be used', keep_category_changes),
-            DETAIL = 'Changes of category are kept for whole days, at least one of them and at most 1000 years.',
-            HINT = 'Use days, weeks, months or years, such as ''90 days'', or NULL to keep them for ever.';
-    END IF;
+    PERFORM leadscore._check_setting_length('keep_category_changes', keep_category_changes);
 END $$;
 COMMENT ON FUNCTION leadscore._check_outbox(text, interval) IS 'Refuses a channel that cannot be and a length of time that is not of whole days';
 
-CREATE FUNCTION leadscore._check_settings() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' AS $$
+-- Known are the activity types that there are or would be; NULL: they may follow.
+CREATE FUNCTION leadscore._check_settings(settings leadscore.settings, known_types text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    unknown text := (SELECT p.part[1] FROM regexp_matches(settings.person_url, '\{[^}]*\}?', 'g') p(part)
+                     WHERE p.part[1] NOT IN ('{person_id}', '{tenant}', '{kind}', '{external_id}') LIMIT 1);
 BEGIN
-    PERFORM leadscore._require_time_zone(NEW.time_zone), leadscore._check_outbox(NEW.notify_channel, NEW.keep_category_changes);
+    PERFORM leadscore._require_time_zone(settings.time_zone), leadscore._check_outbox(settings.notify_channel, settings.keep_category_changes),
+            leadscore._check_setting_length('outcome_horizon', settings.outcome_horizon);
+    IF settings.scoring NOT IN ('at_once', 'deferred') THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('settings: scoring %L does not exist', settings.scoring),
+            DETAIL = 'What is registered is scored in its own transaction, or waits for score_pending().',
+            HINT = 'Set scoring to at_once or deferred.';
+    END IF;
+    IF unknown IS NOT NULL THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('settings: person_url has %s, which no person has', unknown),
+            DETAIL = format('The address is %s.', settings.person_url),
+            HINT = 'Use {external_id}, {kind}, {tenant} and {person_id}, such as https://app/{kind}/{external_id}.';
+    ELSIF settings.person_url !~ '^(https?://|/)' THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('settings: person_url %L is no address', settings.person_url),
+            DETAIL = 'Pages link to it, so it begins with https://, http:// or /.',
+            HINT = 'Write it as https://app/{kind}/{external_id}, or NULL for no links.';
+    END IF;
+    IF settings.outcome_type IS NOT NULL AND settings.outcome_type <> ALL (known_types) THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('settings: activity type %L does not exist', settings.outcome_type),
+            DETAIL = 'outcome_type names the activities that scores are to foretell.',
+            HINT = format('INSERT INTO leadscore.activity_type (activity_type) VALUES (%L);', settings.outcome_type);
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._check_settings(leadscore.settings, text[]) IS 'Refuses settings that cannot be';
+
+CREATE FUNCTION leadscore._check_settings() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- A dump may bring the types afterwards.
+    PERFORM leadscore._check_settings(NEW, CASE WHEN TG_OP = 'UPDATE' OR EXISTS (SELECT FROM leadscore.instance)
+                                                THEN ARRAY(SELECT t.activity_type FROM leadscore.activity_type t) END);
     RETURN NEW;
 END $$;
 COMMENT ON FUNCTION leadscore._check_settings() IS 'Trigger: refuses settings that cannot be';
@@ -189,6 +411,12 @@ BEGIN
             MESSAGE = format('activity type %L is in use', OLD.activity_type),
             DETAIL = format('Rule %L names it.', (SELECT r.name FROM leadscore.rule r WHERE OLD.activity_type = ANY (r.activity_types) ORDER BY 1 LIMIT 1)),
             HINT = 'Change the rule first.';
+    END IF;
+    IF EXISTS (SELECT FROM leadscore.settings s WHERE s.outcome_type = OLD.activity_type) THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('activity type %L is in use', OLD.activity_type),
+            DETAIL = 'It is the outcome_type of leadscore.settings.',
+            HINT = 'UPDATE leadscore.settings SET outcome_type = NULL; first.';
     END IF;
     RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW ELSE OLD END;
 END $$;

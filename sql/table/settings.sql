@@ -16,7 +16,7 @@ CREATE TABLE leadscore.settings (
     time_zone             text NOT NULL,
     notify_channel        text,
     keep_category_changes interval,
-    scoring               text NOT NULL DEFAULT 'at_once' CHECK (scoring IN ('at_once', 'deferred')),
+    scoring               text NOT NULL DEFAULT 'at_once',
     person_url            text,
     outcome_type          text,
     outcome_horizon       interval

@@ -172,9 +172,7 @@ fn answer(case: &Case) -> Value {
         .scores
         .iter()
         .zip(0..)
-        .map(|(&score, card)| {
-            (configuration.cards.name(card).to_owned(), json!(configuration.category(card, &case.kind, score)))
-        })
+        .map(|(&score, card)| (configuration.cards.name(card).to_owned(), json!(configuration.category(card, &case.kind, score))))
         .collect();
     json!({
         "records": standing.records.iter().filter(|record| record.rule_id.is_some()).map(told).collect::<Vec<_>>(),

@@ -33,3 +33,21 @@ SELECT category_id, person_kind, name, min_score FROM leadscore.category ORDER B
 -- The same name and bound for another kind is no overlap.
 INSERT INTO leadscore.category (category_id, person_kind, name, min_score) VALUES (105, 'client', 'cold', NULL), (106, 'client', 'warm', 10);
 SELECT count(*) FROM leadscore.category;
+-- Another scorecard and another tenant have bands of their own, and the same rules for them.
+INSERT INTO leadscore.scorecard (scorecard) VALUES ('fit');
+INSERT INTO leadscore.category (category_id, tenant, scorecard, name, min_score) VALUES
+    (107, NULL, 'fit', 'cold', NULL), (108, 'acme', 'main', 'cold', NULL), (109, 'acme', 'fit', 'cold', NULL), (110, 'acme', 'fit', 'warm', 10);
+INSERT INTO leadscore.category (scorecard, name) VALUES ('fit', 'poor');
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO leadscore.category (tenant, name) VALUES ('acme', 'poor');
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO leadscore.category (tenant, scorecard, name, min_score) VALUES ('acme', 'fit', 'good', 10);
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO leadscore.category (scorecard, name, min_score) VALUES ('fat', 'good', 10);
+\echo :LAST_ERROR_SQLSTATE
+UPDATE leadscore.category SET scorecard = 'fat' WHERE category_id = 110;
+\echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY terse
+INSERT INTO leadscore.category (tenant, name, min_score) VALUES ('', 'good', 10);
+\echo :LAST_ERROR_SQLSTATE
+SELECT count(*) FROM leadscore.category;

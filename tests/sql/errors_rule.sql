@@ -92,3 +92,44 @@ TABLE as_it_was;
 INSERT INTO leadscore.rule (name, points, relevant_for) VALUES ('A day', -2147483648, '1 day'), ('A thousand years', 2147483647, '1000 years');
 INSERT INTO leadscore.rule (name, points, relevant_for, decay) VALUES ('Weeks', 0, '3 weeks', 'linear');
 INSERT INTO leadscore.rule (name, points, relevant_for, effective_from) VALUES ('24 hours are no day', 1, justify_hours('24 hours'), '9999-12-31');
+-- Frequency and profile rules, and what halves.
+INSERT INTO leadscore.rule (name, kind, points) VALUES ('Bad', 'frequency', 2);
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO leadscore.rule (name, kind, points, at_least) VALUES ('Bad', 'frequency', 2, 3);
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO leadscore.rule (name, kind, points, at_least, within) VALUES ('Bad', 'frequency', 2, 0, '7 days');
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO leadscore.rule (name, kind, points, at_least, within) VALUES ('Bad', 'frequency', 2, 3, '7 hours');
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO leadscore.rule (name, kind, points, at_least, within, relevant_for) VALUES ('Bad', 'frequency', 2, 3, '7 days', '30 days');
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO leadscore.rule (name, kind, points, at_least, within, max_counted) VALUES ('Bad', 'frequency', 2, 3, '7 days', 1);
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO leadscore.rule (name, points, within) VALUES ('Bad', 2, '7 days');
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO leadscore.rule (name, kind, points, activity_types) VALUES ('Bad', 'profile', 2, '{call}');
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO leadscore.rule (name, kind, points, filter) VALUES ('Bad', 'profile', 2, '$.n > 1');
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO leadscore.rule (name, points, decay) VALUES ('Bad', 2, 'halving');
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO leadscore.rule (name, points, half_life) VALUES ('Bad', 2, '30 days');
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO leadscore.rule (name, points, decay, half_life) VALUES ('Bad', 2, 'halving', '-30 days');
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO leadscore.rule (name, points, excused_by_planned) VALUES ('Bad', 2, true);
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO leadscore.rule (name, kind, points, inactive_for, relevant_for, excused_by_planned) VALUES ('Bad', 'inactivity', -2, '30 days', '30 days', true);
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO leadscore.rule (name, points, scorecard) VALUES ('Bad', 2, 'fit');
+\echo :LAST_ERROR_SQLSTATE
+-- A tenant has a name of each rule once, too.
+INSERT INTO leadscore.rule (rule_id, tenant, name, points) VALUES (101, 'acme', 'Sound', 1);
+INSERT INTO leadscore.rule (tenant, name, points) VALUES ('acme', 'Sound', 2);
+\echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY terse
+INSERT INTO leadscore.rule (tenant, name, points) VALUES ('', 'Bad', 2);
+\echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY default
+DELETE FROM leadscore.rule WHERE rule_id = 101;
+TABLE as_it_was;

@@ -52,6 +52,15 @@ impl fmt::Display for Day {
     }
 }
 
+/// Whether a date is of a year with five digits or more.
+fn is_beyond_calendar(date: &str) -> bool {
+    let mut parts = date.split('-').map(|part| (part.len(), part.bytes().all(|c| c.is_ascii_digit())));
+    matches!(
+        (parts.next(), parts.next(), parts.next(), parts.next()),
+        (Some((5.., true)), Some((2, true)), Some((2, true)), None)
+    )
+}
+
 impl<'de> Deserialize<'de> for Day {
     /// From a number of days, or from a date as ISO 8601 writes it. An infinite date becomes a day
     /// beyond the calendar.
@@ -78,8 +87,9 @@ impl<'de> Deserialize<'de> for Day {
                     "-infinity" => Ok(Day(i32::MIN)),
                     _ => match Day::from_iso(text) {
                         Some(day) => Ok(day),
-                        // A date that PostgreSQL printed and chrono cannot read is before the year 1.
+                        // A date that PostgreSQL printed and chrono cannot read is before the year 1 or after 9999.
                         None if text.ends_with(" BC") => Ok(Day(i32::MIN)),
+                        None if is_beyond_calendar(text) => Ok(Day(i32::MAX)),
                         None => Err(E::custom(format!("\"{text}\" is no day"))),
                     },
                 }
@@ -312,6 +322,14 @@ mod tests {
         assert_eq!(day(2000, 1, 1), Day(0));
         assert_eq!(day(2026, 3, 1), Day(9556));
         assert_eq!((day(1, 1, 1), day(9999, 12, 31)), (Day::FIRST, Day::LAST));
+    }
+
+    #[test]
+    fn days_beyond_the_calendar_are_read() {
+        let read = |text: &str| serde_json::from_value::<Day>(serde_json::json!(text)).map(|day| day.0).ok();
+        assert_eq!(read("9999-12-31"), Some(Day::LAST.0));
+        assert_eq!((read("10000-01-01"), read("infinity")), (Some(i32::MAX), Some(i32::MAX)));
+        assert_eq!((read("0044-03-15 BC"), read("10000-01"), read("soon")), (Some(i32::MIN), None, None));
     }
 
     #[test]

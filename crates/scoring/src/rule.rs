@@ -87,6 +87,12 @@ pub struct Rule {
     pub card: u16,
 }
 
+/// What serde says, without the place in a text that nobody wrote.
+fn without_place(error: &serde_json::Error) -> String {
+    let words = error.to_string();
+    format!("{}.", words.rfind(" at line ").map_or(words.as_str(), |end| &words[..end]))
+}
+
 fn main() -> String {
     "main".into()
 }
@@ -288,7 +294,7 @@ impl Rule {
                 .hint(format!("Set decay to one of: {}.", Decay::NAMES.join(", "))));
         }
         let rule: Rule =
-            serde_json::from_str(row).map_err(|e| named.refuse("a column cannot be read").detail(format!("{e}.")))?;
+            serde_json::from_str(row).map_err(|e| named.refuse("a column cannot be read").detail(without_place(&e)))?;
         rule.check()?;
         Ok(rule)
     }
