@@ -210,6 +210,12 @@ fn check_scorecards(rows: Option<&str>) {
 }
 
 #[pg_extern(sql = false)]
+fn slow_tables() -> TableIterator<'static, (name!(relation, String), name!(what, String), name!(remedy, String))> {
+    let reasons = config::for_reading().tables.slow_reasons();
+    TableIterator::new(reasons.into_iter().map(|reason| (reason.table, reason.what, reason.remedy)))
+}
+
+#[pg_extern(sql = false)]
 fn checked_config(config: Option<&str>, tenant: Option<&str>) -> pg::JsonText {
     document::checked_config(config, tenant)
 }

@@ -1,6 +1,7 @@
 //! The one module that talks to PostgreSQL below SPI: locks, the relcache, transition tables,
 //! and reading and writing single rows without an executor run. Everything unsafe is here.
 pub mod person;
+pub mod plain;
 pub mod scan;
 pub mod source;
 pub mod table;

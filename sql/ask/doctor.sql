@@ -1,3 +1,9 @@
+-- What somebody has added to leadscore's own tables and a write below the executor would not obey.
+CREATE FUNCTION leadscore._slow_tables()
+RETURNS TABLE (relation text, what text, remedy text)
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'slow_tables_wrapper';
+COMMENT ON FUNCTION leadscore._slow_tables() IS 'What makes leadscore write its tables by statements instead of directly';
+
 -- Health: what keeps scores from being right or on time, each with what mends it.
 CREATE FUNCTION leadscore.doctor()
 RETURNS TABLE (severity text, finding text, detail text, remedy text)
@@ -89,6 +95,13 @@ BEGIN
     JOIN pg_attribute a ON a.attrelid = s.source AND a.attnum = t.tgattr[(s.parts ->> 'key')::int]
     WHERE s.attached AND NOT leadscore._is_unique(s.source, a.attname)
     ORDER BY s.source_id;
+
+    -- What was added to leadscore's own tables.
+    RETURN QUERY
+    SELECT 'note', format('%s makes writes to %s slow', w.what, w.relation),
+           'So that it takes effect, leadscore writes the table by statements, which take several times as long as direct writes.',
+           w.remedy
+    FROM leadscore._slow_tables() w;
 
     -- What waits.
     RETURN QUERY

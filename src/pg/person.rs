@@ -1,8 +1,10 @@
 //! The rows of single persons, found, locked and written without an executor run.
 
+use super::plain::{SlowReason, Write};
 use super::scan::ActivityRow;
 use super::table::{IndexWriter, Key, Row, Scan, Snapshot, StoredAt, Table, guarded, refuse_unseen};
-use super::{Jsonb, source, value};
+use super::{Jsonb, Statement, source, value};
+use pgrx::datum::{Date, DatumWithOid};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use scoring::activity::Adjustment;
@@ -14,9 +16,6 @@ use std::ffi::CString;
 use std::ptr;
 
 trait Columns {
-    /// How many are declared.
-    const COUNT: usize;
-
     /// Where they are in the table.
     fn of(table: pg_sys::Oid) -> Self;
 }
@@ -30,8 +29,6 @@ macro_rules! columns {
         }
 
         impl Columns for $name {
-            const COUNT: usize = [$(stringify!($column)),*].len();
-
             fn of(table: pg_sys::Oid) -> Self {
                 $name { $($column: position(table, stringify!($column)),)* }
             }
@@ -78,6 +75,85 @@ pub struct Tables {
     change_columns: ChangeColumns,
     /// The names of the scorecards, by their places.
     pub(super) cards: Vec<String>,
+    writes: Writes,
+}
+
+/// The writes that are done below the executor where nothing more belongs to them.
+struct Writes {
+    update_person: Write,
+    insert_activity: Write,
+    insert_change: Write,
+    insert_record: Write,
+    delete_record: Write,
+    insert_due: Write,
+    delete_due: Write,
+}
+
+impl Writes {
+    fn of(
+        tables: &[pg_sys::Oid; 5],
+        p: &PersonColumns,
+        a: &ActivityColumns,
+        h: &ChangeColumns,
+        r: &RecordColumns,
+        d: &DueColumns,
+    ) -> Writes {
+        let &[person, activity, change, record, due] = tables;
+        Writes {
+            update_person: Write::update(person)
+                .values(&[p.score, p.penalised])
+                .optional(&[p.category, p.last_activity_at, p.scored_through])
+                .makes_up_for(&[c"write_begins"])
+                .satisfies(&[c"person_tenant_check"]),
+            insert_activity: Write::insert(activity)
+                .values(&[a.activity_id, a.person_id, a.activity_type, a.occurred_at, a.recorded_at, a.source_id, a.source_key])
+                .optional(&[a.attributes])
+                .stands_for(&[c"score_inserted"]),
+            insert_change: Write::insert(change)
+                .values(&[h.change_id, h.person_id, h.score, h.scored_on, h.changed_at, h.scorecard])
+                .optional(&[h.from_category, h.to_category, h.tenant]),
+            insert_record: Write::insert(record).values(&[r.person_id, r.points, r.counts_from, r.kind]).optional(&[
+                r.activity_id,
+                r.rule_id,
+                r.counts_until,
+                r.decays_until,
+                r.adjustment_id,
+                r.half_life,
+                r.scorecard,
+            ]),
+            delete_record: Write::delete(record),
+            insert_due: Write::insert(due).values(&[d.person_id, d.due_on]),
+            delete_due: Write::delete(due),
+        }
+    }
+
+    fn all(&self) -> [&Write; 7] {
+        [
+            &self.update_person,
+            &self.insert_activity,
+            &self.insert_change,
+            &self.insert_record,
+            &self.delete_record,
+            &self.insert_due,
+            &self.delete_due,
+        ]
+    }
+}
+
+thread_local! {
+    static UPDATE_PERSON: Statement = const { Statement::new(
+        "UPDATE leadscore.person SET score = $2, category = $3, last_activity_at = $4, scored_through = $5, penalised = $6
+         WHERE person_id = $1",
+    ) };
+    static INSERT_RECORDS: Statement = const { Statement::new(
+        "INSERT INTO leadscore.score_record
+             (person_id, activity_id, rule_id, points, counts_from, counts_until, decays_until, adjustment_id, kind)
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    ) };
+    static DELETE_RECORDS: Statement = const { Statement::new("DELETE FROM leadscore.score_record WHERE ctid = ANY ($1)") };
+    static INSERT_DUES: Statement =
+        const { Statement::new("INSERT INTO leadscore.due (person_id, due_on) SELECT * FROM unnest($1, $2)") };
+    static DELETE_DUES: Statement = const { Statement::new("DELETE FROM leadscore.due WHERE ctid = ANY ($1)") };
 }
 
 /// A scorecard that is stored and not known.
@@ -106,6 +182,11 @@ fn interval_datum(interval: Interval) -> pg_sys::Datum {
         value.write(pg_sys::Interval { time: interval.micros, day: interval.days, month: interval.months });
         pg_sys::Datum::from(value)
     }
+}
+
+/// What one column of many rows holds.
+fn column<R, T>(rows: &[R], of: impl Fn(&R) -> T) -> Vec<T> {
+    rows.iter().map(of).collect()
 }
 
 impl RecordColumns {
@@ -169,7 +250,14 @@ impl Tables {
             "state",
         ]
         .map(|name| super::table(schema, name));
+        let person_columns = PersonColumns::of(person);
+        let activity_columns = ActivityColumns::of(activity);
+        let record_columns = RecordColumns::of(score_record);
+        let due_columns = DueColumns::of(due);
+        let change_columns = ChangeColumns::of(category_change);
+        let written = [person, activity, category_change, score_record, due];
         Tables {
+            writes: Writes::of(&written, &person_columns, &activity_columns, &change_columns, &record_columns, &due_columns),
             person,
             activity,
             score_record,
@@ -181,14 +269,14 @@ impl Tables {
             state,
             activity_ids: super::table(schema, "activity_activity_id_seq"),
             change_ids: super::table(schema, "category_change_change_id_seq"),
-            person_columns: PersonColumns::of(person),
-            activity_columns: ActivityColumns::of(activity),
-            record_columns: RecordColumns::of(score_record),
+            person_columns,
+            activity_columns,
+            record_columns,
             adjustment_columns: AdjustmentColumns::of(adjustment),
-            due_columns: DueColumns::of(due),
+            due_columns,
             consent_columns: ConsentColumns::of(person_consent),
             person_score_columns: PersonScoreColumns::of(person_score),
-            change_columns: ChangeColumns::of(category_change),
+            change_columns,
             cards: (0..cards.count() as u16).map(|place| cards.name(place).to_owned()).collect(),
         }
     }
@@ -198,6 +286,17 @@ impl Tables {
         self.state
     }
 
+    /// What makes leadscore write its tables by statements, each of which takes several times as long
+    /// as a direct write.
+    pub fn slow_reasons(&self) -> Vec<SlowReason> {
+        SlowReason::all(self.writes.all().into_iter())
+    }
+
+    /// The name of a record's scorecard as it is stored: `None` for `main`.
+    fn card_of(&self, record: &Record) -> Option<&str> {
+        (record.card != MAIN).then(|| self.cards.get(record.card as usize)).flatten().map(String::as_str)
+    }
+
     /// The tables that tell everything of all persons.
     pub(super) fn scanned(&self) -> [pg_sys::Oid; 7] {
         [self.person, self.activity, self.score_record, self.adjustment, self.due, self.person_consent, self.person_score]
@@ -205,10 +304,16 @@ impl Tables {
 
     /// Opens the persons, to lock and update single rows.
     pub fn persons(&self) -> Persons<'_> {
+        self.open_persons(pg_sys::RowExclusiveLock)
+    }
+
+    fn open_persons(&self, lock: u32) -> Persons<'_> {
         Persons {
             indexes: OnceCell::new(),
-            table: Table::open(self.person, pg_sys::RowExclusiveLock),
+            table: Table::open(self.person, lock),
             columns: &self.person_columns,
+            write: &self.writes.update_person,
+            is_plain: OnceCell::new(),
         }
     }
 
@@ -217,7 +322,7 @@ impl Tables {
     /// INSERT than leadscore's own trigger, which its caller makes up for.
     pub fn insert_activity(&self, new: &NewActivity) -> Option<i64> {
         let table = Table::open(self.activity, pg_sys::RowExclusiveLock);
-        if super::is_replaying() || !table.has_only(Some(c"score_inserted"), ActivityColumns::COUNT) {
+        if !table.is_plain(&self.writes.insert_activity) {
             return None;
         }
         let activity_id = next_value(self.activity_ids);
@@ -241,7 +346,7 @@ impl Tables {
     /// belongs to an INSERT than the row.
     pub fn insert_changes(&self, changes: &[CategoryChange]) -> bool {
         let table = Table::open(self.category_change, pg_sys::RowExclusiveLock);
-        if super::is_replaying() || !table.has_only(None, ChangeColumns::COUNT) {
+        if !table.is_plain(&self.writes.insert_change) {
             return false;
         }
         let (indexes, row) = (IndexWriter::open(table.relation), Row::of(&table));
@@ -267,6 +372,13 @@ impl Tables {
     /// Inserts the days on which the night must look at persons again, for whom none is stored.
     pub fn insert_dues(&self, dues: &[(i64, Day)]) {
         let table = Table::open(self.due, pg_sys::RowExclusiveLock);
+        if !table.is_plain(&self.writes.insert_due) {
+            let days = column(dues, |(_, day)| super::date(*day));
+            INSERT_DUES.with(|statement| {
+                statement.run(&[DatumWithOid::from(column(dues, |(person_id, _)| *person_id)), DatumWithOid::from(days)]);
+            });
+            return;
+        }
         let (indexes, row) = (IndexWriter::open(table.relation), Row::of(&table));
         for (person_id, due_on) in dues {
             pgrx::check_for_interrupts!();
@@ -278,7 +390,14 @@ impl Tables {
     /// Opens the score records, to insert and delete rows.
     pub fn records(&self) -> Records<'_> {
         let table = Table::open(self.score_record, pg_sys::RowExclusiveLock);
-        Records { indexes: IndexWriter::open(table.relation), rows: Vec::new(), noted: 0, table, tables: self }
+        Records {
+            indexes: table.is_plain(&self.writes.insert_record).then(|| IndexWriter::open(table.relation)),
+            deletes_directly: table.is_plain(&self.writes.delete_record),
+            rows: Vec::new(),
+            noted: Vec::new(),
+            table,
+            tables: self,
+        }
     }
 
     /// Removes the score records that have ended by a day, hands each over with its person, and returns how many
@@ -286,15 +405,20 @@ impl Tables {
     pub fn remove_ended(&self, day: Day, mut take: impl FnMut(i64, Record)) -> usize {
         let mut ended = Vec::new();
         let table = Table::open(self.score_record, pg_sys::AccessShareLock);
-        let index = super::table(super::schema_of(self.score_record), "score_record_until_idx");
+        let column = Key::column(&table, c"counts_until");
         let c = &self.record_columns;
-        table.each_in(table.open_index(index), &[Key::until(&table, c"counts_until", day)], &Snapshot::current(), |slot| {
-            // SAFETY: `each_in` hands over extracted rows.
-            unsafe {
-                ended.push(StoredAt((*slot).tts_tid));
-                take(value(slot, c.person_id).unwrap_or_default(), c.read(slot, &self.cards));
-            }
-        });
+        table.each_in(
+            table.index_of_own(&[column], &[column]),
+            &[Key::until(&table, c"counts_until", day)],
+            &Snapshot::current(),
+            |slot| {
+                // SAFETY: `each_in` hands over extracted rows.
+                unsafe {
+                    ended.push(StoredAt((*slot).tts_tid));
+                    take(value(slot, c.person_id).unwrap_or_default(), c.read(slot, &self.cards));
+                }
+            },
+        );
         if !ended.is_empty() {
             self.records().delete(&ended);
         }
@@ -305,36 +429,49 @@ impl Tables {
     pub fn remove_dues(&self, day: Day, mut take: impl FnMut(i64)) {
         let mut due = Vec::new();
         let table = Table::open(self.due, pg_sys::RowExclusiveLock);
-        let index = super::table(super::schema_of(self.due), "due_due_on_idx");
-        table.each_in(table.open_index(index), &[Key::until(&table, c"due_on", day)], &Snapshot::current(), |slot| {
+        let column = Key::column(&table, c"due_on");
+        table.each_in(table.index_of_own(&[column], &[]), &[Key::until(&table, c"due_on", day)], &Snapshot::current(), |slot| {
             // SAFETY: `each_in` hands over extracted rows.
             unsafe {
                 due.push(StoredAt((*slot).tts_tid));
                 take(value(slot, self.due_columns.person_id).unwrap_or_default());
             }
         });
-        due.iter().for_each(|at| table.delete(at));
+        self.delete_dues(&table, &due);
+    }
+
+    fn delete_dues(&self, table: &Table, due: &[StoredAt]) {
+        if due.is_empty() {
+            return;
+        }
+        if table.is_plain(&self.writes.delete_due) {
+            table.check_replica_identity(pg_sys::CmdType::CMD_DELETE);
+            due.iter().for_each(|at| table.delete(at));
+        } else {
+            DELETE_DUES.with(|statement| statement.run(&[DatumWithOid::from(column(due, |at| at.0))]));
+        }
     }
 
     /// Hands over each score record that decays, with its person, in the order of persons.
     pub fn each_decaying(&self, mut take: impl FnMut(i64, Record)) {
         let table = Table::open(self.score_record, pg_sys::AccessShareLock);
         let snapshot = Snapshot::current();
-        let index = super::table(super::schema_of(self.score_record), "score_record_decay_idx");
+        let (person, decay) = (Key::column(&table, c"person_id"), Key::column(&table, c"decays_until"));
+        let index = table.index_of_own(&[person], &[decay]);
         let c = &self.record_columns;
-        table.each_in(table.open_index(index), &[], &snapshot, |slot| {
+        table.each_in(index, &[], &snapshot, |slot| {
             // SAFETY: `each_in` hands over extracted rows.
-            unsafe { take(value(slot, c.person_id).unwrap_or_default(), c.read(slot, &self.cards)) }
+            let (person_id, record) = unsafe { (value(slot, c.person_id).unwrap_or_default(), c.read(slot, &self.cards)) };
+            // The index may be of all records.
+            if matches!(record.fade, Fade::Linear { .. }) {
+                take(person_id, record);
+            }
         });
     }
 
     /// Opens the persons, to read single rows.
     pub fn persons_to_read(&self) -> Persons<'_> {
-        Persons {
-            indexes: OnceCell::new(),
-            table: Table::open(self.person, pg_sys::AccessShareLock),
-            columns: &self.person_columns,
-        }
+        self.open_persons(pg_sys::AccessShareLock)
     }
 
     /// What the active snapshot shows of a person.
@@ -496,7 +633,7 @@ impl History<'_> {
             if day == due_on {
                 return;
             }
-            table.delete(&at);
+            self.tables.delete_dues(&table, &[at]);
         }
         if let Some(day) = due_on {
             self.tables.insert_dues(&[(self.person_id, day)]);
@@ -509,16 +646,35 @@ impl History<'_> {
     }
 }
 
+/// The day on which a linearly decaying record is worth nothing.
+fn decays_until(record: &Record) -> Option<Day> {
+    match record.fade {
+        Fade::Linear { until } => Some(until),
+        _ => None,
+    }
+}
+
+/// The time after which a record is worth half.
+fn half_life(record: &Record) -> Option<Interval> {
+    match record.fade {
+        Fade::Halving { half_life } => Some(half_life),
+        _ => None,
+    }
+}
+
 /// So many records are inserted at once.
 const AT_ONCE: usize = 500;
 
 /// `leadscore.score_record`, opened to insert and delete rows.
 pub struct Records<'t> {
     // Closed in this order.
-    indexes: IndexWriter,
+    /// `None` where rows are inserted by statements.
+    indexes: Option<IndexWriter>,
+    deletes_directly: bool,
+    /// Rows in memory, which are filled again and again.
     rows: Vec<Row>,
-    /// How many of the rows are yet to be inserted.
-    noted: usize,
+    /// What is yet to be inserted.
+    noted: Vec<(i64, Record)>,
     table: Table,
     tables: &'t Tables,
 }
@@ -526,32 +682,9 @@ pub struct Records<'t> {
 impl Records<'_> {
     /// Notes records of one person, which are inserted at the latest by [`Records::close`].
     pub fn insert(&mut self, person_id: i64, records: &[Record]) {
-        let c = &self.tables.record_columns;
         for record in records {
-            let (decays_until, half_life) = match record.fade {
-                Fade::None => (None, None),
-                Fade::Linear { until } => (Some(until), None),
-                Fade::Halving { half_life } => (None, Some(half_life)),
-            };
-            let card = (record.card != MAIN).then(|| self.tables.cards.get(record.card as usize)).flatten();
-            if self.noted == self.rows.len() {
-                self.rows.push(Row::to_store(&self.table));
-            }
-            self.rows[self.noted].set(&[
-                (c.person_id, person_id.into_datum()),
-                (c.activity_id, record.activity_id.into_datum()),
-                (c.rule_id, record.rule_id.into_datum()),
-                (c.points, record.points.into_datum()),
-                (c.counts_from, record.counts_from.0.into_datum()),
-                (c.counts_until, record.counts_until.and_then(|day| day.0.into_datum())),
-                (c.decays_until, decays_until.and_then(|day| day.0.into_datum())),
-                (c.adjustment_id, record.adjustment_id.into_datum()),
-                (c.kind, (record.kind.letter() as i8).into_datum()),
-                (c.half_life, half_life.map(interval_datum)),
-                (c.scorecard, card.map(String::as_str).into_datum()),
-            ]);
-            self.noted += 1;
-            if self.noted == AT_ONCE {
+            self.noted.push((person_id, *record));
+            if self.noted.len() == AT_ONCE {
                 self.flush();
             }
         }
@@ -559,6 +692,14 @@ impl Records<'_> {
 
     /// Deletes records.
     pub fn delete(&self, stored: &[StoredAt]) {
+        if stored.is_empty() {
+            return;
+        }
+        if !self.deletes_directly {
+            DELETE_RECORDS.with(|statement| statement.run(&[DatumWithOid::from(column(stored, |at| at.0))]));
+            return;
+        }
+        self.table.check_replica_identity(pg_sys::CmdType::CMD_DELETE);
         stored.iter().for_each(|at| self.table.delete(at));
     }
 
@@ -568,11 +709,39 @@ impl Records<'_> {
     }
 
     fn flush(&mut self) {
-        let mut slots: Vec<_> = self.rows[..self.noted].iter().map(|row| row.0).collect();
-        self.noted = 0;
-        if slots.is_empty() {
+        let noted = std::mem::take(&mut self.noted);
+        if noted.is_empty() {
             return;
         }
+        match &self.indexes {
+            Some(_) => self.insert_directly(&noted),
+            None => insert_by_statement(self.tables, &noted),
+        }
+        self.noted = noted;
+        self.noted.clear();
+    }
+
+    fn insert_directly(&mut self, noted: &[(i64, Record)]) {
+        while self.rows.len() < noted.len() {
+            self.rows.push(Row::to_store(&self.table));
+        }
+        let c = &self.tables.record_columns;
+        for (row, (person_id, record)) in self.rows.iter().zip(noted) {
+            row.set(&[
+                (c.person_id, person_id.into_datum()),
+                (c.activity_id, record.activity_id.into_datum()),
+                (c.rule_id, record.rule_id.into_datum()),
+                (c.points, record.points.into_datum()),
+                (c.counts_from, record.counts_from.0.into_datum()),
+                (c.counts_until, record.counts_until.and_then(|day| day.0.into_datum())),
+                (c.decays_until, decays_until(record).and_then(|day| day.0.into_datum())),
+                (c.adjustment_id, record.adjustment_id.into_datum()),
+                (c.kind, record.kind.letter().cast_signed().into_datum()),
+                (c.half_life, half_life(record).map(interval_datum)),
+                (c.scorecard, self.tables.card_of(record).into_datum()),
+            ]);
+        }
+        let mut slots: Vec<_> = self.rows[..noted.len()].iter().map(|row| row.0).collect();
         // SAFETY: the slots fit the relation, and all their attributes are set.
         unsafe {
             let insert = (*(*self.table.relation).rd_tableam).multi_insert.expect("a table access method inserts tuples");
@@ -580,10 +749,32 @@ impl Records<'_> {
             let (all, count) = (slots.as_mut_ptr(), slots.len() as i32);
             guarded(|| insert(self.table.relation, all, count, command, 0, ptr::null_mut()));
             for slot in slots {
-                self.indexes.insert(slot, false, false);
+                if let Some(indexes) = &self.indexes {
+                    indexes.insert(slot, false, false);
+                }
             }
         }
     }
+}
+
+fn insert_by_statement(tables: &Tables, noted: &[(i64, Record)]) {
+    let day = |of: fn(&Record) -> Option<Day>| -> Vec<Option<Date>> { column(noted, |(_, record)| of(record).map(super::date)) };
+    INSERT_RECORDS.with(|statement| {
+        statement.run(&[
+            DatumWithOid::from(column(noted, |(person_id, _)| *person_id)),
+            DatumWithOid::from(column(noted, |(_, record)| record.activity_id)),
+            DatumWithOid::from(column(noted, |(_, record)| record.rule_id)),
+            DatumWithOid::from(column(noted, |(_, record)| record.points)),
+            DatumWithOid::from(day(|record| Some(record.counts_from))),
+            DatumWithOid::from(day(|record| record.counts_until)),
+            DatumWithOid::from(day(decays_until)),
+            DatumWithOid::from(column(noted, |(_, record)| record.adjustment_id)),
+            DatumWithOid::from(column(noted, |(_, record)| record.kind.letter().cast_signed())),
+            DatumWithOid::from(column(noted, |(_, record)| half_life(record).map(|length| length.months))),
+            DatumWithOid::from(column(noted, |(_, record)| half_life(record).map(|length| length.days))),
+            DatumWithOid::from(column(noted, |(_, record)| tables.card_of(record).map(str::to_owned))),
+        ]);
+    });
 }
 
 /// `leadscore.person`, opened to lock and update single rows.
@@ -592,6 +783,9 @@ pub struct Persons<'t> {
     indexes: OnceCell<IndexWriter>,
     table: Table,
     columns: &'t PersonColumns,
+    write: &'t Write,
+    /// Whether rows are updated directly; known when the first of them is.
+    is_plain: OnceCell<bool>,
 }
 
 /// A person's row as it was found. Locked by [`Persons::lock`], or by being written.
@@ -734,6 +928,20 @@ impl Persons<'_> {
         if !person.is_locked && unsafe { is_held(person.slot) } {
             return false;
         }
+        let is_plain = *self.is_plain.get_or_init(|| {
+            let is_plain = self.table.is_plain(self.write);
+            if is_plain {
+                self.table.check_replica_identity(pg_sys::CmdType::CMD_UPDATE);
+            }
+            is_plain
+        });
+        if !is_plain {
+            // A statement goes on with the latest version, whatever it was: it must be this one.
+            if person.is_locked {
+                self.update_by_statement(person, stored);
+            }
+            return person.is_locked;
+        }
         // SAFETY: the new slot is filled from the row, whose buffer stays pinned by its slot.
         unsafe {
             let natts = (*(*person.slot).tts_tupleDescriptor).natts as usize;
@@ -796,6 +1004,23 @@ impl Persons<'_> {
             }
             true
         }
+    }
+
+    /// The same by a statement. Whether there is anything left to update, triggers and policies of
+    /// others decide.
+    fn update_by_statement(&self, person: &FoundPerson, stored: Stored) {
+        // SAFETY: the slot's attributes are extracted.
+        let person_id: Option<i64> = unsafe { value(person.slot, self.columns.person_id) };
+        UPDATE_PERSON.with(|statement| {
+            statement.run(&[
+                DatumWithOid::from(person_id),
+                DatumWithOid::from(stored.score),
+                DatumWithOid::from(stored.category),
+                DatumWithOid::from(stored.last_activity_at.map(super::timestamptz)),
+                DatumWithOid::from(stored.scored_through.map(super::date)),
+                DatumWithOid::from(stored.penalised),
+            ]);
+        });
     }
 
     pub fn kind<'p>(&self, person: &'p FoundPerson) -> &'p str {

@@ -34,61 +34,72 @@ impl Table {
         Table { relation: unsafe { pg_sys::table_open(table, lock as pg_sys::LOCKMODE) } }
     }
 
-    /// Whether an INSERT fires one enabled trigger of this name, for the statement, and no other, or
-    /// none at all, and the table has so many columns and no checks.
-    pub fn has_only(&self, name: Option<&CStr>, columns: usize) -> bool {
-        // SAFETY: the table is open, so its description stays.
-        unsafe {
-            let (description, triggers) = ((*self.relation).rd_att, (*self.relation).trigdesc);
-            if (*description).natts as usize != columns
-                || (!(*description).constr.is_null() && (*(*description).constr).num_check > 0)
-            {
-                return false;
-            }
-            let triggers = match triggers.is_null() {
-                true => &[],
-                false => std::slice::from_raw_parts((*triggers).triggers, (*triggers).numtriggers as usize),
-            };
-            let on_insert =
-                |trigger: &&pg_sys::Trigger| u32::from(trigger.tgtype.cast_unsigned()) & pg_sys::TRIGGER_TYPE_INSERT != 0;
-            let kind = pg_sys::TRIGGER_TYPE_ROW | pg_sys::TRIGGER_TYPE_BEFORE;
-            let mut found = triggers.iter().filter(on_insert);
-            match (name, found.next(), found.next()) {
-                (None, None, None) => true,
-                (Some(name), Some(trigger), None) => {
-                    CStr::from_ptr(trigger.tgname) == name
-                        && u32::from(trigger.tgtype.cast_unsigned()) & kind == 0
-                        && matches!(trigger.tgenabled as u8, b'O' | b'A')
-                }
-                _ => false,
-            }
-        }
+    /// An index by which rows with these keys are found.
+    pub fn index(&self, keys: &[Key]) -> pg_sys::Relation {
+        let columns: Vec<i16> = keys.iter().map(|key| key.column).collect();
+        self.index_of(&columns, &columns).unwrap_or_else(|| {
+            // SAFETY: the table is open.
+            let name = super::name_of(unsafe { (*self.relation).rd_id });
+            error!("leadscore: {name} has not the index that it was created with")
+        })
     }
 
-    /// An index of these columns first, of all rows that have them.
-    pub fn index(&self, keys: &[Key]) -> pg_sys::Relation {
+    /// An index that begins with these columns and has all rows, or all in which one of the
+    /// columns that are `filled` is not NULL. What it is decides, not its name or its age: somebody may
+    /// have added others, with another order of strings.
+    pub fn index_of(&self, columns: &[i16], filled: &[i16]) -> Option<pg_sys::Relation> {
         // SAFETY: the table is open, and what is opened here is closed here or by the caller.
         unsafe {
             let list = pg_sys::RelationGetIndexList(self.relation);
             let length = if list.is_null() { 0 } else { (*list).length as usize };
+            let mut found = None;
             for nth in 0..length {
                 let oid = (*(*list).elements.add(nth)).oid_value;
                 let index = pg_sys::index_open(oid, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
-                let form = (*index).rd_index;
-                let columns = (*form).indkey.values.as_slice((*form).indnkeyatts as usize);
-                if (*form).indisvalid
-                    && (*(*index).rd_rel).relam == pg_sys::BTREE_AM_OID
-                    && columns.len() >= keys.len()
-                    && columns.iter().zip(keys).all(|(&column, key)| column == key.column)
-                    && holds_not_null(pg_sys::RelationGetIndexPredicate(index), keys)
-                {
-                    pg_sys::list_free(list);
-                    return index;
+                if self.finds_by(index, columns) && holds_filled(pg_sys::RelationGetIndexPredicate(index), filled) {
+                    found = Some(index);
+                    break;
                 }
                 pg_sys::index_close(index, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
             }
-            let name = super::qualified_name((*self.relation).rd_id).unwrap_or_default();
+            pg_sys::list_free(list);
+            found
+        }
+    }
+
+    /// The same; an error where there is none, since leadscore created one.
+    pub fn index_of_own(&self, columns: &[i16], filled: &[i16]) -> pg_sys::Relation {
+        self.index_of(columns, filled).unwrap_or_else(|| {
+            // SAFETY: the table is open.
+            let name = super::name_of(unsafe { (*self.relation).rd_id });
             error!("leadscore: {name} has not the index that it was created with")
+        })
+    }
+
+    /// Whether a B-tree that is complete begins with these columns, in the order that `=` of their
+    /// type and their own collation goes by.
+    ///
+    /// # Safety
+    /// The index is an open one of the table.
+    unsafe fn finds_by(&self, index: pg_sys::Relation, columns: &[i16]) -> bool {
+        // SAFETY: as the caller promises; the arrays of an index have an element for each of its keys.
+        unsafe {
+            let form = &*(*index).rd_index;
+            let keys = form.indkey.values.as_slice(form.indnkeyatts as usize);
+            if !form.indisvalid || !form.indisready || !form.indislive || (*(*index).rd_rel).relam != pg_sys::BTREE_AM_OID {
+                return false;
+            }
+            let fits = |nth: usize, column: i16| {
+                let Some(attribute) = usize::try_from(column - 1).ok().and_then(|place| self.columns().get(place)) else {
+                    return false;
+                };
+                let of_type = pg_sys::lookup_type_cache(attribute.atttypid, pg_sys::TYPECACHE_BTREE_OPFAMILY as i32);
+                keys.get(nth) == Some(&column)
+                    && *(*index).rd_opfamily.add(nth) == (*of_type).btree_opf
+                    && *(*index).rd_opcintype.add(nth) == (*of_type).btree_opintype
+                    && *(*index).rd_indcollation.add(nth) == attribute.attcollation
+            };
+            columns.iter().enumerate().all(|(nth, &column)| fits(nth, column)) && is_for_all_snapshots(index)
         }
     }
 
@@ -118,13 +129,10 @@ impl Table {
         }
     }
 
-    pub fn open_index(&self, index: pg_sys::Oid) -> pg_sys::Relation {
-        if index == pg_sys::InvalidOid {
-            let name = super::qualified_name(unsafe { (*self.relation).rd_id }).unwrap_or_default();
-            error!("leadscore: {name} has not the index that it was created with");
-        }
-        // SAFETY: whoever asked for it closes it.
-        unsafe { pg_sys::index_open(index, pg_sys::AccessShareLock as pg_sys::LOCKMODE) }
+    /// Refuses what a publication or the replica identity refuses, as the executor would.
+    pub fn check_replica_identity(&self, command: pg_sys::CmdType::Type) {
+        // SAFETY: the table is open.
+        unsafe { pg_sys::CheckCmdReplicaIdentity(self.relation, command) }
     }
 
     /// Inserts a row.
@@ -306,12 +314,29 @@ impl Key {
     }
 }
 
-/// Whether rows with these keys satisfy a partial index's predicate: only that one of them IS NOT
-/// NULL is recognised, or that there is none.
+/// Whether an index has the rows that an older snapshot shows, too: one that was made while rows
+/// were being changed says since when.
+///
+/// # Safety
+/// The index is open.
+unsafe fn is_for_all_snapshots(index: pg_sys::Relation) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe {
+        if !(*(*index).rd_index).indcheckxmin {
+            return true;
+        }
+        let header = (*(*index).rd_indextuple).t_data;
+        let is_frozen = u32::from((*header).t_infomask) & pg_sys::HEAP_XMIN_FROZEN == pg_sys::HEAP_XMIN_FROZEN;
+        is_frozen || pg_sys::TransactionIdPrecedes((*header).t_choice.t_heap.t_xmin, pg_sys::TransactionXmin)
+    }
+}
+
+/// Whether rows in which these columns are not NULL satisfy a partial index's predicate: only that
+/// one of them IS NOT NULL is recognised, or that there is none.
 ///
 /// # Safety
 /// The predicate is that of an index.
-unsafe fn holds_not_null(predicate: *mut pg_sys::List, keys: &[Key]) -> bool {
+unsafe fn holds_filled(predicate: *mut pg_sys::List, filled: &[i16]) -> bool {
     // SAFETY: nodes are read by the types that their tags tell.
     unsafe {
         if predicate.is_null() {
@@ -324,7 +349,7 @@ unsafe fn holds_not_null(predicate: *mut pg_sys::List, keys: &[Key]) -> bool {
         let column = (*test).arg.cast::<pg_sys::Var>();
         (*test).nulltesttype == pg_sys::NullTestType::IS_NOT_NULL
             && (*column).xpr.type_ == pg_sys::NodeTag::T_Var
-            && keys.iter().any(|key| key.column == (*column).varattno)
+            && filled.contains(&(*column).varattno)
     }
 }
 
