@@ -101,3 +101,58 @@ SELECT leadscore.import_config('{"rules": [{"name": "A", "points": 1}], "categor
 SELECT leadscore.import_config('{"categories": [{"name": "a"}, {"name": "a", "min_score": 5}]}');
 \echo :LAST_ERROR_SQLSTATE
 SELECT leadscore.export_config() = :'before' AS same;
+-- All that a rule can say is in it, with filters as people write them.
+INSERT INTO leadscore.scorecard (scorecard, part_of, min_score, max_score, description) VALUES ('fit', NULL, 0, 100, 'What somebody is'), ('web', 'main', NULL, 40, NULL);
+INSERT INTO leadscore.rule (name, kind, scorecard, activity_types, filter, person_filter, points, at_least, within)
+VALUES ('Often', 'frequency', 'web', '{call}', '$.minutes >= 30 && $.channel == "video"', '$.region == "west"', 10, 3, '7 days');
+INSERT INTO leadscore.rule (name, kind, scorecard, person_filter, points, decay, half_life) VALUES ('Senior', 'profile', 'fit', '($.years >= 5 || $.level == "senior") && exists($.cv)', 20, 'halving', '1 month');
+INSERT INTO leadscore.rule (name, kind, points, inactive_for, excused_by_planned) VALUES ('Quiet', 'inactivity', -5, '1 month', true);
+INSERT INTO leadscore.category (scorecard, name, min_score) VALUES ('fit', 'poor', NULL), ('fit', 'good', 15);
+UPDATE leadscore.settings SET scoring = 'deferred', person_url = 'https://app/{external_id}', outcome_type = 'call', outcome_horizon = '3 months', keep_category_changes = '1 year';
+SELECT jsonb_pretty(r) FROM jsonb_array_elements(leadscore.export_config() -> 'rules') r WHERE r ->> 'name' IN ('Often', 'Senior', 'Quiet');
+SELECT jsonb_pretty(e -> 'settings') AS settings, jsonb_pretty(e -> 'scorecards') AS scorecards FROM leadscore.export_config() e;
+SELECT leadscore.export_config() AS all_of_it \gset
+SELECT leadscore.import_config(:'all_of_it');
+SELECT leadscore.export_config() = :'all_of_it' AS same;
+UPDATE leadscore.settings SET time_zone = 'UTC', scoring = 'at_once', person_url = NULL, outcome_type = NULL, outcome_horizon = NULL, keep_category_changes = NULL;
+DELETE FROM leadscore.rule; DELETE FROM leadscore.category; DELETE FROM leadscore.scorecard WHERE scorecard <> 'main';
+SELECT leadscore.import_config(:'all_of_it');
+SELECT leadscore.export_config() = :'all_of_it' AS same;
+-- A section of scorecards is all of them; main stays, without limits unless they are named. What goes is named by nothing any more.
+UPDATE leadscore.scorecard SET max_score = 500 WHERE scorecard = 'main';
+SELECT leadscore.import_config('{"scorecards": []}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT leadscore.import_config('{"scorecards": [{"scorecard": "all", "min_score": 0}, {"scorecard": "web", "part_of": "all"}], "categories": [], "rules": [{"name": "Often", "points": 1, "scorecard": "web"}]}');
+SELECT scorecard, part_of, min_score, max_score FROM leadscore.scorecard ORDER BY 1;
+SELECT name, scorecard FROM leadscore.rule;
+-- What is wrong in them, by its path or its name.
+SELECT leadscore.import_config('{"scorecards": [{"scorecard": "a"}], "rules": [{"name": "A", "points": 1, "scorecard": "b"}]}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT leadscore.import_config('{"scorecards": [{"scorecard": "a", "part_of": "b"}, {"scorecard": "b", "part_of": "a"}]}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT leadscore.import_config('{"scorecards": [{"scorecard": "a"}, {"scorecard": "a"}]}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT leadscore.import_config('{"scorecards": [{"name": "a"}]}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT leadscore.import_config('{"rules": [{"name": "A", "points": 1, "scorecard": "b"}]}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT leadscore.import_config('{"categories": [{"name": "A", "scorecard": "b"}]}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT leadscore.import_config('{"settings": {"time_zone": "UTC", "scoring": "later"}}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT leadscore.import_config('{"settings": {"time_zone": "UTC", "outcome_horizon": "soon"}}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT leadscore.import_config('{"rules": [{"name": "A", "points": 1, "kind": "frequency", "at_least": 3, "within": "a week"}]}');
+\echo :LAST_ERROR_SQLSTATE
+-- One that PostgreSQL reads and the engine does not, and the other way round.
+SELECT leadscore.import_config('{"rules": [{"name": "A", "points": 1, "relevant_for": "1.5 days"}]}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT leadscore.import_config('{"rules": [{"name": "A", "points": 1, "relevant_for": "1 day 1 day"}]}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT leadscore.import_config('{"rules": [{"name": "A", "points": 1, "effective_from": 9556}]}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT leadscore.import_config('{"rules": [{"name": "A", "points": 1, "rule_id": 7}]}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT leadscore.import_config('{"rules": [{"name": "A", "points": 1, "tenant": "acme"}]}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT scorecard FROM leadscore.scorecard ORDER BY 1;
