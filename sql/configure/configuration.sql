@@ -13,6 +13,9 @@ SELECT jsonb_build_object(
                 FROM (SELECT r.tenant FROM leadscore.rule r WHERE r.tenant IS NOT NULL
                       UNION
                       SELECT c.tenant FROM leadscore.category c WHERE c.tenant IS NOT NULL) t),
+    'renamed', (SELECT coalesce(jsonb_agg(jsonb_build_object('scorecard', c.scorecard, 'before', n.name, 'after', c.name)), '[]')
+                FROM leadscore.renamed_category n JOIN leadscore.category c ON c.category_id = n.category_id
+                WHERE c.name <> n.name),
     'has_aliases', EXISTS (SELECT FROM leadscore.person_alias l WHERE l.source_id IS NOT NULL),
     'sources', (SELECT coalesce(jsonb_agg(o), '[]') FROM (
         SELECT s.source_id, c.oid::int8 AS relation, c.relkind = 'p' AS partitioned, s.role, s.person_kind, s.activity_type, s.parts,

@@ -209,6 +209,17 @@ REVOKE ALL ON FUNCTION leadscore._check_category() FROM PUBLIC;
 CREATE TRIGGER check_category BEFORE INSERT OR UPDATE ON leadscore.category
     FOR EACH ROW EXECUTE FUNCTION leadscore._check_category();
 
+CREATE FUNCTION leadscore._category_renamed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO leadscore.renamed_category (category_id, name) VALUES (OLD.category_id, OLD.name) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION leadscore._category_renamed() IS 'Trigger: keeps a name that persons may still have until the next run';
+REVOKE ALL ON FUNCTION leadscore._category_renamed() FROM PUBLIC;
+CREATE TRIGGER a_renamed AFTER UPDATE ON leadscore.category
+    FOR EACH ROW WHEN (OLD.name <> NEW.name) EXECUTE FUNCTION leadscore._category_renamed();
+
 CREATE FUNCTION leadscore._check_scorecards(rows text) RETURNS void
 LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'check_scorecards_wrapper';
 COMMENT ON FUNCTION leadscore._check_scorecards(text) IS 'Raises an error when scorecards, as JSON, make no sense together: one is part of itself or of none, or its limits leave no score';
@@ -267,6 +278,7 @@ BEGIN
             HINT = CASE WHEN named ~ '^Adj' THEN 'Take it back first: SELECT leadscore.unadjust(…);'
                         ELSE format('Move it first: UPDATE leadscore.%s SET scorecard = ''main'' WHERE scorecard = %L;', lower(split_part(named, ' ', 1)), OLD.scorecard) END;
     END IF;
+    DELETE FROM leadscore.person_score s WHERE s.scorecard = OLD.scorecard;
     RETURN OLD;
 END $$;
 COMMENT ON FUNCTION leadscore._keep_scorecard() IS 'Trigger: keeps main and scorecards that are in use, and their names';

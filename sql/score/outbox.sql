@@ -30,6 +30,11 @@ CREATE FUNCTION leadscore._end_run(run leadscore.run) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM leadscore._trim_category_changes();
+    -- By now everybody has the present names.
+    IF run.full_rebuild AND EXISTS (SELECT FROM leadscore.renamed_category) THEN
+        DELETE FROM leadscore.renamed_category;
+        PERFORM leadscore._forget_configuration();
+    END IF;
     PERFORM pg_notify(s.notify_channel, json_build_object(
                 'run_id', run.run_id, 'scored_on', run.scored_on,
                 'records_added', run.records_added, 'records_removed', run.records_removed,

@@ -21,3 +21,14 @@ COMMENT ON COLUMN leadscore.category.min_score IS 'The lowest score, in points, 
 COMMENT ON COLUMN leadscore.category.color IS 'A colour for pages and reports, such as #d9480f';
 COMMENT ON COLUMN leadscore.category.tenant IS 'Whose category it is; NULL: of all tenants that have none of their own';
 COMMENT ON COLUMN leadscore.category.scorecard IS 'The scorecard whose score it is a band of';
+
+-- A category that is renamed is the same one: whoever is in it does not change.
+CREATE TABLE leadscore.renamed_category (
+    category_id int NOT NULL,
+    name        text NOT NULL,
+    PRIMARY KEY (category_id, name)
+);
+SELECT pg_catalog.pg_extension_config_dump('leadscore.renamed_category', '');
+COMMENT ON TABLE leadscore.renamed_category IS 'Names that categories had since the last run; written by leadscore alone';
+COMMENT ON COLUMN leadscore.renamed_category.category_id IS 'The category';
+COMMENT ON COLUMN leadscore.renamed_category.name IS 'A name that it had, which persons may still have';

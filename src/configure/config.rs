@@ -35,6 +35,8 @@ pub struct Config {
     pub has_aliases: bool,
     /// Attached tables, by their numbers.
     pub sources: Vec<Rc<Source>>,
+    /// Categories that were renamed since the last run.
+    renamed: Vec<Renamed>,
     /// Tenants that have rules or categories of their own.
     tenants: HashSet<String>,
     scorecards: Vec<Scorecard>,
@@ -72,6 +74,14 @@ impl Config {
     /// calendar's first or last.
     pub fn day(&self, at: i64) -> Day {
         self.time_zone.day(at).unwrap_or(if at > 0 { Day::LAST } else { Day::FIRST })
+    }
+
+    /// Whether two names of categories are of one that was renamed since the last run.
+    pub fn is_renamed(&self, scorecard: &str, before: Option<&str>, after: Option<&str>) -> bool {
+        let is_it = |renamed: &Renamed| {
+            renamed.scorecard == scorecard && Some(renamed.before.as_str()) == before && Some(renamed.after.as_str()) == after
+        };
+        self.renamed.iter().any(is_it)
     }
 
     /// Whether activities of this type may be registered.
@@ -134,8 +144,17 @@ struct Document {
     online_types: HashSet<String>,
     scorecards: Vec<Scorecard>,
     tenants: HashSet<String>,
+    renamed: Vec<Renamed>,
     has_aliases: bool,
     sources: Vec<Source>,
+}
+
+/// A category that was renamed: it is the same one.
+#[derive(Deserialize)]
+struct Renamed {
+    scorecard: String,
+    before: String,
+    after: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -169,6 +188,7 @@ fn understand(schema: pg_sys::Oid, document: Option<String>, origin: Origin) -> 
         cards,
         has_aliases: document.has_aliases,
         sources: document.sources.into_iter().map(Rc::new).collect(),
+        renamed: document.renamed,
         tenants: document.tenants,
         scorecards: document.scorecards,
         activity_types: document.activity_types,

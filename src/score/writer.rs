@@ -158,7 +158,7 @@ impl<'c> Writer<'c> {
             return;
         }
         self.outcome.persons_changed += 1;
-        if category != before.category {
+        if category != before.category && !self.config.is_renamed(MAIN_NAME, before.category, category) {
             self.changes.push(CategoryChange {
                 person_id,
                 card: MAIN_NAME.into(),
@@ -218,7 +218,8 @@ impl<'c> Writer<'c> {
                 continue;
             }
             let from = before.and_then(|(_, category)| category.clone());
-            if tells_changes && before.is_some() && from.as_deref() != category {
+            let is_other = from.as_deref() != category && !config.is_renamed(name, from.as_deref(), category);
+            if tells_changes && before.is_some() && is_other {
                 self.changes.push(CategoryChange {
                     person_id,
                     card: name.to_owned(),

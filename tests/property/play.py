@@ -517,8 +517,7 @@ class Play:
             self.execute(
                 f"UPDATE leadscore.category SET name = {literal(name)} WHERE category_id = {category.category_id}"
             )
-            if "renames" in self.features:
-                self.first_names[name] = self.first_names.get(category.name, category.name)
+            self.first_names[name] = self.first_names.get(category.name, category.name)
             category.name = name
         else:
             taken = {c.min_score for c in upper}
