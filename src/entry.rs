@@ -28,6 +28,7 @@ use pgrx::{JsonB, pg_sys};
 /// Called once when a backend loads the library.
 #[pg_guard]
 extern "C-unwind" fn _PG_init() {
+    pg::hide_backtraces();
     pg::watch_relcache(config::forget);
     pg::watch_transactions(transaction_ends, savepoint_is_rolled_back);
 }

@@ -85,6 +85,24 @@ pub fn invalidate(relation: pg_sys::Oid) {
     unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation) }
 }
 
+/// Keeps Rust's frames out of what users see. With RUST_BACKTRACE in the server's environment pgrx
+/// would write them into the DETAIL of errors. The standard library, of which this extension has a copy of its
+/// own, asks the environment once: when that says no, whatever the server was started with.
+pub fn hide_backtraces() {
+    const NAME: &str = "RUST_LIB_BACKTRACE";
+    let before = std::env::var_os(NAME);
+    // SAFETY: a backend or the postmaster that loads the library has one thread, and the environment is put
+    // back for others.
+    unsafe {
+        std::env::set_var(NAME, "0");
+        drop(std::backtrace::Backtrace::capture());
+        match before {
+            Some(value) => std::env::set_var(NAME, value),
+            None => std::env::remove_var(NAME),
+        }
+    }
+}
+
 /// Has a function called for every relcache invalidation in this backend, with the relation. It
 /// must touch no catalog.
 pub fn watch_relcache(changed: fn(pg_sys::Oid)) {
