@@ -21,8 +21,9 @@ REVOKE ALL ON FUNCTION leadscore._admitted_role() FROM PUBLIC;
 CREATE FUNCTION leadscore._check_source(source regclass, as_role text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    t        pg_class;
-    admitted boolean := leadscore._admitted(source);
+    t           pg_class;
+    admitted    boolean := leadscore._admitted(source);
+    distributed boolean := false;
 BEGIN
     IF source IS NULL THEN
         RAISE null_value_not_allowed USING
@@ -61,6 +62,16 @@ BEGIN
             MESSAGE = format('%s is a partition', source),
             DETAIL = 'A partitioned table is attached as a whole.',
             HINT = format('Attach %s.', (SELECT p.inhparent::regclass FROM pg_inherits p WHERE p.inhrelid = source));
+    END IF;
+    -- Citus keeps its list of tables in pg_catalog; elsewhere there is no such relation.
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL THEN
+        EXECUTE 'SELECT EXISTS (SELECT FROM pg_catalog.pg_dist_partition d WHERE d.logicalrelid = $1)' INTO distributed USING source;
+        IF distributed THEN
+            RAISE feature_not_supported USING
+                MESSAGE = format('%s is distributed by Citus', source),
+                DETAIL = 'Its rows are in shards, and changes of its shards would be missed.',
+                HINT = 'Attach an ordinary table.';
+        END IF;
     END IF;
     IF t.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits p WHERE source IN (p.inhparent, p.inhrelid)) THEN
         RAISE feature_not_supported USING
