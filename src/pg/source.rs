@@ -7,6 +7,89 @@ use pgrx::{direct_function_call, pg_sys};
 use std::ffi::{CStr, CString};
 use std::ptr;
 
+/// The settings by which values are printed, and what they are while leadscore prints one: what is stored must not
+/// depend on who wrote it.
+const PRINTED_BY: [(&CStr, &CStr); 9] = [
+    (c"search_path", c"pg_catalog, pg_temp"),
+    (c"DateStyle", c"ISO, YMD"),
+    (c"IntervalStyle", c"postgres"),
+    (c"TimeZone", c"UTC"),
+    (c"extra_float_digits", c"1"),
+    (c"bytea_output", c"hex"),
+    (c"lc_monetary", c"C"),
+    (c"xmlbinary", c"base64"),
+    (c"quote_all_identifiers", c"off"),
+];
+
+thread_local! {
+    /// Whether these settings are in force.
+    static PRINTS_ALIKE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Runs `work` under the settings by which leadscore prints values.
+fn printing_alike<T>(work: impl FnOnce() -> T) -> T {
+    struct Until;
+    impl Drop for Until {
+        fn drop(&mut self) {
+            PRINTS_ALIKE.set(false);
+        }
+    }
+    if PRINTS_ALIKE.get() {
+        return work();
+    }
+    // SAFETY: the nest level that is opened here is closed below, or by the abort.
+    unsafe {
+        let level = pg_sys::NewGUCNestLevel();
+        for (name, value) in PRINTED_BY {
+            pg_sys::set_config_option(
+                name.as_ptr(),
+                value.as_ptr(),
+                pg_sys::GucContext::PGC_USERSET,
+                pg_sys::GucSource::PGC_S_SESSION,
+                pg_sys::GucAction::GUC_ACTION_SAVE,
+                true,
+                0,
+                false,
+            );
+        }
+        PRINTS_ALIKE.set(true);
+        let until = Until;
+        let result = work();
+        drop(until);
+        pg_sys::AtEOXact_GUC(true, level);
+        result
+    }
+}
+
+/// Whether a value of this type is printed alike whatever the settings. Types over others, such as arrays and ranges, go by
+/// the settings of those.
+fn is_printed_alike(type_id: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog lookup, and a backend-local variable.
+    unsafe {
+        match pg_sys::getBaseType(type_id) {
+            pg_sys::BOOLOID
+            | pg_sys::INT2OID
+            | pg_sys::INT4OID
+            | pg_sys::INT8OID
+            | pg_sys::NUMERICOID
+            | pg_sys::TEXTOID
+            | pg_sys::VARCHAROID
+            | pg_sys::BPCHAROID
+            | pg_sys::NAMEOID
+            | pg_sys::CHAROID
+            | pg_sys::UUIDOID
+            | pg_sys::JSONOID
+            | pg_sys::JSONBOID
+            | pg_sys::DATEOID
+            | pg_sys::TIMESTAMPOID
+            | pg_sys::TIMESTAMPTZOID => true,
+            // From 1 on every digit is printed.
+            pg_sys::FLOAT4OID | pg_sys::FLOAT8OID => pg_sys::extra_float_digits > 0,
+            base => pg_sys::get_typtype(base) as u8 == pg_sys::TYPTYPE_ENUM,
+        }
+    }
+}
+
 /// Where a version of a row is stored: its table and its TID.
 pub type Place = (u32, u64);
 
@@ -176,6 +259,10 @@ unsafe fn deformed(tuple: pg_sys::HeapTuple, description: pg_sys::TupleDesc) -> 
 /// # Safety
 /// The datum is a value of that type.
 unsafe fn cell(datum: pg_sys::Datum, type_id: pg_sys::Oid, zone: TimeZone) -> Cell {
+    if !PRINTS_ALIKE.get() && !is_printed_alike(type_id) {
+        // SAFETY: as the caller promises.
+        return printing_alike(|| unsafe { cell(datum, type_id, zone) });
+    }
     // SAFETY: output functions take a value of their type and return a C string; those of types
     // are written in C, so no code of the table's owner runs here.
     unsafe {
@@ -251,7 +338,11 @@ impl TimeZone {
 }
 
 /// Reads all rows of a table, so many at a time, and hands over their columns.
-pub fn read_table(query: &str, zone: TimeZone, mut take: impl FnMut(Vec<Option<Cell>>)) {
+pub fn read_table(query: &str, zone: TimeZone, take: impl FnMut(Vec<Option<Cell>>)) {
+    printing_alike(|| read_rows(query, zone, take));
+}
+
+fn read_rows(query: &str, zone: TimeZone, mut take: impl FnMut(Vec<Option<Cell>>)) {
     const AT_A_TIME: i64 = 5_000;
     let query = CString::new(query).unwrap_or_default();
     // SAFETY: runs within its own SPI connection; each batch is freed before the next.
