@@ -1,5 +1,7 @@
 //! The one module that talks to PostgreSQL below SPI: locks, the relcache, transition tables,
 //! and reading and writing single rows without an executor run. Everything unsafe is here.
+pub mod latest;
+pub mod meet;
 pub mod person;
 pub mod scan;
 pub mod source;
@@ -291,6 +293,12 @@ pub fn snapshot_is_current() -> bool {
         let latest = &*pg_sys::GetLatestSnapshot();
         xmax == latest.xmax && xcnt == latest.xcnt
     }
+}
+
+/// How many triggers run within each other, the one that runs included.
+pub fn trigger_depth() -> i32 {
+    // SAFETY: reads a backend-local variable.
+    unsafe { direct_function_call::<i32>(pg_sys::pg_trigger_depth, &[]).unwrap_or_default() }
 }
 
 /// Whether changes are being replayed from another server.

@@ -68,7 +68,7 @@ BEGIN
            format('SELECT leadscore.reattach(%L);', s.source::text)
     FROM leadscore.source s
     CROSS JOIN (VALUES ('columns'), ('row'), ('row_update'), ('statement'), ('truncate'), ('begin')) n(name)
-    WHERE s.attached AND (n.name <> 'begin' OR s.parts ? 'score' OR s.parts ? 'category') AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
+    WHERE s.attached AND (n.name <> 'begin' OR s.parts ? 'score' OR s.parts ? 'category' OR s.parts ? 'scorecards') AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
       AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.source AND t.tgname = format('leadscore_%s_%s', s.source_id, n.name))
     ORDER BY s.source_id, n.name;
 
@@ -78,16 +78,21 @@ BEGIN
            format('DROP TRIGGER %I ON %s;', t.tgname, t.tgrelid::regclass)
     FROM leadscore.source s
     JOIN pg_trigger t ON t.tgrelid = s.source AND t.tgdeferrable AND NOT t.tgisinternal
-    WHERE s.attached AND (s.parts ? 'score' OR s.parts ? 'category')
+    WHERE s.attached AND (s.parts ? 'score' OR s.parts ? 'category' OR s.parts ? 'scorecards')
     ORDER BY t.tgrelid::regclass::text, t.tgname;
 
     RETURN QUERY
-    SELECT 'error', format('column %I of %s, by which its rows are found, is no longer unique', a.attname, s.source),
-           'Rows with the same value are taken for one.', format('ALTER TABLE %s ADD UNIQUE (%I);', s.source, a.attname)
+    SELECT 'error', CASE cardinality(k.names) WHEN 1 THEN format('column %s of %s, by which its rows are found, is no longer unique', k.shown, s.source)
+                                              ELSE format('columns %s of %s, by which its rows are found, are no longer unique', k.shown, s.source) END,
+           'Rows with the same value are taken for one.', format('ALTER TABLE %s ADD UNIQUE (%s);', s.source, k.shown)
     FROM leadscore.source s
-    JOIN pg_trigger t ON t.tgrelid = s.source AND t.tgname = format('leadscore_%s_columns', s.source_id)
-    JOIN pg_attribute a ON a.attrelid = s.source AND a.attnum = t.tgattr[(s.parts ->> 'key')::int]
-    WHERE s.attached AND NOT leadscore._is_unique(s.source, a.attname)
+    CROSS JOIN LATERAL (
+        SELECT array_agg(b.columns ->> (s.parts -> 'columns' -> e.value::int ->> 1)::int ORDER BY e.nth) AS names,
+               string_agg(quote_ident(b.columns ->> (s.parts -> 'columns' -> e.value::int ->> 1)::int), ', ' ORDER BY e.nth) AS shown
+        FROM leadscore._bound_columns(s.source, format('leadscore_%s_columns', s.source_id)) b
+        CROSS JOIN LATERAL jsonb_array_elements_text(s.parts -> 'key') WITH ORDINALITY e(value, nth)
+        WHERE b.columns IS NOT NULL) k
+    WHERE s.attached AND k.names IS NOT NULL AND NOT leadscore._is_unique(s.source, k.names)
     ORDER BY s.source_id;
 
     -- What waits.
@@ -105,7 +110,8 @@ BEGIN
            format('The first %s that is missing has key %s.', min(w.person_kind), min(w.external_id)),
            format('SELECT * FROM leadscore.waiting WHERE source_id = %s;', w.source_id)
     FROM leadscore.waiting w
-    WHERE NOT EXISTS (SELECT FROM leadscore._person_key k WHERE k.kind = w.person_kind AND k.external_id = w.external_id)
+    WHERE NOT EXISTS (SELECT FROM leadscore._person_key k
+                      WHERE k.kind = w.person_kind AND k.external_id = w.external_id AND k.tenant IS NOT DISTINCT FROM w.tenant)
     GROUP BY w.source_id
     ORDER BY w.source_id;
 

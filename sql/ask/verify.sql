@@ -1,3 +1,14 @@
+-- A person as verify() shows it: what its attached table tells of it.
+CREATE FUNCTION leadscore._person_line(source leadscore.source, name text, status text, owner text, since timestamptz, attributes jsonb, active boolean) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT concat(CASE WHEN (source).parts ? 'name' THEN format('name %s, ', name) END,
+                  format('status %s, owner %s, since %s', status, owner, since),
+                  CASE WHEN (source).parts ? 'attributes' THEN format(', %s', attributes) END,
+                  CASE WHEN (source).parts ? 'only_when' AND NOT active THEN ', not active' END);
+END;
+COMMENT ON FUNCTION leadscore._person_line(leadscore.source, text, text, text, timestamptz, jsonb, boolean) IS 'A person as verify() shows it';
+
 -- Is all that is stored what the function gives? Reads only, so it works on a standby too.
 CREATE FUNCTION leadscore.verify()
 RETURNS TABLE (person_id bigint, item text, rule_id int, activity_id bigint, stored text, derived text)
@@ -74,21 +85,24 @@ BEGIN
                    concat_ws(' ', n.score, n.category),
                    concat_ws(' ', CASE WHEN source.parts ? 'score' THEN p.score END, CASE WHEN source.parts ? 'category' THEN p.category END)
             FROM leadscore._source_rows(source.source_id) n
-            JOIN leadscore._person_key k ON k.source_id = source.source_id AND k.external_id = n.key
+            JOIN leadscore._person_key k ON k.source_id = source.source_id AND k.external_id = n.key AND k.tenant IS NOT DISTINCT FROM n.tenant
             JOIN leadscore.person p ON p.person_id = k.person_id
             WHERE (source.parts ? 'score' AND n.score::numeric IS DISTINCT FROM p.score)
                OR (source.parts ? 'category' AND n.category IS DISTINCT FROM p.category)
             ORDER BY 2;
             RETURN QUERY
             SELECT p.person_id, format('person of %s, row %s', source.source, coalesce(r.key, p.external_id)), NULL::int, NULL::bigint,
-                   CASE WHEN p.person_id IS NOT NULL THEN format('status %s, owner %s, since %s', p.status, p.owner, p.since) END,
-                   CASE WHEN r.key IS NOT NULL THEN format('status %s, owner %s, since %s', r.status, r.owner, coalesce(r.moment, p.since)) END
+                   CASE WHEN p.person_id IS NOT NULL THEN leadscore._person_line(source, p.name, p.status, p.owner, p.since, p.attributes, p.active) END,
+                   CASE WHEN r.key IS NOT NULL THEN leadscore._person_line(source, r.name, r.status, r.owner, coalesce(r.moment, p.since), r.attributes, r.active) END
             FROM (SELECT n.* FROM leadscore._source_rows(source.source_id) n
-                  WHERE NOT EXISTS (SELECT FROM leadscore.person_alias l WHERE l.kind = source.person_kind AND l.external_id = n.key)) r
-            FULL JOIN (SELECT q.* FROM leadscore.person q WHERE q.source_id = source.source_id) p ON p.external_id = r.key
+                  WHERE NOT EXISTS (SELECT FROM leadscore.person_alias l WHERE l.kind = source.person_kind AND l.external_id = n.key AND l.tenant IS NOT DISTINCT FROM n.tenant)) r
+            FULL JOIN (SELECT q.* FROM leadscore.person q WHERE q.source_id = source.source_id) p ON p.external_id = r.key AND coalesce(p.tenant, '') = coalesce(r.tenant, '')
             WHERE p.person_id IS NULL OR r.key IS NULL
                OR (source.parts ? 'status' AND p.status IS DISTINCT FROM r.status)
                OR (source.parts ? 'owner' AND p.owner IS DISTINCT FROM r.owner)
+               OR (source.parts ? 'name' AND p.name IS DISTINCT FROM r.name)
+               OR (source.parts ? 'attributes' AND p.attributes IS DISTINCT FROM r.attributes)
+               OR (source.parts ? 'only_when' AND p.active IS DISTINCT FROM r.active)
                OR p.since IS DISTINCT FROM coalesce(r.moment, p.since)
             ORDER BY 2;
         ELSE
@@ -99,7 +113,7 @@ BEGIN
             FROM (SELECT n.key, n.activity_type, n.moment, n.attributes,
                          CASE WHEN EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = n.activity_type) THEN k.person_id END AS person_id
                   FROM leadscore._source_rows(source.source_id) n
-                  LEFT JOIN leadscore._person_key k ON k.kind = source.person_kind AND k.external_id = n.person) r
+                  LEFT JOIN leadscore._person_key k ON k.kind = source.person_kind AND k.external_id = n.person AND coalesce(k.tenant, '') = coalesce(n.tenant, '')) r
             FULL JOIN (SELECT b.person_id, b.activity_id, b.source_key, b.activity_type, b.occurred_at, b.attributes
                        FROM leadscore.activity b WHERE b.source_id = source.source_id
                        UNION ALL

@@ -149,7 +149,7 @@ pub fn forget(relation: pg_sys::Oid) {
         if relation == pg_sys::InvalidOid {
             *kept = None;
         } else if relation == k.state
-            || k.config.as_ref().is_some_and(|c| c.sources.iter().any(|s| s.relation == relation.to_u32()))
+            || k.config.as_ref().is_some_and(|c| c.sources.iter().any(|s| s.is_about(relation.to_u32())))
         {
             k.config = None;
         }

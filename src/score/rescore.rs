@@ -10,7 +10,7 @@ use crate::pg::table::StoredAt;
 use crate::pg::{self, Statement};
 use crate::score::registered::{self, Registered};
 use crate::score::scoring::{self, Person, Record, Rule, Unclear};
-use crate::score::write_back;
+use crate::score::write_back::{self, Moved};
 use pgrx::datum::{Date, DatumWithOid};
 use pgrx::prelude::*;
 use std::cell::Cell;
@@ -51,15 +51,6 @@ pub struct Unclears {
 /// Runs a statement of our own.
 pub fn run(statement: &str, args: &[DatumWithOid]) {
     pg::with_search_path_pinned(|| Spi::run_with_args(statement, args)).unwrap_or_else(|e| error!("leadscore: {e}"));
-}
-
-/// A person whose score or category changed, as far as the application's own row shows it.
-struct Moved {
-    person_id: i64,
-    /// The number of the attached table and the key in it.
-    source: Option<(i32, String)>,
-    score: i64,
-    category: Option<String>,
 }
 
 /// Persons of whom some are being scored, in the order of their ids.
@@ -363,29 +354,7 @@ impl<'c> Desk<'c> {
             config.tables.insert_dues(&dues);
         }
         log_categories(config, changes);
-        if moved.is_empty() {
-            return;
-        }
-        if config.has_aliases {
-            let ids: Vec<i64> = moved.iter().map(|person| person.person_id).collect();
-            run("SELECT leadscore._write_back($1)", &[DatumWithOid::from(ids)]);
-            return;
-        }
-        for source in config.sources.iter().filter(|source| source.writes_back()) {
-            let (mut keys, mut scores, mut categories) = (Vec::new(), Vec::new(), Vec::new());
-            for person in &moved {
-                if let Some((number, key)) = &person.source
-                    && *number == source.source_id
-                {
-                    keys.push(key.clone());
-                    scores.push(person.score);
-                    categories.push(person.category.clone());
-                }
-            }
-            if !keys.is_empty() {
-                write_back::write_back_to(source, keys, scores, categories);
-            }
-        }
+        write_back::write_back_moved(config, moved);
     }
 }
 
