@@ -2,7 +2,6 @@
 //! or activity that it is. Pure.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 
 /// An attached table, a row of `leadscore.source` with what the catalogs say of it.
@@ -165,10 +164,75 @@ fn key<'a>(values: impl ExactSizeIterator<Item = Option<&'a str>>) -> Option<Str
     let single = values.len() == 1;
     let values: Option<Vec<&str>> = values.collect();
     let values = values.filter(|values| !values.is_empty())?;
-    Some(match single {
+    Some(shortened(match single {
         true => values[0].to_owned(),
         false => values.iter().map(|value| value.replace('\\', "\\\\").replace(',', "\\,")).collect::<Vec<_>>().join(","),
-    })
+    }))
+}
+
+/// What is looked up by an index must fit into it: of a longer text its beginning and a number that tells it from others.
+fn shortened(text: String) -> String {
+    const MOST: usize = 1_000;
+    if text.len() <= MOST {
+        return text;
+    }
+    // FNV-1a of 128 bits, which stays the same for ever.
+    let number = text.bytes().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |hash, byte| {
+        (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
+    });
+    format!("{}… {number:032x}", text.chars().take(100).collect::<String>())
+}
+
+/// Whether jsonb can hold what json can: it has no null character, no half of a character, and no number beyond numeric.
+fn is_storable(json: &str) -> bool {
+    let bytes = json.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => {
+                at += 1;
+                let mut half = false;
+                while at < bytes.len() && bytes[at] != b'"' {
+                    let mut code = None;
+                    if bytes[at] == b'\\' {
+                        at += 1;
+                        if bytes.get(at) == Some(&b'u') {
+                            code = json.get(at + 1..at + 5).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+                            at += 4;
+                        }
+                    }
+                    let is_low = code.is_some_and(|code| (0xdc00..0xe000).contains(&code));
+                    if code == Some(0) || half != is_low {
+                        return false;
+                    }
+                    half = code.is_some_and(|code| (0xd800..0xdc00).contains(&code));
+                    at += 1;
+                }
+                if half {
+                    return false;
+                }
+                at += 1;
+            }
+            b'-' | b'0'..=b'9' => {
+                let end = bytes[at..].iter().position(|b| !matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'));
+                let number = &json[at..end.map_or(json.len(), |end| at + end)];
+                if !is_numeric(number) {
+                    return false;
+                }
+                at += number.len();
+            }
+            _ => at += 1,
+        }
+    }
+    true
+}
+
+/// Whether a number in JSON is within the limits of numeric, or near them.
+fn is_numeric(number: &str) -> bool {
+    let (digits, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (whole, part) = digits.trim_start_matches('-').split_once('.').unwrap_or((digits, ""));
+    let Ok(exponent) = exponent.parse::<i64>() else { return false };
+    whole.len() as i64 + exponent <= 131_000 && part.len() as i64 - exponent <= 16_000
 }
 
 /// The values of a key of so many columns.
@@ -206,12 +270,12 @@ impl Cell {
         if self.is_json { serde_json::from_str(&self.text).unwrap_or_else(|_| text()) } else { text() }
     }
 
-    /// The same as JSON text, with every digit of a number.
-    fn json_text(&self) -> String {
-        if self.is_json && serde_json::from_str::<IgnoredAny>(&self.text).is_ok() {
-            self.text.clone()
+    /// The same as JSON text, with every digit of a number; `None` where jsonb cannot hold it.
+    fn json_text(&self) -> Option<String> {
+        if self.is_json && !matches!(self.text.as_str(), "NaN" | "Infinity" | "-Infinity") {
+            is_storable(&self.text).then(|| self.text.clone())
         } else {
-            Value::from(self.text.as_str()).to_string()
+            Some(Value::from(self.text.as_str()).to_string())
         }
     }
 
@@ -261,18 +325,19 @@ pub fn image(source: &Source, cells: &[Option<Cell>]) -> Option<Image> {
     let image = Image {
         key: source.key_in(cells, &parts.key)?,
         person: source.key_in(cells, &parts.person),
-        tenant: text(parts.tenant),
+        tenant: text(parts.tenant).filter(|tenant| !tenant.is_empty()).map(shortened),
         activity_type: text(parts.activity_type).or_else(|| source.activity_type.clone()),
         moment: cell(parts.moment).and_then(|cell| cell.moment),
         attributes: (!parts.attributes.is_empty()).then(|| {
+            // One that jsonb cannot hold is left out: the application's row stays what it is.
             let member = |a: &Attribute| {
-                let value = cell(Some(a.at)).map_or("null".into(), Cell::json_text);
-                format!("{}:{value}", Value::from(a.label.as_str()))
+                let value = cell(Some(a.at)).map_or(Some("null".into()), Cell::json_text)?;
+                Some(format!("{}:{value}", Value::from(a.label.as_str())))
             };
-            format!("{{{}}}", parts.attributes.iter().map(member).collect::<Vec<_>>().join(","))
+            format!("{{{}}}", parts.attributes.iter().filter_map(member).collect::<Vec<_>>().join(","))
         }),
         status: text(parts.status),
-        owner: text(parts.owner),
+        owner: text(parts.owner).map(shortened),
         name: text(parts.name),
         active,
     };
@@ -383,5 +448,27 @@ mod tests {
         let cells = source.read(&[Some(vec![number("7"), number("9")]), Some(vec![number("9"), number("3")])]);
         assert_eq!(cells, vec![number("7"), number("3"), None]);
         assert_eq!(source.read(&[Some(vec![number("7")]), None])[1], None);
+    }
+
+    #[test]
+    fn what_jsonb_cannot_hold_is_told() {
+        for good in ["{}", r#""\\u0000""#, r#""\ud83d\ude00""#, r#"{"a": [1, -2.5e10, true], "b\"": "x"}"#, "1e130000", "1e-15000"] {
+            assert!(is_storable(good), "{good}");
+        }
+        for bad in [r#""\u0000""#, r#""\ud83d""#, r#""\ud83dx""#, r#""\ude00""#, r#""\ud83d\n""#, "1e400000", "[1e-40000]", r#"{"\u0000": 1}"#, "1e99999999999999999999"] {
+            assert!(!is_storable(bad), "{bad}");
+        }
+        let source = source(json!({"key": [0], "person": [1], "attributes": [{"label": "a", "at": 2}, {"label": "n", "at": 0}]}));
+        let found = image(&source, &[number("7"), number("3"), number(r#""\u0000""#)]).unwrap();
+        assert_eq!(found.attributes.as_deref(), Some(r#"{"n":7}"#));
+    }
+
+    #[test]
+    fn long_keys_are_shortened_and_told_apart() {
+        let long = |end: &str| shortened("ä".repeat(900) + end);
+        assert_eq!(shortened("x".into()), "x");
+        assert_eq!(long("1"), long("1"));
+        assert_ne!(long("1"), long("2"));
+        assert!(long("1").len() < 300);
     }
 }
