@@ -1094,6 +1094,34 @@ END $$;
 COMMENT ON FUNCTION leadscore._remove_source(int) IS 'Removes an attached table and all that came from it';
 REVOKE ALL ON FUNCTION leadscore._remove_source(int) FROM PUBLIC;
 
+-- For an attached table that is gone, which regclass cannot name: with all that came from it.
+CREATE FUNCTION leadscore.forget_source(source_id int) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    s leadscore.source;
+BEGIN
+    SELECT * INTO s FROM leadscore.source x WHERE x.source_id = forget_source.source_id;
+    IF NOT FOUND THEN
+        RAISE undefined_object USING
+            MESSAGE = format('forget_source: there is no attached table with number %s', coalesce(source_id::text, 'NULL')),
+            DETAIL = 'leadscore.source has no such row.',
+            HINT = 'SELECT source_id, name FROM leadscore.source; lists them.';
+    END IF;
+    IF leadscore._name_of(s.source) IS NOT NULL THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('forget_source: %s is still there', s.source),
+            DETAIL = 'Its owner detaches it.',
+            HINT = format('SELECT leadscore.detach(%L, keep => false);', s.source::text);
+    END IF;
+    PERFORM leadscore._begin();
+    PERFORM leadscore._drop_triggers(s.source_id);
+    PERFORM leadscore._remove_source(s.source_id);
+    PERFORM leadscore._forget_configuration();
+END $$;
+COMMENT ON FUNCTION leadscore.forget_source(int) IS 'Removes an attached table that was dropped, and all that came from it';
+-- It removes persons: the owner says who may.
+REVOKE ALL ON FUNCTION leadscore.forget_source(int) FROM PUBLIC;
+
 CREATE FUNCTION leadscore.detach(source regclass, keep boolean DEFAULT true, kind text DEFAULT NULL, label text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -1186,6 +1214,31 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION leadscore._present_names(leadscore.source) IS 'The columns that an attached table binds, by their names of today';
 REVOKE ALL ON FUNCTION leadscore._present_names(leadscore.source) FROM PUBLIC;
+
+-- Whether an attached table, and those that it reaches, have all the columns that it cannot do without.
+CREATE FUNCTION leadscore._is_whole(s leadscore.source) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    lists jsonb := leadscore._present_names(s);
+BEGIN
+    RETURN jsonb_array_length(lists) = 1 + jsonb_array_length(s.parts -> 'steps') AND leadscore._parts_left(s, lists) IS NOT NULL;
+END $$;
+COMMENT ON FUNCTION leadscore._is_whole(leadscore.source) IS 'Whether an attached table can be attached again as it was';
+REVOKE ALL ON FUNCTION leadscore._is_whole(leadscore.source) FROM PUBLIC;
+
+-- Whether a bound column is of type json, which holds what jsonb cannot.
+CREATE FUNCTION leadscore._holds_json(s leadscore.source, place jsonb) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT EXISTS (SELECT FROM (SELECT (s).source AS relation WHERE place ->> 0 = '0'
+                                UNION ALL SELECT t.relation FROM leadscore.source_step t WHERE t.source_id = (s).source_id AND t.step = (place ->> 0)::int) r
+                   CROSS JOIN LATERAL leadscore._bound_columns(r.relation, CASE place ->> 0 WHEN '0' THEN format('leadscore_%s_columns', (s).source_id)
+                                                                                ELSE format('leadscore_%s_%s_columns', (s).source_id, place ->> 0) END) b
+                   JOIN pg_attribute a ON a.attrelid = r.relation AND a.attname = b.columns ->> (place ->> 1)::int
+                   WHERE leadscore._base_type(a.atttypid) = 'json'::regtype);
+END;
+COMMENT ON FUNCTION leadscore._holds_json(leadscore.source, jsonb) IS 'Whether an attached column is of type json';
+REVOKE ALL ON FUNCTION leadscore._holds_json(leadscore.source, jsonb) FROM PUBLIC;
 
 -- Triggers that were lost come back, with the columns that are bound as they are called now; columns that are gone and can be done
 -- without are left out. A table that took the name of an attached one takes its place.
@@ -1365,10 +1418,20 @@ REVOKE ALL ON FUNCTION leadscore._resync(int) FROM PUBLIC;
 -- Attached tables that were read in another time zone than that of the settings now: called by a run.
 CREATE FUNCTION leadscore._read_again() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    s leadscore.source;
 BEGIN
-    PERFORM leadscore._resync(s.source_id)
-    FROM leadscore.source s
-    WHERE s.attached AND leadscore._name_of(s.source) IS NOT NULL AND s.read_in IS DISTINCT FROM leadscore._zone_read(s);
+    FOR s IN SELECT * FROM leadscore.source x
+             WHERE x.attached AND leadscore._name_of(x.source) IS NOT NULL AND x.read_in IS DISTINCT FROM leadscore._zone_read(x)
+             ORDER BY x.role DESC, x.source_id LOOP
+        BEGIN
+            PERFORM leadscore._resync(s.source_id);
+        EXCEPTION WHEN OTHERS THEN
+            -- One table that cannot be read keeps the run from nothing else; the next one tries again.
+            RAISE WARNING '% was not read again in the new time zone: %', s.source, SQLERRM USING
+                HINT = 'SELECT * FROM leadscore.doctor(); tells what is wrong with it.';
+        END;
+    END LOOP;
 END $$;
 COMMENT ON FUNCTION leadscore._read_again() IS 'Reads attached tables again whose columns without a time zone were read in another one';
 REVOKE ALL ON FUNCTION leadscore._read_again() FROM PUBLIC;
@@ -1391,6 +1454,12 @@ BEGIN
             PERFORM leadscore._forget_configuration();
         END IF;
     END LOOP;
+    IF source IS NULL THEN
+        -- Of tables of which nothing is noted any more.
+        DELETE FROM leadscore.activity a
+        WHERE a.source_id IS NOT NULL AND NOT EXISTS (SELECT FROM leadscore.source x WHERE x.source_id = a.source_id);
+        DELETE FROM leadscore.waiting w WHERE NOT EXISTS (SELECT FROM leadscore.source x WHERE x.source_id = w.source_id);
+    END IF;
     PERFORM leadscore._admit_waiting();
     IF source IS NULL THEN
         PERFORM leadscore._begin();

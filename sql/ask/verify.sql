@@ -75,6 +75,27 @@ BEGIN
     WHERE a.person_id = ANY (ids) AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = a.person_id)
     ORDER BY 1, 2, 3, 4, 5 NULLS FIRST, 6;
 
+    -- What came from attached tables that are gone.
+    RETURN QUERY
+    SELECT a.person_id, format('activity of %s, which is gone, row %s', s.name, a.source_key), NULL::int, a.activity_id,
+           format('%s at %s', a.activity_type, a.occurred_at), NULL::text
+    FROM leadscore.source s
+    JOIN leadscore.activity a ON a.source_id = s.source_id
+    WHERE s.attached AND leadscore._name_of(s.source) IS NULL
+    UNION ALL
+    SELECT p.person_id, format('person of %s, which is gone, row %s', s.name, p.external_id), NULL, NULL,
+           leadscore._person_line(s, p.name, p.status, p.owner, p.since, p.attributes, p.active), NULL
+    FROM leadscore.source s
+    JOIN leadscore.person p ON p.source_id = s.source_id
+    WHERE s.attached AND leadscore._name_of(s.source) IS NULL
+    UNION ALL
+    -- And of those of which nothing is noted at all.
+    SELECT a.person_id, format('activity of a table that is gone, row %s', a.source_key), NULL, a.activity_id,
+           format('%s at %s', a.activity_type, a.occurred_at), NULL
+    FROM leadscore.activity a
+    WHERE a.source_id IS NOT NULL AND NOT EXISTS (SELECT FROM leadscore.source s WHERE s.source_id = a.source_id)
+    ORDER BY 1, 2;
+
     -- Attached tables: what is there, and what came from them.
     FOR source IN SELECT * FROM leadscore.source x WHERE x.attached AND EXISTS (SELECT FROM pg_class c WHERE c.oid = x.source)
                   ORDER BY x.source_id LOOP
@@ -90,6 +111,20 @@ BEGIN
             WHERE (source.parts ? 'score' AND n.score::numeric IS DISTINCT FROM p.score)
                OR (source.parts ? 'category' AND n.category IS DISTINCT FROM p.category)
             ORDER BY 2;
+            IF source.parts ? 'scorecards' THEN
+                RETURN QUERY
+                SELECT k.person_id, format('scorecard %s in %s, row %s', c.value ->> 'scorecard', source.source, n.key), NULL::int, NULL::bigint,
+                       concat_ws(' ', w.written ->> 0, w.written ->> 1),
+                       concat_ws(' ', CASE WHEN c.value ? 'score' THEN coalesce(p.score, 0) END, CASE WHEN c.value ? 'category' THEN p.category END)
+                FROM leadscore._source_rows(source.source_id) n
+                JOIN leadscore._person_key k ON k.source_id = source.source_id AND k.external_id = n.key AND k.tenant IS NOT DISTINCT FROM n.tenant
+                CROSS JOIN jsonb_array_elements(source.parts -> 'scorecards') c
+                CROSS JOIN LATERAL (SELECT n.scorecards -> (c.value ->> 'scorecard') AS written) w
+                LEFT JOIN leadscore.person_score p ON p.person_id = k.person_id AND p.scorecard = c.value ->> 'scorecard'
+                WHERE (c.value ? 'score' AND (w.written ->> 0)::numeric IS DISTINCT FROM coalesce(p.score, 0))
+                   OR (c.value ? 'category' AND w.written ->> 1 IS DISTINCT FROM p.category)
+                ORDER BY 2;
+            END IF;
             RETURN QUERY
             SELECT p.person_id, format('person of %s, row %s', source.source, coalesce(r.key, p.external_id)), NULL::int, NULL::bigint,
                    CASE WHEN p.person_id IS NOT NULL THEN leadscore._person_line(source, p.name, p.status, p.owner, p.since, p.attributes, p.active) END,
