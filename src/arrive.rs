@@ -1,5 +1,7 @@
 //! From the application's own tables to persons and activities.
 
 pub mod progress;
+pub mod reach;
 pub mod source;
 pub mod source_trigger;
+pub mod waiting;

@@ -5,6 +5,7 @@
 //! and two functions are called in ways that no attribute has.
 
 use crate::arrive::source_trigger;
+use crate::arrive::waiting;
 use crate::ask::differing;
 use crate::ask::report;
 use crate::ask::worklist;
@@ -13,6 +14,7 @@ use crate::configure::document;
 use crate::configure::rule_trigger;
 use crate::error::Refusal;
 use crate::pg;
+use crate::pg::meet;
 use crate::pg::source::{self as rows, Rows};
 use crate::score::activity_trigger;
 use crate::score::night;
@@ -39,12 +41,15 @@ fn transaction_ends(rolled_back: bool) {
     }
     source_trigger::forget_noted(0);
     source_trigger::forget_admitted();
+    write_back::forget_noted(0);
+    meet::forget_held();
     rescore::forget_derived();
 }
 
 fn savepoint_is_rolled_back(savepoint: u32) {
     person_trigger::forget_noted(savepoint);
     source_trigger::forget_noted(savepoint);
+    write_back::forget_noted(savepoint);
     source_trigger::forget_admitted();
 }
 
@@ -62,11 +67,29 @@ macro_rules! triggers {
 triggers! {
     person_trigger: write_begins person_arrives person_inserted person_changed;
     activity_trigger: activity_inserted activity_updated activity_deleted;
-    source_trigger: note_source_row source_changed;
+    source_trigger: note_source_row source_changed note_reached_row reached_changed;
+    write_back: source_begins;
 }
 
-/// What fires it is `note_source_row`. As anybody may call it, it looks first whether it is a
-/// trigger's call: pgrx would say that it is not as an internal error.
+/// Refuses a call that is no trigger's, of a trigger function that anybody may call: pgrx would say that it is not as an
+/// internal error.
+///
+/// # Safety
+/// Called by PostgreSQL.
+unsafe fn need_trigger(call: pg_sys::FunctionCallInfo, function: &str) {
+    // SAFETY: as the caller promises.
+    if !unsafe { pgrx::trigger_support::called_as_trigger(call) } {
+        Refusal::new(
+            Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+            format!("function leadscore.{function}() was not called as a trigger"),
+        )
+        .detail("It takes the rows of a table that leadscore.attach_person() or leadscore.attach_activity() attached.")
+        .hint("It is not for calling: attached tables have its trigger.")
+        .raise();
+    }
+}
+
+/// What fires it is `note_source_row`.
 ///
 /// # Safety
 /// Called by PostgreSQL.
@@ -75,15 +98,7 @@ triggers! {
 pub unsafe extern "C-unwind" fn source_row_changed_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: as the function's declaration in SQL says.
     unsafe {
-        if !pgrx::trigger_support::called_as_trigger(call) {
-            Refusal::new(
-                Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-                "function leadscore._source_row_changed() was not called as a trigger",
-            )
-            .detail("It takes the rows of a table that leadscore.attach_person() or leadscore.attach_activity() attached.")
-            .hint("It is not for calling: attached tables have its trigger.")
-            .raise();
-        }
+        need_trigger(call, "_source_row_changed");
         note_source_row_wrapper(call)
     }
 }
@@ -91,6 +106,27 @@ pub unsafe extern "C-unwind" fn source_row_changed_wrapper(call: pg_sys::Functio
 /// Declares the calling convention of [`source_row_changed_wrapper`].
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn pg_finfo_source_row_changed_wrapper() -> &'static pg_sys::Pg_finfo_record {
+    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &V1
+}
+
+/// What fires it is `note_reached_row`.
+///
+/// # Safety
+/// Called by PostgreSQL.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn reached_row_changed_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: as the function's declaration in SQL says.
+    unsafe {
+        need_trigger(call, "_reached_row_changed");
+        note_reached_row_wrapper(call)
+    }
+}
+
+/// Declares the calling convention of [`reached_row_changed_wrapper`].
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn pg_finfo_reached_row_changed_wrapper() -> &'static pg_sys::Pg_finfo_record {
     const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
     &V1
 }
@@ -133,8 +169,8 @@ fn admitted_role() -> Option<pg_sys::Oid> {
 }
 
 #[pg_extern(sql = false)]
-fn nobody_waits_unseen(ids: Option<Vec<Option<i64>>>) -> bool {
-    source_trigger::nobody_waits_unseen(ids)
+fn admit_waiting(ids: Option<Vec<Option<i64>>>) {
+    waiting::admit_waiting(ids);
 }
 
 #[pg_extern(sql = false)]

@@ -1,5 +1,7 @@
 //! The one module that talks to PostgreSQL below SPI: locks, the relcache, transition tables,
 //! and reading and writing single rows without an executor run. Everything unsafe is here.
+pub mod latest;
+pub mod meet;
 pub mod person;
 pub mod plain;
 pub mod scan;
@@ -351,6 +353,12 @@ pub fn check_for_interrupts() {
 pub fn hides_rows(relation: pg_sys::Oid) -> bool {
     // SAFETY: looks up the catalogs; with the last argument it raises no error.
     unsafe { pg_sys::check_enable_rls(relation, pg_sys::InvalidOid, true) == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32 }
+}
+
+/// How many triggers run within each other, the one that runs included.
+pub fn trigger_depth() -> i32 {
+    // SAFETY: reads a backend-local variable.
+    unsafe { direct_function_call::<i32>(pg_sys::pg_trigger_depth, &[]).unwrap_or_default() }
 }
 
 /// Whether changes are being replayed from another server.

@@ -18,11 +18,11 @@ COMMENT ON FUNCTION leadscore._admitted_role() IS 'The role that was admitted';
 REVOKE ALL ON FUNCTION leadscore._admitted_role() FROM PUBLIC;
 
 -- Refuses what cannot be attached.
-CREATE FUNCTION leadscore._check_source(source regclass, as_role text) RETURNS void
+CREATE FUNCTION leadscore._check_source(source regclass, is_admitted boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     t           pg_class;
-    admitted    boolean := leadscore._admitted(source);
+    admitted    boolean := is_admitted OR leadscore._admitted(source);
     distributed boolean := false;
 BEGIN
     IF source IS NULL THEN
@@ -79,15 +79,9 @@ BEGIN
             DETAIL = 'Triggers of a parent do not see the rows of its children, and keys are not unique across them.',
             HINT = 'Use declarative partitioning.';
     END IF;
-    IF EXISTS (SELECT FROM leadscore.source s WHERE s.source = _check_source.source AND s.role = as_role AND s.attached) THEN
-        RAISE duplicate_object USING
-            MESSAGE = format('%s is attached already', source),
-            DETAIL = format('It is attached as %s.', as_role),
-            HINT = format('To attach it in another way: SELECT leadscore.detach(%L);', source::text);
-    END IF;
 END $$;
-COMMENT ON FUNCTION leadscore._check_source(regclass, text) IS 'Refuses a relation that cannot be attached';
-REVOKE ALL ON FUNCTION leadscore._check_source(regclass, text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._check_source(regclass, boolean) IS 'Refuses a relation that cannot be attached';
+REVOKE ALL ON FUNCTION leadscore._check_source(regclass, boolean) FROM PUBLIC;
 
 -- Under a domain, or domains over domains, is a type.
 CREATE FUNCTION leadscore._base_type(type regtype) RETURNS regtype
@@ -103,7 +97,7 @@ END;
 COMMENT ON FUNCTION leadscore._base_type(regtype) IS 'The type under a domain';
 
 -- Refuses a column that is not there or is not of one of some types; NULL passes.
-CREATE FUNCTION leadscore._check_column(source regclass, column_name name, purpose text, types text[]) RETURNS void
+CREATE FUNCTION leadscore._check_column(source regclass, column_name text, purpose text, types text[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     a pg_attribute;
@@ -132,17 +126,18 @@ BEGIN
             HINT = 'Name another column.';
     END IF;
 END $$;
-COMMENT ON FUNCTION leadscore._check_column(regclass, name, text, text[]) IS 'Refuses a column that is missing or of a wrong type';
-REVOKE ALL ON FUNCTION leadscore._check_column(regclass, name, text, text[]) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._check_column(regclass, text, text, text[]) IS 'Refuses a column that is missing or of a wrong type';
+REVOKE ALL ON FUNCTION leadscore._check_column(regclass, text, text, text[]) FROM PUBLIC;
 
 -- Refuses a column that cannot hold keys; NULL passes. Keys are kept and compared as text.
-CREATE FUNCTION leadscore._check_key_type(source regclass, column_name name, purpose text) RETURNS void
+CREATE FUNCTION leadscore._check_key_type(source regclass, column_name text, purpose text, one_of_several boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     collation_name regcollation;
 BEGIN
     PERFORM leadscore._check_column(source, column_name, purpose, ARRAY['smallint', 'integer', 'bigint', 'uuid', 'text',
-        'character varying', 'character', 'numeric']);
+        'character varying', 'character', 'numeric']
+        || CASE WHEN one_of_several THEN ARRAY['date', 'timestamp without time zone', 'timestamp with time zone', 'boolean'] END);
     SELECT c.oid INTO collation_name
     FROM pg_attribute a JOIN pg_collation c ON c.oid = a.attcollation
     WHERE a.attrelid = source AND a.attname = column_name AND NOT c.collisdeterministic;
@@ -153,91 +148,438 @@ BEGIN
             HINT = 'Name a column with another collation.';
     END IF;
 END $$;
-COMMENT ON FUNCTION leadscore._check_key_type(regclass, name, text) IS 'Refuses a column whose values cannot be keys';
-REVOKE ALL ON FUNCTION leadscore._check_key_type(regclass, name, text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._check_key_type(regclass, text, text, boolean) IS 'Refuses a column whose values cannot be keys';
+REVOKE ALL ON FUNCTION leadscore._check_key_type(regclass, text, text, boolean) FROM PUBLIC;
 
--- On a partitioned table a unique index holds the partition key too: there a column is taken on trust. Columns that an index
+-- Names that a list, or a path through foreign keys, holds. Names in double quotes may hold anything.
+CREATE FUNCTION leadscore._names_in(list text, separator text) RETURNS text[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT array_agg(CASE WHEN n.name ~ '^".*"$' AND separator = '.' THEN replace(substr(n.name, 2, length(n.name) - 2), '""', '"') ELSE n.name END ORDER BY n.nth)
+    FROM (SELECT btrim(m.found[1]) AS name, m.nth
+          FROM regexp_matches(list, format('((?:"(?:[^"]|"")*"|[^"%s])+)', separator), 'g') WITH ORDINALITY m(found, nth)) n;
+END;
+COMMENT ON FUNCTION leadscore._names_in(text, text) IS 'The names in a list or a path';
+REVOKE ALL ON FUNCTION leadscore._names_in(text, text) FROM PUBLIC;
+
+-- What attaching binds: tables from 0, the attached one itself, each but that reached from a parent by its columns `froms`, which
+-- are `tos` in the reached one; and the columns that are read, each of a table. `at` is the place of the one that was bound last, `extra` what was bound
+-- of several.
+CREATE TYPE leadscore._plan AS (
+    relations  regclass[],
+    parents    int[],
+    froms      jsonb,
+    tos        jsonb,
+    steps      int[],
+    names      text[],
+    keys       text[],
+    at         int,
+    extra      jsonb
+);
+COMMENT ON TYPE leadscore._plan IS 'The columns that an attached table binds';
+
+-- The foreign key of a column, if it has one; of several the one of fewest columns that leads to a table with the next column.
+CREATE FUNCTION leadscore._foreign_key(source regclass, column_name text, next_name text) RETURNS pg_constraint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT c
+    FROM pg_constraint c
+    JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attname = column_name AND a.attnum = ANY (c.conkey)
+    WHERE c.conrelid = source AND c.contype = 'f'
+    ORDER BY EXISTS (SELECT FROM pg_attribute n WHERE n.attrelid = c.confrelid AND n.attname = next_name AND NOT n.attisdropped) DESC,
+             c.conparentid <> 0, cardinality(c.conkey), c.conname
+    LIMIT 1;
+END;
+COMMENT ON FUNCTION leadscore._foreign_key(regclass, text, text) IS 'The foreign key of a column of an attached table';
+REVOKE ALL ON FUNCTION leadscore._foreign_key(regclass, text, text) FROM PUBLIC;
+
+CREATE FUNCTION leadscore._has_column(source regclass, column_name text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = source AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped);
+END;
+COMMENT ON FUNCTION leadscore._has_column(regclass, text) IS 'Whether a table has a column';
+REVOKE ALL ON FUNCTION leadscore._has_column(regclass, text) FROM PUBLIC;
+
+-- Binds a column, named or reached through foreign keys; NULL binds nothing.
+CREATE FUNCTION leadscore._bind(plan leadscore._plan, path text, purpose text, types text[], caller oid) RETURNS leadscore._plan
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    relation regclass := plan.relations[1];
+    names    text[];
+    step     int := 0;
+    next     int;
+    fk       pg_constraint;
+    own      text[];
+    theirs   text[];
+    nth      int;
+BEGIN
+    plan.at := NULL;
+    IF path IS NULL THEN
+        RETURN plan;
+    END IF;
+    names := CASE WHEN leadscore._has_column(relation, path) THEN ARRAY[path] ELSE coalesce(leadscore._names_in(path, '.'), ARRAY[path]) END;
+    IF cardinality(names) > 4 THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('%s of %s leads through %s foreign keys', path, relation, cardinality(names) - 1),
+            DETAIL = format('It was named as %s, and three steps are the most.', purpose),
+            HINT = 'Name a column that is nearer, or keep a copy of it in the table.';
+    END IF;
+    FOR i IN 1 .. cardinality(names) - 1 LOOP
+        PERFORM leadscore._check_column(relation, names[i], purpose, NULL);
+        fk := leadscore._foreign_key(relation, names[i], names[i + 1]);
+        IF fk.oid IS NULL THEN
+            RAISE wrong_object_type USING
+                MESSAGE = format('column %I of %s is no foreign key', names[i], relation),
+                DETAIL = format('As %s, %s leads through it.', purpose, path),
+                HINT = 'Each column of a path but the last is one that has a FOREIGN KEY constraint.';
+        END IF;
+        IF NOT (has_table_privilege(caller, fk.confrelid, 'SELECT') AND has_table_privilege(caller, fk.confrelid, 'TRIGGER')) THEN
+            RAISE insufficient_privilege USING
+                MESSAGE = format('permission denied for table %s', fk.confrelid::regclass),
+                DETAIL = format('As %s, %s reads it, and a trigger on it tells when it changes.', purpose, path),
+                HINT = format('GRANT SELECT, TRIGGER ON %s TO %I;', fk.confrelid::regclass, pg_get_userbyid(caller));
+        END IF;
+        SELECT array_agg(a.attname ORDER BY k.nth), array_agg(b.attname ORDER BY k.nth) INTO own, theirs
+        FROM unnest(fk.conkey, fk.confkey) WITH ORDINALITY k(own, theirs, nth)
+        JOIN pg_attribute a ON a.attrelid = relation AND a.attnum = k.own
+        JOIN pg_attribute b ON b.attrelid = fk.confrelid AND b.attnum = k.theirs;
+        FOR nth IN 1 .. cardinality(own) LOOP
+            PERFORM leadscore._check_key_type(relation, own[nth], format('a step to %s', purpose)),
+                    leadscore._check_key_type(fk.confrelid, theirs[nth], format('a step to %s', purpose));
+        END LOOP;
+        SELECT k INTO next
+        FROM generate_series(1, cardinality(plan.relations) - 1) k
+        WHERE plan.parents[k] = step AND plan.relations[k + 1] = fk.confrelid AND plan.froms -> k = to_jsonb(own)
+          AND plan.tos -> k = to_jsonb(theirs);
+        IF next IS NULL THEN
+            next := cardinality(plan.relations);
+            plan.relations := plan.relations || fk.confrelid::regclass;
+            plan.parents := plan.parents || step;
+            plan.froms := plan.froms || jsonb_build_array(own);
+            plan.tos := plan.tos || jsonb_build_array(theirs);
+        END IF;
+        step := next;
+        relation := fk.confrelid;
+    END LOOP;
+    PERFORM leadscore._check_column(relation, names[cardinality(names)], purpose, types);
+    nth := array_position(plan.keys, step || '.' || names[cardinality(names)]);
+    IF nth IS NULL THEN
+        plan.steps := plan.steps || step;
+        plan.names := plan.names || names[cardinality(names)];
+        plan.keys := plan.keys || (step || '.' || names[cardinality(names)]);
+        nth := cardinality(plan.keys);
+    END IF;
+    plan.at := nth - 1;
+    RETURN plan;
+END $$;
+COMMENT ON FUNCTION leadscore._bind(leadscore._plan, text, text, text[], oid) IS 'Binds a column that attaching names';
+REVOKE ALL ON FUNCTION leadscore._bind(leadscore._plan, text, text, text[], oid) FROM PUBLIC;
+
+-- The columns of a table that are bound: those by which it is reached, those that are read, those that lead on.
+CREATE FUNCTION leadscore._bound_names(plan leadscore._plan, step int) RETURNS text[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT array_agg(u.name ORDER BY u.nth)
+    FROM (SELECT n.name, min(n.nth) AS nth
+          FROM (SELECT t.name, t.nth AS nth FROM jsonb_array_elements_text((plan).tos -> step) WITH ORDINALITY t(name, nth) WHERE step > 0
+                UNION ALL
+                SELECT c.name, 100 + c.nth FROM unnest((plan).names, (plan).steps) WITH ORDINALITY c(name, step, nth) WHERE c.step = _bound_names.step
+                UNION ALL
+                SELECT f.name, 10000 + 100 * p.nth + f.nth
+                FROM unnest((plan).parents) WITH ORDINALITY p(parent, nth)
+                CROSS JOIN LATERAL jsonb_array_elements_text((plan).froms -> p.nth::int) WITH ORDINALITY f(name, nth)
+                WHERE p.parent = _bound_names.step) n
+          GROUP BY n.name) u;
+END;
+COMMENT ON FUNCTION leadscore._bound_names(leadscore._plan, int) IS 'The columns of a table that attaching binds';
+REVOKE ALL ON FUNCTION leadscore._bound_names(leadscore._plan, int) FROM PUBLIC;
+
+-- What of leadscore.source.parts says where the columns are; `written` are those that are written back.
+CREATE FUNCTION leadscore._places(plan leadscore._plan, written text[]) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    lists   jsonb := '[]';
+    columns jsonb;
+    own     text[] := leadscore._bound_names(plan, 0);
+BEGIN
+    FOR step IN 0 .. cardinality(plan.relations) - 1 LOOP
+        lists := lists || jsonb_build_array(to_jsonb(leadscore._bound_names(plan, step)));
+    END LOOP;
+    WITH place AS MATERIALIZED (
+        SELECT l.nth - 1 AS step, n.name, n.nth - 1 AS at
+        FROM jsonb_array_elements(lists) WITH ORDINALITY l(names, nth)
+        CROSS JOIN LATERAL jsonb_array_elements_text(l.names) WITH ORDINALITY n(name, nth)
+    )
+    SELECT jsonb_agg(jsonb_build_array(c.step, p.at) ORDER BY c.nth) INTO columns
+    FROM unnest(plan.steps, plan.names) WITH ORDINALITY c(step, name, nth)
+    JOIN place p ON p.step = c.step AND p.name = c.name;
+    RETURN jsonb_build_object(
+        'columns', columns,
+        'reads', cardinality(own),
+        'names', to_jsonb(own || coalesce(written, '{}')),
+        'steps', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                             'parent', p.parent,
+                             'from', (SELECT jsonb_agg(o.nth - 1 ORDER BY f.nth)
+                                      FROM jsonb_array_elements_text(plan.froms -> p.step::int) WITH ORDINALITY f(name, nth)
+                                      JOIN jsonb_array_elements_text(lists -> p.parent) WITH ORDINALITY o(name, nth) ON o.name = f.name),
+                             'to', (SELECT jsonb_agg(o.nth - 1 ORDER BY f.nth)
+                                    FROM jsonb_array_elements_text(plan.tos -> p.step::int) WITH ORDINALITY f(name, nth)
+                                    JOIN jsonb_array_elements_text(lists -> p.step::int) WITH ORDINALITY o(name, nth) ON o.name = f.name)) ORDER BY p.step), '[]')
+                  FROM unnest(plan.parents) WITH ORDINALITY p(parent, step)));
+END $$;
+COMMENT ON FUNCTION leadscore._places(leadscore._plan, text[]) IS 'Where the columns are that an attached table binds';
+REVOKE ALL ON FUNCTION leadscore._places(leadscore._plan, text[]) FROM PUBLIC;
+
+-- Several columns, as the key of a person.
+CREATE FUNCTION leadscore._columns_in(source regclass, list text) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT CASE WHEN list IS NULL THEN NULL
+                WHEN leadscore._has_column(source, list) THEN ARRAY[list]
+                ELSE coalesce(leadscore._names_in(list, ','), ARRAY[list]) END;
+END;
+COMMENT ON FUNCTION leadscore._columns_in(regclass, text) IS 'The columns, or paths to some, that a list names';
+REVOKE ALL ON FUNCTION leadscore._columns_in(regclass, text) FROM PUBLIC;
+
+-- On a partitioned table a unique index holds the partition key too: there columns are taken on trust. Columns that an index
 -- only includes come after those of its key, and count from 0.
-CREATE FUNCTION leadscore._is_unique(source regclass, column_name name) RETURNS boolean
+CREATE FUNCTION leadscore._is_unique(source regclass, names text[]) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT EXISTS (SELECT FROM pg_index i
-                   JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = column_name
                    JOIN pg_class c ON c.oid = i.indrelid
+                   CROSS JOIN LATERAL (
+                       SELECT array_agg(a.attnum) AS numbers FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attname = ANY (names) AND a.attnum > 0) n
                    WHERE i.indrelid = source AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
-                     AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]) AND (i.indnkeyatts = 1 OR c.relkind = 'p'));
+                     AND cardinality(n.numbers) = cardinality(names)
+                     AND CASE WHEN c.relkind = 'p' THEN n.numbers && (i.indkey::int2[])[0:i.indnkeyatts - 1]
+                              ELSE n.numbers @> (i.indkey::int2[])[0:i.indnkeyatts - 1] END);
 END;
-COMMENT ON FUNCTION leadscore._is_unique(regclass, name) IS 'Whether a column tells the rows of a table apart';
+COMMENT ON FUNCTION leadscore._is_unique(regclass, text[]) IS 'Whether columns tell the rows of a table apart';
+REVOKE ALL ON FUNCTION leadscore._is_unique(regclass, text[]) FROM PUBLIC;
 
--- The column that tells rows apart: the named one, which must be unique, or the primary key.
-CREATE FUNCTION leadscore._key_column(source regclass, named name) RETURNS name
+-- The columns that tell rows apart: the named ones, which must be unique, or the primary key.
+CREATE FUNCTION leadscore._key_columns(source regclass, named text) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    key name := named;
+    names text[] := leadscore._columns_in(source, named);
+    shown text;
 BEGIN
     IF named IS NULL THEN
-        SELECT a.attname INTO key
-        FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-        WHERE i.indrelid = source AND i.indisprimary AND i.indnkeyatts = 1;
-        IF key IS NULL THEN
+        SELECT array_agg(a.attname ORDER BY k.nth) INTO names
+        FROM pg_index i
+        CROSS JOIN LATERAL unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) WITH ORDINALITY k(number, nth)
+        JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
+        WHERE i.indrelid = source AND i.indisprimary;
+        IF names IS NULL THEN
             RAISE invalid_table_definition USING
-                MESSAGE = format('%s has no primary key of one column', source),
-                DETAIL = 'A row must be found again by one value when it changes.',
-                HINT = 'Name a unique column: key => ''…''.';
+                MESSAGE = format('%s has no primary key', source),
+                DETAIL = 'A row must be found again by its key when it changes.',
+                HINT = 'Name a unique column, or several: key => ''…''.';
         END IF;
     END IF;
-    PERFORM leadscore._check_key_type(source, key, 'the key');
-    IF NOT leadscore._is_unique(source, key) THEN
+    -- Often the column by which a table is partitioned.
+    PERFORM leadscore._check_key_type(source, n, 'the key', cardinality(names) > 1) FROM unnest(names) n;
+    IF NOT leadscore._is_unique(source, names) THEN
+        shown := (SELECT string_agg(quote_ident(n), ', ') FROM unnest(names) n);
         RAISE invalid_table_definition USING
-            MESSAGE = format('column %I of %s is not unique', key, source),
-            DETAIL = 'A row must be found again by one value when it changes.',
-            HINT = format('ALTER TABLE %s ADD UNIQUE (%I), or name a unique column as key.', source, key);
+            MESSAGE = CASE cardinality(names) WHEN 1 THEN format('column %s of %s is not unique', shown, source)
+                                              ELSE format('columns %s of %s are not unique', shown, source) END,
+            DETAIL = 'A row must be found again by its key when it changes.',
+            HINT = format('ALTER TABLE %s ADD UNIQUE (%s), or name a unique column as key.', source, shown);
     END IF;
-    RETURN key;
+    RETURN names;
 END $$;
-COMMENT ON FUNCTION leadscore._key_column(regclass, name) IS 'The column by which a row of an attached table is found again';
-REVOKE ALL ON FUNCTION leadscore._key_column(regclass, name) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._key_columns(regclass, text) IS 'The columns by which a row of an attached table is found again';
+REVOKE ALL ON FUNCTION leadscore._key_columns(regclass, text) FROM PUBLIC;
 
--- Puts the triggers on the table. One of them never fires: its column list is what binds the
+-- A column that refers to persons must not refer to another table than the one they come from, nor to another column of it.
+CREATE FUNCTION leadscore._check_reference(referring regclass, names text[], persons leadscore.source) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    key_names text[];
+    leads_to  text;
+BEGIN
+    SELECT array_agg(b.columns ->> (persons.parts -> 'columns' -> k.at ->> 1)::int ORDER BY k.nth) INTO key_names
+    FROM (SELECT w.columns FROM leadscore._bound_columns(persons.source, format('leadscore_%s_columns', persons.source_id)) w) b
+    CROSS JOIN LATERAL (SELECT e.value::int AS at, e.nth FROM jsonb_array_elements_text(persons.parts -> 'key') WITH ORDINALITY e(value, nth)) k;
+    IF key_names IS NULL OR array_position(key_names, NULL) IS NOT NULL OR referring = persons.source THEN
+        RETURN;
+    END IF;
+    WITH target AS (
+        SELECT c.confrelid, array_agg(b.attname::text ORDER BY k.nth) AS names
+        FROM pg_constraint c
+        CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY k(own, theirs, nth)
+        JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.own
+        JOIN pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = k.theirs
+        WHERE c.conrelid = referring AND c.contype = 'f' AND c.conparentid = 0
+        GROUP BY c.oid, c.confrelid
+        HAVING array_agg(a.attname::text ORDER BY a.attname) = (SELECT array_agg(n ORDER BY n) FROM unnest(names) n)
+    ), also AS (
+        -- The key of the persons may itself refer to that table, as where one table extends another.
+        SELECT c.confrelid
+        FROM pg_constraint c
+        WHERE c.conrelid = persons.source AND c.contype = 'f'
+          AND (SELECT array_agg(a.attname::text ORDER BY a.attname) FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey))
+              = (SELECT array_agg(n ORDER BY n) FROM unnest(key_names) n)
+    )
+    SELECT format('%s (%s)', t.confrelid::regclass, array_to_string(t.names, ', ')) INTO leads_to
+    FROM target t
+    WHERE NOT EXISTS (SELECT FROM target f
+                      WHERE (f.confrelid = persons.source AND f.names @> key_names) OR f.confrelid IN (SELECT confrelid FROM also)
+                         OR f.confrelid IN (SELECT a.relid FROM pg_partition_ancestors(persons.source) a))
+    LIMIT 1;
+    IF leads_to IS NOT NULL THEN
+        RAISE invalid_foreign_key USING
+            MESSAGE = format('%s of %s refers to %s, and persons of kind %L come from %s (%s)', array_to_string(names, ', '), referring, leads_to,
+                             persons.person_kind, persons.source, array_to_string(key_names, ', ')),
+            DETAIL = 'Rows would be counted for persons who happen to have the same key.',
+            HINT = 'Name the column that refers to that table, or the kind of the persons that this one refers to.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._check_reference(regclass, text[], leadscore.source) IS 'Refuses a column that refers to other rows than those that are persons';
+REVOKE ALL ON FUNCTION leadscore._check_reference(regclass, text[], leadscore.source) FROM PUBLIC;
+
+-- Puts the triggers on the table and on those that it reaches. One of each never fires: its column list is what binds the
 -- columns, those that are read and then those that are written back. The others have no list,
 -- since a BEFORE trigger of the application may change a column that the statement does not name.
-CREATE FUNCTION leadscore._put_triggers(of_source int, source regclass, bound name[], written name[]) RETURNS void
+CREATE FUNCTION leadscore._put_triggers(of_source int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    s       leadscore.source;
+    t       leadscore.source_step;
     prefix  text := 'leadscore_' || of_source || '_';
     columns text;
 BEGIN
-    SELECT string_agg(quote_ident(n), ', ' ORDER BY i) INTO columns FROM unnest(bound || written) WITH ORDINALITY u(n, i);
+    SELECT * INTO s FROM leadscore.source x WHERE x.source_id = of_source;
+    SELECT string_agg(quote_ident(n.name), ', ' ORDER BY n.nth) INTO columns
+    FROM jsonb_array_elements_text(s.parts -> 'names') WITH ORDINALITY n(name, nth);
     EXECUTE format('CREATE TRIGGER %I AFTER UPDATE OF %s ON %s FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION leadscore._source_changed(%L)',
-                   prefix || 'columns', columns, source, of_source);
-    IF cardinality(written) > 0 THEN
+                   prefix || 'columns', columns, s.source, of_source);
+    IF jsonb_array_length(s.parts -> 'names') > (s.parts ->> 'reads')::int THEN
         -- Before its rows are locked, as for persons: a run writes to them.
-        EXECUTE format('CREATE TRIGGER %I BEFORE INSERT OR DELETE OR UPDATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION leadscore._write_begins()',
-                       prefix || 'begin', source);
+        EXECUTE format('CREATE TRIGGER %I BEFORE INSERT OR DELETE OR UPDATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION leadscore._source_begins(%L)',
+                       prefix || 'begin', s.source, of_source);
     END IF;
     EXECUTE format('CREATE TRIGGER %I AFTER INSERT OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION leadscore._source_row_changed(%L)',
-                   prefix || 'row', source, of_source);
+                   prefix || 'row', s.source, of_source);
     EXECUTE format('CREATE TRIGGER %I AFTER UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION leadscore._source_row_changed(%L)',
-                   prefix || 'row_update', source, of_source);
+                   prefix || 'row_update', s.source, of_source);
     EXECUTE format('CREATE TRIGGER %I AFTER INSERT OR DELETE OR UPDATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION leadscore._source_changed(%L)',
-                   prefix || 'statement', source, of_source);
+                   prefix || 'statement', s.source, of_source);
     EXECUTE format('CREATE TRIGGER %I AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION leadscore._source_truncated(%L)',
-                   prefix || 'truncate', source, of_source);
-END $$;
-COMMENT ON FUNCTION leadscore._put_triggers(int, regclass, name[], name[]) IS 'Puts leadscore''s triggers on an attached table';
-REVOKE ALL ON FUNCTION leadscore._put_triggers(int, regclass, name[], name[]) FROM PUBLIC;
-
-CREATE FUNCTION leadscore._drop_triggers(of_source int, source regclass) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    t name;
-BEGIN
-    FOR t IN SELECT g.tgname FROM pg_trigger g WHERE g.tgrelid = source AND g.tgname LIKE 'leadscore\_' || of_source || '\_%' LOOP
-        EXECUTE format('DROP TRIGGER %I ON %s', t, source);
+                   prefix || 'truncate', s.source, of_source);
+    FOR t IN SELECT * FROM leadscore.source_step x WHERE x.source_id = of_source ORDER BY x.step LOOP
+        SELECT string_agg(quote_ident(n.name), ', ' ORDER BY n.nth) INTO columns FROM unnest(t.names) WITH ORDINALITY n(name, nth);
+        EXECUTE format('CREATE TRIGGER %I AFTER UPDATE OF %s ON %s FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION leadscore._reached_changed()',
+                       prefix || t.step || '_columns', columns, t.relation);
+        PERFORM leadscore._put_reached_triggers(t.relation, leadscore._is_deferrable(s, t.step));
     END LOOP;
 END $$;
-COMMENT ON FUNCTION leadscore._drop_triggers(int, regclass) IS 'Takes leadscore''s triggers off an attached table';
-REVOKE ALL ON FUNCTION leadscore._drop_triggers(int, regclass) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._put_triggers(int) IS 'Puts leadscore''s triggers on an attached table';
+REVOKE ALL ON FUNCTION leadscore._put_triggers(int) FROM PUBLIC;
+
+-- Whether rows may for a while refer to none: then a row that comes or goes matters by itself.
+CREATE FUNCTION leadscore._is_deferrable(s leadscore.source, step int) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT EXISTS (SELECT FROM pg_constraint c
+                   WHERE c.contype = 'f' AND c.condeferrable
+                     AND c.confrelid = (SELECT t.relation FROM leadscore.source_step t WHERE t.source_id = (s).source_id AND t.step = _is_deferrable.step)
+                     AND c.conrelid = coalesce((SELECT t.relation FROM leadscore.source_step t
+                                                WHERE t.source_id = (s).source_id AND t.step = ((s).parts -> 'steps' -> (_is_deferrable.step - 1) ->> 'parent')::int),
+                                               (s).source));
+END;
+COMMENT ON FUNCTION leadscore._is_deferrable(leadscore.source, int) IS 'Whether the foreign key of a step is deferrable';
+REVOKE ALL ON FUNCTION leadscore._is_deferrable(leadscore.source, int) FROM PUBLIC;
+
+-- One set of triggers serves all attached tables that reach a table.
+CREATE FUNCTION leadscore._put_reached_triggers(relation regclass, with_moves boolean) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    part record;
+BEGIN
+    FOR part IN SELECT * FROM (VALUES ('leadscore_reached_row', 'UPDATE', 'ROW', '_reached_row_changed', true),
+                                      ('leadscore_reached', 'UPDATE', 'STATEMENT', '_reached_changed', true),
+                                      ('leadscore_reached_row_moved', 'INSERT OR DELETE', 'ROW', '_reached_row_changed', with_moves),
+                                      ('leadscore_reached_moved', 'INSERT OR DELETE', 'STATEMENT', '_reached_changed', with_moves)) v(name, events, level, function, wanted)
+                WHERE v.wanted LOOP
+        IF NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = relation AND g.tgname = part.name) THEN
+            EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s FOR EACH %s EXECUTE FUNCTION leadscore.%I()',
+                           part.name, part.events, relation, part.level, part.function);
+        END IF;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION leadscore._put_reached_triggers(regclass, boolean) IS 'Puts leadscore''s triggers on a table that an attached one reaches';
+REVOKE ALL ON FUNCTION leadscore._put_reached_triggers(regclass, boolean) FROM PUBLIC;
+
+CREATE FUNCTION leadscore._drop_triggers(of_source int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    g        record;
+    attached regclass := (SELECT s.source FROM leadscore.source s WHERE s.source_id = of_source);
+    reached  regclass[] := ARRAY(SELECT DISTINCT t.relation FROM leadscore.source_step t WHERE t.source_id = of_source);
+BEGIN
+    FOR g IN SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
+             WHERE t.tgrelid = ANY (reached || attached) AND t.tgname LIKE 'leadscore\_' || of_source || '\_%' AND t.tgparentid = 0 LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', g.tgname, g.relation);
+    END LOOP;
+    FOR g IN SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
+             WHERE t.tgrelid = ANY (reached) AND t.tgname LIKE 'leadscore\_reached%' AND t.tgparentid = 0
+               AND NOT EXISTS (SELECT FROM leadscore.source_step x JOIN leadscore.source s USING (source_id)
+                               WHERE x.relation = t.tgrelid AND s.attached AND x.source_id <> of_source) LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', g.tgname, g.relation);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION leadscore._drop_triggers(int) IS 'Takes leadscore''s triggers off an attached table';
+REVOKE ALL ON FUNCTION leadscore._drop_triggers(int) FROM PUBLIC;
+
+-- A change of what is reached is brought over by the index of each foreign key on the way.
+CREATE FUNCTION leadscore._tell_missing_indexes(plan leadscore._plan) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    w record;
+BEGIN
+    FOR w IN
+        SELECT plan.relations[p.parent + 1] AS relation, plan.relations[p.step + 1] AS reached,
+               (SELECT string_agg(quote_ident(f.name), ', ' ORDER BY f.nth) FROM jsonb_array_elements_text(plan.froms -> p.step::int) WITH ORDINALITY f(name, nth)) AS columns
+        FROM unnest(plan.parents) WITH ORDINALITY p(parent, step)
+        WHERE NOT EXISTS (
+            SELECT FROM pg_index i
+            JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+            WHERE i.indrelid = plan.relations[p.parent + 1] AND i.indisvalid AND (plan.froms -> p.step::int) ? a.attname::text
+              AND (i.indpred IS NULL OR pg_get_expr(i.indpred, i.indrelid) = format('(%I IS NOT NULL)', a.attname)))
+    LOOP
+        RAISE NOTICE 'no index on % (%)', w.relation, w.columns USING
+            DETAIL = format('When a row of %s changes, all of %s is read to find those that refer to it.', w.reached, w.relation),
+            HINT = format('CREATE INDEX ON %s (%s);', w.relation, w.columns);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION leadscore._tell_missing_indexes(leadscore._plan) IS 'Names indexes that a change of what is reached would need';
+REVOKE ALL ON FUNCTION leadscore._tell_missing_indexes(leadscore._plan) FROM PUBLIC;
+
+-- A row that was written just now and lies a whole offset away tells that its column has another zone.
+CREATE FUNCTION leadscore._tell_zone(source regclass, column_name text, zone text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+    held timestamp;
+BEGIN
+    IF column_name IS NULL OR now() AT TIME ZONE zone = now() AT TIME ZONE 'UTC' OR NOT EXISTS (
+        SELECT FROM pg_attribute a WHERE a.attrelid = source AND a.attname = column_name
+                                     AND leadscore._base_type(a.atttypid) = 'timestamp'::regtype) THEN
+        RETURN;
+    END IF;
+    EXECUTE format('SELECT t.%1$I FROM %2$s t WHERE t.%1$I BETWEEN $1 - interval ''5 min'' AND $1 + interval ''1 min'' LIMIT 1', column_name, source)
+        INTO held USING now() AT TIME ZONE 'UTC';
+    IF held IS NOT NULL THEN
+        RAISE NOTICE 'column % of % may hold UTC', quote_ident(column_name), source USING
+            DETAIL = format('A row says %s, which in %s is %s from now.', held, zone, justify_hours(date_trunc('minute', held AT TIME ZONE zone - now()))),
+            HINT = 'Say so when attaching: time_zone => ''UTC''.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._tell_zone(regclass, text, text) IS 'Tells when a column without a time zone seems to hold UTC';
+REVOKE ALL ON FUNCTION leadscore._tell_zone(regclass, text, text) FROM PUBLIC;
 
 CREATE FUNCTION leadscore._need_attached(source regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -252,31 +594,133 @@ END $$;
 COMMENT ON FUNCTION leadscore._need_attached(regclass) IS 'Refuses a table that is not attached';
 REVOKE ALL ON FUNCTION leadscore._need_attached(regclass) FROM PUBLIC;
 
--- A table that was attached before keeps its number, so that its rows are recognised.
-CREATE FUNCTION leadscore._register_source(source regclass, as_role text, kind text, fixed_type text, parts jsonb) RETURNS int
+-- What a table is called, with its schema, whatever the search_path.
+CREATE FUNCTION leadscore._name_of(relation regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation;
+END;
+COMMENT ON FUNCTION leadscore._name_of(regclass) IS 'The qualified name of a table; NULL when it is gone';
+REVOKE ALL ON FUNCTION leadscore._name_of(regclass) FROM PUBLIC;
+
+-- A table that was attached before keeps its number, so that its rows are recognised; so does one that took the place of another.
+CREATE FUNCTION leadscore._register_source(source regclass, as_role text, kind text, label text, fixed_type text, zone text,
+                                           parts jsonb, plan leadscore._plan) RETURNS int
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
 DECLARE
     number int;
+    called text := leadscore._name_of(source);
+    holder name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = source);
 BEGIN
-    INSERT INTO leadscore.source AS s (source, role, person_kind, activity_type, parts)
-    VALUES (source, as_role, kind, fixed_type, parts)
-    ON CONFLICT ON CONSTRAINT source_source_role_key DO UPDATE
-    SET attached = true, person_kind = EXCLUDED.person_kind, activity_type = EXCLUDED.activity_type, parts = EXCLUDED.parts
-    RETURNING s.source_id INTO number;
+    -- Of the same table under another kind, or of one that is gone or gave its name away.
+    SELECT s.source_id INTO number
+    FROM leadscore.source s
+    WHERE s.role = as_role AND s.label = _register_source.label
+      AND CASE WHEN s.source = _register_source.source THEN (as_role = 'activity' OR s.person_kind = kind) AND NOT s.attached
+               WHEN s.person_kind <> kind THEN false
+               WHEN leadscore._name_of(s.source) IS NULL THEN s.attached OR s.name = called
+               ELSE s.name = called AND NOT s.attached AND leadscore._name_of(s.source) <> called END
+    ORDER BY s.source = _register_source.source DESC, s.person_kind = kind DESC, s.name = called DESC, s.source_id DESC
+    LIMIT 1;
+    IF number IS NULL THEN
+        INSERT INTO leadscore.source AS s (source, name, owner, role, person_kind, label, activity_type, time_zone, parts)
+        VALUES (source, called, holder, as_role, kind, label, fixed_type, zone, parts)
+        RETURNING s.source_id INTO number;
+    ELSE
+        PERFORM leadscore._drop_triggers(number);
+        UPDATE leadscore.source s
+        SET source = _register_source.source, name = called, owner = holder, attached = true, person_kind = kind, activity_type = fixed_type,
+            time_zone = zone, parts = _register_source.parts
+        WHERE s.source_id = number;
+    END IF;
+    DELETE FROM leadscore.source_step t WHERE t.source_id = number;
+    INSERT INTO leadscore.source_step (source_id, step, relation, names)
+    SELECT number, p.step, plan.relations[p.step + 1], leadscore._bound_names(plan, p.step::int)
+    FROM unnest(plan.parents) WITH ORDINALITY p(parent, step);
+    -- Those that came with a dump of the table.
+    PERFORM leadscore._drop_triggers(number);
     PERFORM leadscore._go_live();
     PERFORM leadscore._forget_configuration();
     RETURN number;
 END $$;
-COMMENT ON FUNCTION leadscore._register_source(regclass, text, text, text, jsonb) IS 'Notes an attached table and returns its number';
-REVOKE ALL ON FUNCTION leadscore._register_source(regclass, text, text, text, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._register_source(regclass, text, text, text, text, text, jsonb, leadscore._plan) IS 'Notes an attached table and returns its number';
+REVOKE ALL ON FUNCTION leadscore._register_source(regclass, text, text, text, text, text, jsonb, leadscore._plan) FROM PUBLIC;
+
+CREATE FUNCTION leadscore._lock_tables(plan leadscore._plan) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r regclass;
+BEGIN
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', plan.relations[1]);
+    FOR r IN SELECT DISTINCT x FROM unnest(plan.relations[2:]) x ORDER BY x LOOP
+        EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', r);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION leadscore._lock_tables(leadscore._plan) IS 'Locks a table that is attached, and those that it reaches';
+REVOKE ALL ON FUNCTION leadscore._lock_tables(leadscore._plan) FROM PUBLIC;
+
+-- The conditions of only_when, bound: a list of {"at", "values"}.
+CREATE FUNCTION leadscore._bind_only_when(plan leadscore._plan, only_when jsonb, caller oid) RETURNS leadscore._plan
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    item       record;
+    conditions jsonb;
+BEGIN
+    IF jsonb_typeof(only_when) <> 'object' THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('attaching %s: only_when %s is no JSON object', plan.relations[1], only_when),
+            DETAIL = 'It names columns and the values that they must have.',
+            HINT = 'Write {"column": "value"} or {"column": ["one value", "another"]}.';
+    END IF;
+    FOR item IN SELECT w.key AS name, w.value FROM jsonb_each(only_when) w LOOP
+        plan := leadscore._bind(plan, item.name, 'a condition of only_when', NULL, caller);
+        IF jsonb_typeof(item.value) = 'object' OR jsonb_path_exists(item.value, 'strict $[*] ? (@.type() == "object" || @.type() == "array")', '{}', true) THEN
+            RAISE invalid_parameter_value USING
+                MESSAGE = format('attaching %s: only_when for column %I is no value', plan.relations[1], item.name),
+                DETAIL = 'A column is compared with a value, or with the values of a list.',
+                HINT = 'Write {"column": "value"} or {"column": ["one value", "another"]}.';
+        END IF;
+        conditions := coalesce(conditions, '[]') || jsonb_build_array(jsonb_build_object('at', plan.at,
+            'values', CASE jsonb_typeof(item.value) WHEN 'array' THEN item.value ELSE jsonb_build_array(item.value) END));
+    END LOOP;
+    plan.extra := conditions;
+    RETURN plan;
+END $$;
+COMMENT ON FUNCTION leadscore._bind_only_when(leadscore._plan, jsonb, oid) IS 'Binds the columns of only_when';
+REVOKE ALL ON FUNCTION leadscore._bind_only_when(leadscore._plan, jsonb, oid) FROM PUBLIC;
+
+CREATE FUNCTION leadscore._bind_attributes(plan leadscore._plan, attributes text[], caller oid) RETURNS leadscore._plan
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found jsonb[];
+    name  text;
+BEGIN
+    IF array_position(attributes, NULL) IS NOT NULL THEN
+        RAISE null_value_not_allowed USING
+            MESSAGE = format('attaching %s: attributes hold a NULL', plan.relations[1]),
+            DETAIL = 'Each attribute is a column of the table, or reached from it.',
+            HINT = 'Name columns.';
+    END IF;
+    FOREACH name IN ARRAY coalesce(attributes, '{}') LOOP
+        plan := leadscore._bind(plan, name, 'an attribute', NULL, caller);
+        found := found || jsonb_build_object('label', name, 'at', plan.at);
+    END LOOP;
+    plan.extra := to_jsonb(found);
+    RETURN plan;
+END $$;
+COMMENT ON FUNCTION leadscore._bind_attributes(leadscore._plan, text[], oid) IS 'Binds the columns that are attributes';
+REVOKE ALL ON FUNCTION leadscore._bind_attributes(leadscore._plan, text[], oid) FROM PUBLIC;
 
 -- An attached table decides about the persons of its kind: what its owner may do to persons who are there already, or whose
 -- table is another role's, goes by that role's rights on leadscore's own tables.
 CREATE FUNCTION leadscore._has_persons_of_others(of_kind text, caller oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    own int[] := ARRAY(SELECT s.source_id FROM leadscore.source s JOIN pg_class c ON c.oid = s.source
-                       WHERE s.role = 'person' AND pg_has_role(caller, c.relowner, 'USAGE'));
+    -- A table that is gone was its owner's.
+    own int[] := ARRAY(SELECT s.source_id FROM leadscore.source s LEFT JOIN pg_class c ON c.oid = s.source
+                       JOIN pg_roles r ON r.oid = c.relowner OR (c.oid IS NULL AND r.rolname = s.owner)
+                       WHERE s.role = 'person' AND pg_has_role(caller, r.oid, 'USAGE'));
 BEGIN
     RETURN EXISTS (SELECT FROM leadscore.source s
                    WHERE s.role = 'person' AND s.attached AND s.person_kind = of_kind AND s.source_id <> ALL (own))
@@ -285,17 +729,26 @@ END $$;
 COMMENT ON FUNCTION leadscore._has_persons_of_others(text, oid) IS 'Whether a kind has persons that come from no table of the role';
 REVOKE ALL ON FUNCTION leadscore._has_persons_of_others(text, oid) FROM PUBLIC;
 
-CREATE FUNCTION leadscore._attach_person(source regclass, kind text, key name, status name, owner name, since name,
-                                         score name, category name) RETURNS bigint
+CREATE FUNCTION leadscore._attach_person(source regclass, kind text, key text, status text, owner text, since text, score text, category text,
+                                         name text, attributes text[], tenant text, only_when jsonb, time_zone text, scorecards jsonb) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    key_column name;
-    bound      name[];
-    number     int;
-    caller     oid;
+    plan     leadscore._plan;
+    parts    jsonb;
+    written  text[];
+    own      text[];
+    number   int;
+    caller   oid;
+    since_at int;
+    keys     jsonb := '[]';
+    item     record;
+    pair     text[];
+    cards    jsonb := '[]';
+    s        leadscore.source;
+    moments  CONSTANT text[] := ARRAY['timestamp with time zone', 'timestamp without time zone', 'date'];
 BEGIN
-    PERFORM leadscore._check_source(source, 'person');
+    PERFORM leadscore._check_source(source);
     caller := leadscore._admitted_role();
     IF kind IS NULL OR kind = '' THEN
         RAISE invalid_parameter_value USING
@@ -303,19 +756,18 @@ BEGIN
             DETAIL = 'Rules and categories tell persons by their kind.',
             HINT = 'Say what its rows are: kind => ''candidate''.';
     END IF;
-    IF EXISTS (SELECT FROM leadscore.source s WHERE s.role = 'person' AND s.attached AND s.person_kind = kind) THEN
+    SELECT x.* INTO s FROM leadscore.source x
+    WHERE x.role = 'person' AND x.attached AND x.person_kind = kind AND leadscore._name_of(x.source) IS NOT NULL;
+    IF s.source = source THEN
         RAISE duplicate_object USING
-            MESSAGE = format('persons of kind %L come from %s already', kind,
-                             (SELECT s.source FROM leadscore.source s WHERE s.role = 'person' AND s.attached AND s.person_kind = kind)),
+            MESSAGE = format('%s is attached already', source),
+            DETAIL = format('Its rows are persons of kind %L.', kind),
+            HINT = format('To attach it in another way: SELECT leadscore.detach(%L);', source::text);
+    ELSIF s.source_id IS NOT NULL THEN
+        RAISE duplicate_object USING
+            MESSAGE = format('persons of kind %L come from %s already', kind, s.source),
             DETAIL = 'Keys of two tables could not be told apart.',
             HINT = 'Choose another kind.';
-    END IF;
-    IF EXISTS (SELECT FROM leadscore.source s JOIN leadscore.person p ON p.source_id = s.source_id
-               WHERE s.source = _attach_person.source AND s.role = 'person' AND p.kind <> _attach_person.kind) THEN
-        RAISE object_not_in_prerequisite_state USING
-            MESSAGE = format('persons of another kind came from %s before', source),
-            DETAIL = 'They were kept when it was detached.',
-            HINT = format('Attach it as that kind again and SELECT leadscore.detach(%L, keep => false);', source::text);
     END IF;
     -- By its own rows it would read their scores, change them and remove them.
     IF NOT (has_column_privilege(caller, 'leadscore.person', 'score', 'SELECT')
@@ -327,70 +779,161 @@ BEGIN
             DETAIL = format('Rows of %s with their keys would take them over.', source),
             HINT = format('Choose another kind, or GRANT SELECT, UPDATE, DELETE ON leadscore.person TO %I;', pg_get_userbyid(caller));
     END IF;
-    key_column := leadscore._key_column(source, key);
-    PERFORM leadscore._check_column(source, status, 'the status', NULL);
-    PERFORM leadscore._check_column(source, owner, 'the owner', NULL);
-    PERFORM leadscore._check_column(source, since, 'since', ARRAY['timestamp with time zone', 'timestamp without time zone', 'date']);
+    PERFORM leadscore._require_time_zone(time_zone) WHERE time_zone IS NOT NULL;
+    plan := ROW(ARRAY[source], '{}', '[null]', '[null]', '{}', '{}', '{}', NULL, NULL);
+    FOR item IN SELECT n AS name FROM unnest(leadscore._key_columns(source, key)) n LOOP
+        plan := leadscore._bind(plan, item.name, 'the key', NULL, caller);
+        keys := keys || to_jsonb(plan.at);
+    END LOOP;
+    parts := jsonb_build_object('key', keys);
+    plan := leadscore._bind(plan, status, 'the status', NULL, caller);
+    parts := parts || jsonb_build_object('status', plan.at);
+    plan := leadscore._bind(plan, owner, 'the owner', NULL, caller);
+    parts := parts || jsonb_build_object('owner', plan.at);
+    plan := leadscore._bind(plan, since, 'since', moments, caller);
+    parts := parts || jsonb_build_object('moment', plan.at);
+    since_at := plan.at;
+    plan := leadscore._bind(plan, name, 'the name', NULL, caller);
+    parts := parts || jsonb_build_object('name', plan.at);
+    plan := leadscore._bind(plan, tenant, 'the tenant', NULL, caller);
+    parts := parts || jsonb_build_object('tenant', plan.at);
+    plan := leadscore._bind_attributes(plan, attributes, caller);
+    parts := parts || jsonb_build_object('attributes', plan.extra);
+    plan := leadscore._bind_only_when(plan, only_when, caller);
+    parts := parts || jsonb_build_object('only_when', plan.extra);
+
+    -- What is written back.
+    IF jsonb_typeof(scorecards) <> 'object' THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('attach_person: scorecards %s is no JSON object', scorecards),
+            DETAIL = 'It names scorecards, each with the columns for its score and its category.',
+            HINT = 'Write {"fit": ["fit_score", "fit_category"]}; null leaves one of them out.';
+    END IF;
+    own := leadscore._bound_names(plan, 0);
+    written := array_remove(ARRAY[score, category], NULL);
+    parts := parts || jsonb_build_object('score', CASE WHEN score IS NOT NULL THEN cardinality(own) END,
+                                         'category', CASE WHEN category IS NOT NULL THEN cardinality(own) + (score IS NOT NULL)::int END);
+    FOR item IN SELECT c.key AS scorecard, c.value FROM jsonb_each(scorecards) c ORDER BY c.key LOOP
+        IF NOT EXISTS (SELECT FROM leadscore.scorecard c WHERE c.scorecard = item.scorecard) OR item.scorecard = 'main' THEN
+            RAISE undefined_object USING
+                MESSAGE = CASE item.scorecard WHEN 'main' THEN 'attach_person: main''s columns are score and category'
+                                              ELSE format('scorecard %L does not exist', item.scorecard) END,
+                DETAIL = format('Its score would be written back to %s.', source),
+                HINT = CASE item.scorecard WHEN 'main' THEN 'Name them so: score => ''…'', category => ''…''.'
+                                           ELSE format('INSERT INTO leadscore.scorecard (scorecard) VALUES (%L);', item.scorecard) END;
+        END IF;
+        IF jsonb_typeof(item.value) <> 'array' OR jsonb_array_length(item.value) NOT BETWEEN 1 AND 2
+           OR jsonb_path_exists(item.value, '$[*] ? (@.type() != "string" && @.type() != "null")') THEN
+            RAISE invalid_parameter_value USING
+                MESSAGE = format('attach_person: scorecard %L has no columns', item.scorecard),
+                DETAIL = format('%s is no list of two names.', item.value),
+                HINT = 'Write {"fit": ["fit_score", "fit_category"]}; null leaves one of them out.';
+        END IF;
+        pair := ARRAY[item.value ->> 0, item.value ->> 1];
+        cards := cards || jsonb_build_array(jsonb_strip_nulls(jsonb_build_object('scorecard', item.scorecard,
+            'score', CASE WHEN pair[1] IS NOT NULL THEN cardinality(own) + cardinality(written) END,
+            'category', CASE WHEN pair[2] IS NOT NULL THEN cardinality(own) + cardinality(written) + (pair[1] IS NOT NULL)::int END)));
+        PERFORM leadscore._check_column(source, pair[1], 'a score to write back', ARRAY['integer', 'bigint', 'numeric']),
+                leadscore._check_column(source, pair[2], 'a category to write back', ARRAY['text', 'character varying']);
+        written := written || array_remove(pair, NULL);
+    END LOOP;
     PERFORM leadscore._check_column(source, score, 'the score to write back', ARRAY['integer', 'bigint', 'numeric']);
     PERFORM leadscore._check_column(source, category, 'the category to write back', ARRAY['text', 'character varying']);
-    IF EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = source AND a.attname IN (score, category)
+    IF EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = source AND a.attname = ANY (written)
                AND (a.attgenerated <> '' OR a.attidentity = 'a')) THEN
         RAISE wrong_object_type USING
             MESSAGE = format('attach_person: a column of %s that would be written back to is generated', source),
             DETAIL = 'PostgreSQL itself gives the column its value.',
             HINT = 'Give score and category ordinary columns.';
     END IF;
-    IF score IN (key_column, status, owner, since) OR category IN (key_column, status, owner, since, score) THEN
+    IF own && written OR cardinality(written) <> (SELECT count(DISTINCT w) FROM unnest(written) w) THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('attach_person: a column of %s is both read and written', source),
             DETAIL = 'What leadscore writes would be read as what the application says, or the other way round.',
             HINT = 'Give score and category columns of their own.';
     END IF;
-    IF (score IS NOT NULL OR category IS NOT NULL) AND EXISTS (
+    IF cardinality(written) > 0 AND EXISTS (
         SELECT FROM pg_trigger t WHERE t.tgrelid = source AND t.tgdeferrable AND NOT t.tgisinternal) THEN
         RAISE feature_not_supported USING
             MESSAGE = format('%s has a deferrable trigger', source),
             DETAIL = 'What is written back may run code of the table''s owner only at once and as the owner, not at commit.',
             HINT = 'Leave score and category out, or make the trigger an ordinary one.';
     END IF;
-    bound := ARRAY(SELECT DISTINCT n FROM unnest(ARRAY[key_column, status, owner, since]) n WHERE n IS NOT NULL);
-    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', source);
+    parts := jsonb_strip_nulls(parts || jsonb_build_object('scorecards', nullif(cards, '[]')) || leadscore._places(plan, written));
+
+    PERFORM leadscore._lock_tables(plan);
     PERFORM leadscore._need_current_snapshot();
-    number := leadscore._register_source(source, 'person', kind, NULL, jsonb_strip_nulls(jsonb_build_object(
-        'key', array_position(bound, key_column) - 1, 'status', array_position(bound, status) - 1,
-        'owner', array_position(bound, owner) - 1, 'moment', array_position(bound, since) - 1,
-        'score', CASE WHEN score IS NOT NULL THEN cardinality(bound) END,
-        'category', CASE WHEN category IS NOT NULL THEN cardinality(bound) + (score IS NOT NULL)::int END,
-        'names', to_jsonb(bound || array_remove(ARRAY[score, category], NULL)))));
-    PERFORM leadscore._put_triggers(number, source, bound, array_remove(ARRAY[score, category], NULL));
+    number := leadscore._register_source(source, 'person', kind, '', NULL, time_zone, parts, plan);
+    PERFORM leadscore._put_triggers(number);
+    SELECT * INTO s FROM leadscore.source x WHERE x.source_id = number;
+    -- Rows that are attached already must refer to these.
+    PERFORM leadscore._check_reference_of(x, s) FROM leadscore.source x WHERE x.role = 'activity' AND x.attached AND x.person_kind = kind;
+    PERFORM leadscore._tell_missing_indexes(plan);
     PERFORM leadscore._resync(number);
+    IF time_zone IS NULL AND since_at IS NOT NULL AND plan.steps[since_at + 1] = 0 THEN
+        PERFORM leadscore._tell_zone(source, plan.names[since_at + 1], z.time_zone) FROM leadscore.settings z;
+    END IF;
     RETURN (SELECT count(*) FROM leadscore.person p WHERE p.source_id = number);
 END $$;
-COMMENT ON FUNCTION leadscore._attach_person(regclass, text, name, name, name, name, name, name) IS 'attach_person() with the rights of leadscore, for a caller that was admitted';
+COMMENT ON FUNCTION leadscore._attach_person(regclass, text, text, text, text, text, text, text, text, text[], text, jsonb, text, jsonb) IS 'attach_person() with the rights of leadscore, for a caller that was admitted';
 
-CREATE FUNCTION leadscore.attach_person(source regclass, kind text, key name DEFAULT NULL, status name DEFAULT NULL,
-                                        owner name DEFAULT NULL, since name DEFAULT NULL,
-                                        score name DEFAULT NULL, category name DEFAULT NULL) RETURNS bigint
+CREATE FUNCTION leadscore.attach_person(source regclass, kind text, key text DEFAULT NULL, status text DEFAULT NULL,
+                                        owner text DEFAULT NULL, since text DEFAULT NULL,
+                                        score text DEFAULT NULL, category text DEFAULT NULL,
+                                        name text DEFAULT NULL, attributes text[] DEFAULT NULL, tenant text DEFAULT NULL,
+                                        only_when jsonb DEFAULT NULL, time_zone text DEFAULT NULL, scorecards jsonb DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM leadscore._admit(source);
-    RETURN leadscore._attach_person(source, kind, key, status, owner, since, score, category);
+    RETURN leadscore._attach_person(source, kind, key, status, owner, since, score, category, name, attributes, tenant, only_when, time_zone, scorecards);
 END $$;
-COMMENT ON FUNCTION leadscore.attach_person(regclass, text, name, name, name, name, name, name) IS 'Lets the rows of an application''s table be persons of a kind, existing ones too, and returns how many there are; score and category are columns to write back to';
+COMMENT ON FUNCTION leadscore.attach_person(regclass, text, text, text, text, text, text, text, text, text[], text, jsonb, text, jsonb) IS 'Lets the rows of an application''s table be persons of a kind, existing ones too, and returns how many there are; score, category and those in scorecards are columns to write back to';
 
-CREATE FUNCTION leadscore._attach_activity(source regclass, activity_type text, person name, person_kind text, occurred_at name,
-                                           key name, activity_type_column name, attributes name[], only_when jsonb) RETURNS bigint
+-- The columns by which an attached table refers to its persons.
+CREATE FUNCTION leadscore._check_reference_of(activities leadscore.source, persons leadscore.source) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r record;
+BEGIN
+    FOR r IN
+        SELECT c.relation, array_agg(c.name ORDER BY c.nth) AS names
+        FROM (SELECT CASE p.step WHEN 0 THEN activities.source ELSE t.relation END AS relation, e.nth,
+                     (SELECT b.columns ->> p.at FROM leadscore._bound_columns(
+                          CASE p.step WHEN 0 THEN activities.source ELSE t.relation END,
+                          CASE p.step WHEN 0 THEN format('leadscore_%s_columns', activities.source_id)
+                                      ELSE format('leadscore_%s_%s_columns', activities.source_id, p.step) END) b) AS name
+              FROM jsonb_array_elements_text(activities.parts -> 'person') WITH ORDINALITY e(place, nth)
+              CROSS JOIN LATERAL (SELECT (activities.parts -> 'columns' -> e.place::int ->> 0)::int AS step,
+                                         (activities.parts -> 'columns' -> e.place::int ->> 1)::int AS at) p
+              LEFT JOIN leadscore.source_step t ON t.source_id = activities.source_id AND t.step = p.step) c
+        WHERE c.name IS NOT NULL
+        GROUP BY c.relation
+    LOOP
+        PERFORM leadscore._check_reference(r.relation, r.names, persons);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION leadscore._check_reference_of(leadscore.source, leadscore.source) IS 'Refuses activities whose column for the person refers to other rows than those that are persons';
+REVOKE ALL ON FUNCTION leadscore._check_reference_of(leadscore.source, leadscore.source) FROM PUBLIC;
+
+CREATE FUNCTION leadscore._attach_activity(source regclass, activity_type text, person text, person_kind text, occurred_at text,
+                                           key text, activity_type_column text, attributes text[], only_when jsonb, tenant text,
+                                           time_zone text, label text) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    key_column name;
-    bound      name[];
-    number     int;
-    item       record;
-    caller     oid;
+    plan      leadscore._plan;
+    parts     jsonb;
+    number    int;
+    item      record;
+    caller    oid;
+    keys      jsonb := '[]';
+    moment_at int;
+    s         leadscore.source;
+    moments   CONSTANT text[] := ARRAY['timestamp with time zone', 'timestamp without time zone', 'date'];
 BEGIN
-    PERFORM leadscore._check_source(source, 'activity');
+    PERFORM leadscore._check_source(source);
     caller := leadscore._admitted_role();
+    label := coalesce(label, '');
     IF person IS NULL OR person_kind IS NULL OR person_kind = '' THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('attach_activity: %s has no %s', source, CASE WHEN person IS NULL THEN 'person' ELSE 'person_kind' END),
@@ -409,6 +952,13 @@ BEGIN
             DETAIL = format('%s would be attached as activities of that type.', source),
             HINT = format('INSERT INTO leadscore.activity_type (activity_type) VALUES (%L);', activity_type);
     END IF;
+    IF EXISTS (SELECT FROM leadscore.source x
+               WHERE x.source = source AND x.role = 'activity' AND x.attached AND x.person_kind = person_kind AND x.label = label) THEN
+        RAISE duplicate_object USING
+            MESSAGE = format('%s is attached already', source),
+            DETAIL = format('Its rows are activities of persons of kind %L%s.', person_kind, CASE WHEN label <> '' THEN format(' under label %L', label) ELSE '' END),
+            HINT = format('To attach it in another way: SELECT leadscore.detach(%L); to attach it once more: label => ''…''.', source::text);
+    END IF;
     IF NOT has_column_privilege(caller, 'leadscore.activity', 'person_id', 'INSERT')
        AND leadscore._has_persons_of_others(person_kind, caller) THEN
         RAISE insufficient_privilege USING
@@ -416,67 +966,91 @@ BEGIN
             DETAIL = format('Rows of %s would give them points.', source),
             HINT = format('Let the owner of their table attach it, or GRANT INSERT ON leadscore.activity TO %I;', pg_get_userbyid(caller));
     END IF;
-    key_column := leadscore._key_column(source, key);
-    PERFORM leadscore._check_key_type(source, person, 'the person');
-    PERFORM leadscore._check_column(source, occurred_at, 'occurred_at', ARRAY['timestamp with time zone', 'timestamp without time zone', 'date']);
-    PERFORM leadscore._check_column(source, activity_type_column, 'the activity type', NULL);
-    PERFORM leadscore._check_column(source, a, 'an attribute', NULL) FROM unnest(attributes) a;
-    IF array_position(attributes, NULL) IS NOT NULL THEN
-        RAISE null_value_not_allowed USING
-            MESSAGE = format('attach_activity: attributes of %s hold a NULL', source),
-            DETAIL = 'Each attribute is a column of the table.',
-            HINT = 'Name columns.';
-    END IF;
-    IF jsonb_typeof(only_when) <> 'object' THEN
-        RAISE invalid_parameter_value USING
-            MESSAGE = format('attach_activity: only_when %s is no JSON object', only_when),
-            DETAIL = 'It names columns and the values that they must have.',
-            HINT = 'Write {"column": "value"} or {"column": ["one value", "another"]}.';
-    END IF;
-    FOR item IN SELECT w.key AS name, w.value FROM jsonb_each(only_when) w LOOP
-        PERFORM leadscore._check_column(source, item.name::name, 'a condition of only_when', NULL);
-        IF jsonb_typeof(item.value) = 'object' OR jsonb_path_exists(item.value, 'strict $[*] ? (@.type() == "object" || @.type() == "array")', '{}', true) THEN
-            RAISE invalid_parameter_value USING
-                MESSAGE = format('attach_activity: only_when for column %I is no value', item.name),
-                DETAIL = 'A column is compared with a value, or with the values of a list.',
-                HINT = 'Write {"column": "value"} or {"column": ["one value", "another"]}.';
-        END IF;
+    PERFORM leadscore._require_time_zone(time_zone) WHERE time_zone IS NOT NULL;
+    plan := ROW(ARRAY[source], '{}', '[null]', '[null]', '{}', '{}', '{}', NULL, NULL);
+    FOR item IN SELECT n AS name FROM unnest(leadscore._key_columns(source, key)) n LOOP
+        plan := leadscore._bind(plan, item.name, 'the key', NULL, caller);
+        keys := keys || to_jsonb(plan.at);
     END LOOP;
-    bound := ARRAY(SELECT DISTINCT n FROM unnest(ARRAY[key_column, person, occurred_at, activity_type_column] || attributes
-                       || ARRAY(SELECT k::name FROM jsonb_object_keys(coalesce(only_when, '{}')) k)) n WHERE n IS NOT NULL);
-    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', source);
+    parts := jsonb_build_object('key', keys);
+    keys := '[]';
+    FOR item IN SELECT n AS name FROM unnest(leadscore._columns_in(source, person)) n LOOP
+        plan := leadscore._bind(plan, item.name, 'the person', NULL, caller);
+        PERFORM leadscore._check_key_type(plan.relations[plan.steps[plan.at + 1] + 1], plan.names[plan.at + 1], 'the person');
+        keys := keys || to_jsonb(plan.at);
+    END LOOP;
+    parts := parts || jsonb_build_object('person', keys);
+    plan := leadscore._bind(plan, occurred_at, 'occurred_at', moments, caller);
+    parts := parts || jsonb_build_object('moment', plan.at);
+    moment_at := plan.at;
+    plan := leadscore._bind(plan, activity_type_column, 'the activity type', NULL, caller);
+    parts := parts || jsonb_build_object('activity_type', plan.at);
+    plan := leadscore._bind(plan, tenant, 'the tenant', NULL, caller);
+    parts := parts || jsonb_build_object('tenant', plan.at);
+    plan := leadscore._bind_attributes(plan, attributes, caller);
+    parts := parts || jsonb_build_object('attributes', plan.extra);
+    plan := leadscore._bind_only_when(plan, only_when, caller);
+    parts := parts || jsonb_build_object('only_when', plan.extra);
+    parts := jsonb_strip_nulls(parts || leadscore._places(plan, NULL));
+
+    PERFORM leadscore._lock_tables(plan);
     PERFORM leadscore._need_current_snapshot();
-    number := leadscore._register_source(source, 'activity', person_kind, activity_type, jsonb_strip_nulls(jsonb_build_object(
-        'key', array_position(bound, key_column) - 1, 'person', array_position(bound, person) - 1,
-        'moment', array_position(bound, occurred_at) - 1, 'activity_type', array_position(bound, activity_type_column) - 1,
-        'attributes', (SELECT jsonb_agg(jsonb_build_object('label', a, 'at', array_position(bound, a) - 1)) FROM unnest(attributes) a),
-        'only_when', (SELECT jsonb_agg(jsonb_build_object('at', array_position(bound, w.key::name) - 1,
-                              'values', CASE jsonb_typeof(w.value) WHEN 'array' THEN w.value ELSE jsonb_build_array(w.value) END))
-                      FROM jsonb_each(only_when) w),
-        'names', to_jsonb(bound))));
-    PERFORM leadscore._put_triggers(number, source, bound, NULL);
+    number := leadscore._register_source(source, 'activity', person_kind, label, activity_type, time_zone, parts, plan);
+    PERFORM leadscore._put_triggers(number);
+    SELECT * INTO s FROM leadscore.source x WHERE x.source_id = number;
+    PERFORM leadscore._check_reference_of(s, x) FROM leadscore.source x WHERE x.role = 'person' AND x.attached AND x.person_kind = person_kind;
+    PERFORM leadscore._tell_missing_indexes(plan);
+    PERFORM leadscore._adopt_activities(number);
     PERFORM leadscore._resync(number);
+    IF time_zone IS NULL AND moment_at IS NOT NULL AND plan.steps[moment_at + 1] = 0 THEN
+        PERFORM leadscore._tell_zone(source, plan.names[moment_at + 1], z.time_zone) FROM leadscore.settings z;
+    END IF;
     RETURN (SELECT count(*) FROM leadscore.activity a WHERE a.source_id = number);
 END $$;
-COMMENT ON FUNCTION leadscore._attach_activity(regclass, text, name, text, name, name, name, name[], jsonb) IS 'attach_activity() with the rights of leadscore, for a caller that was admitted';
+COMMENT ON FUNCTION leadscore._attach_activity(regclass, text, text, text, text, text, text, text[], jsonb, text, text, text) IS 'attach_activity() with the rights of leadscore, for a caller that was admitted';
 
-CREATE FUNCTION leadscore.attach_activity(source regclass, activity_type text DEFAULT NULL, person name DEFAULT NULL,
-                                          person_kind text DEFAULT NULL, occurred_at name DEFAULT NULL, key name DEFAULT NULL,
-                                          activity_type_column name DEFAULT NULL, attributes name[] DEFAULT NULL,
-                                          only_when jsonb DEFAULT NULL) RETURNS bigint
+CREATE FUNCTION leadscore.attach_activity(source regclass, activity_type text DEFAULT NULL, person text DEFAULT NULL,
+                                          person_kind text DEFAULT NULL, occurred_at text DEFAULT NULL, key text DEFAULT NULL,
+                                          activity_type_column text DEFAULT NULL, attributes text[] DEFAULT NULL,
+                                          only_when jsonb DEFAULT NULL, tenant text DEFAULT NULL, time_zone text DEFAULT NULL,
+                                          label text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM leadscore._admit(source);
     RETURN leadscore._attach_activity(source, activity_type, person, person_kind, occurred_at, key, activity_type_column,
-                                      attributes, only_when);
+                                      attributes, only_when, tenant, time_zone, label);
 END $$;
-COMMENT ON FUNCTION leadscore.attach_activity(regclass, text, name, text, name, name, name, name[], jsonb) IS 'Lets the rows of an application''s table be activities, existing ones too, and returns how many there are; call it with named arguments';
+COMMENT ON FUNCTION leadscore.attach_activity(regclass, text, text, text, text, text, text, text[], jsonb, text, text, text) IS 'Lets the rows of an application''s table be activities, existing ones too, and returns how many there are; call it with named arguments';
 
-CREATE FUNCTION leadscore._detach(source regclass, keep boolean) RETURNS void
+-- Activities that were kept of tables that are gone, and that are rows of this one, are recognised by what they say.
+CREATE FUNCTION leadscore._adopt_activities(of_source int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    s       leadscore.source;
+    orphans int[];
+BEGIN
+    SELECT * INTO s FROM leadscore.source x WHERE x.source_id = of_source;
+    orphans := ARRAY(SELECT x.source_id FROM leadscore.source x
+                     WHERE x.role = 'activity' AND x.source_id <> of_source AND x.person_kind = s.person_kind AND leadscore._name_of(x.source) IS NULL);
+    IF NOT EXISTS (SELECT FROM leadscore.activity a WHERE a.source_id = ANY (orphans)) THEN
+        RETURN;
+    END IF;
+    UPDATE leadscore.activity a SET source_id = of_source
+    FROM leadscore._source_rows(of_source) r
+    JOIN leadscore._person_key k ON k.kind = s.person_kind AND k.external_id = r.person AND k.tenant IS NOT DISTINCT FROM r.tenant
+    WHERE a.source_id = ANY (orphans) AND a.source_key = r.key AND a.person_id = k.person_id AND a.activity_type = r.activity_type
+      AND a.occurred_at = coalesce(r.moment, a.occurred_at)
+      AND NOT EXISTS (SELECT FROM leadscore.activity b WHERE b.source_id = of_source AND b.source_key = r.key);
+END $$;
+COMMENT ON FUNCTION leadscore._adopt_activities(int) IS 'Recognises activities that were kept of a table that is gone';
+REVOKE ALL ON FUNCTION leadscore._adopt_activities(int) FROM PUBLIC;
+
+CREATE FUNCTION leadscore._detach(source regclass, keep boolean, kind text, label text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     s        leadscore.source;
     admitted boolean := leadscore._admitted(source);
+    found    boolean := false;
 BEGIN
     PERFORM leadscore._need_attached(source);
     IF NOT admitted THEN
@@ -485,39 +1059,202 @@ BEGIN
             DETAIL = 'Triggers are put on it and taken off it.',
             HINT = 'Let its owner or a superuser detach it.';
     END IF;
-    FOR s IN SELECT * FROM leadscore.source x WHERE x.source = _detach.source AND x.attached ORDER BY x.role LOOP
-        PERFORM leadscore._drop_triggers(s.source_id, s.source);
+    FOR s IN SELECT * FROM leadscore.source x
+             WHERE x.source = _detach.source AND x.attached AND x.person_kind = coalesce(kind, x.person_kind)
+               AND x.label = coalesce(_detach.label, x.label)
+             ORDER BY x.role, x.source_id LOOP
+        found := true;
+        PERFORM leadscore._drop_triggers(s.source_id);
         UPDATE leadscore.source x SET attached = false WHERE x.source_id = s.source_id;
         IF NOT keep THEN
-            DELETE FROM leadscore.waiting w WHERE w.source_id = s.source_id;
-            DELETE FROM leadscore.activity a WHERE a.source_id = s.source_id;
-            PERFORM leadscore._lose_persons(array_agg(p.person_id)) FROM leadscore.person p
-            WHERE p.source_id = s.source_id HAVING count(*) > 0;
-            DELETE FROM leadscore.source x WHERE x.source_id = s.source_id;
+            PERFORM leadscore._remove_source(s.source_id);
         END IF;
     END LOOP;
+    IF NOT found THEN
+        RAISE undefined_object USING
+            MESSAGE = format('%s is not attached for kind %L%s', source, coalesce(kind, 'any'), CASE WHEN label IS NOT NULL THEN format(' under label %L', label) ELSE '' END),
+            DETAIL = 'It is attached in other ways, which stay.',
+            HINT = format('SELECT role, person_kind, label FROM leadscore.source WHERE source = %L AND attached;', source::text);
+    END IF;
     PERFORM leadscore._forget_configuration();
 END $$;
-COMMENT ON FUNCTION leadscore._detach(regclass, boolean) IS 'detach() with the rights of leadscore, for a caller that was admitted';
+COMMENT ON FUNCTION leadscore._detach(regclass, boolean, text, text) IS 'detach() with the rights of leadscore, for a caller that was admitted';
 
-CREATE FUNCTION leadscore.detach(source regclass, keep boolean DEFAULT true) RETURNS void
+-- All that came from an attached table goes, and what is noted of it.
+CREATE FUNCTION leadscore._remove_source(of_source int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM leadscore.waiting w WHERE w.source_id = of_source;
+    DELETE FROM leadscore.activity a WHERE a.source_id = of_source;
+    PERFORM leadscore._lose_persons(array_agg(p.person_id)) FROM leadscore.person p
+    WHERE p.source_id = of_source HAVING count(*) > 0;
+    DELETE FROM leadscore.source_step t WHERE t.source_id = of_source;
+    DELETE FROM leadscore.source x WHERE x.source_id = of_source;
+END $$;
+COMMENT ON FUNCTION leadscore._remove_source(int) IS 'Removes an attached table and all that came from it';
+REVOKE ALL ON FUNCTION leadscore._remove_source(int) FROM PUBLIC;
+
+-- For an attached table that is gone, which regclass cannot name: with all that came from it.
+CREATE FUNCTION leadscore.forget_source(source_id int) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    s leadscore.source;
+BEGIN
+    SELECT * INTO s FROM leadscore.source x WHERE x.source_id = forget_source.source_id;
+    IF NOT FOUND THEN
+        RAISE undefined_object USING
+            MESSAGE = format('forget_source: there is no attached table with number %s', coalesce(source_id::text, 'NULL')),
+            DETAIL = 'leadscore.source has no such row.',
+            HINT = 'SELECT source_id, name FROM leadscore.source; lists them.';
+    END IF;
+    IF leadscore._name_of(s.source) IS NOT NULL THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('forget_source: %s is still there', s.source),
+            DETAIL = 'Its owner detaches it.',
+            HINT = format('SELECT leadscore.detach(%L, keep => false);', s.source::text);
+    END IF;
+    PERFORM leadscore._begin();
+    PERFORM leadscore._drop_triggers(s.source_id);
+    PERFORM leadscore._remove_source(s.source_id);
+    PERFORM leadscore._forget_configuration();
+END $$;
+COMMENT ON FUNCTION leadscore.forget_source(int) IS 'Removes an attached table that was dropped, and all that came from it';
+-- It removes persons: the owner says who may.
+REVOKE ALL ON FUNCTION leadscore.forget_source(int) FROM PUBLIC;
+
+CREATE FUNCTION leadscore.detach(source regclass, keep boolean DEFAULT true, kind text DEFAULT NULL, label text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM leadscore._admit(source);
-    PERFORM leadscore._detach(source, keep);
+    PERFORM leadscore._detach(source, keep, kind, label);
 END $$;
-COMMENT ON FUNCTION leadscore.detach(regclass, boolean) IS 'Takes leadscore''s triggers off a table; with keep => false what came from it goes too';
+COMMENT ON FUNCTION leadscore.detach(regclass, boolean, text, text) IS 'Takes leadscore''s triggers off a table, or off it for one kind or label; with keep => false what came from it goes too';
 
--- Triggers that were lost come back, with the columns that are bound as they are called now.
+-- The parts of an attached table without the columns that are lost, of which `lists` holds null, a list for each of its tables.
+CREATE FUNCTION leadscore._parts_left(s leadscore.source, lists jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    parts     jsonb := s.parts;
+    essential int[];
+    reads     int := (s.parts ->> 'reads')::int;
+    part      text;
+    lost      record;
+BEGIN
+    essential := ARRAY(SELECT e.value::int FROM jsonb_array_elements_text(coalesce(parts -> 'key', '[]') || coalesce(parts -> 'person', '[]')) e
+                       UNION ALL SELECT (w.value ->> 'at')::int FROM jsonb_array_elements(coalesce(parts -> 'only_when', '[]')) w
+                       UNION ALL SELECT (parts ->> k)::int FROM unnest(CASE s.role WHEN 'activity' THEN ARRAY['tenant', 'moment', 'activity_type'] ELSE ARRAY['tenant'] END) k
+                                 WHERE parts ? k);
+    -- Of each column, by table and place: its new place, or none.
+    FOR lost IN
+        SELECT true FROM unnest(essential) e
+        WHERE lists -> (parts -> 'columns' -> e ->> 0)::int ->> (parts -> 'columns' -> e ->> 1)::int IS NULL
+        UNION ALL
+        SELECT true FROM jsonb_array_elements(parts -> 'steps') WITH ORDINALITY t(step, nth)
+        WHERE EXISTS (SELECT FROM jsonb_array_elements_text(t.step -> 'from') f WHERE lists -> (t.step ->> 'parent')::int ->> f.value::int IS NULL)
+           OR EXISTS (SELECT FROM jsonb_array_elements_text(t.step -> 'to') f WHERE lists -> t.nth::int ->> f.value::int IS NULL)
+    LOOP
+        RETURN NULL;
+    END LOOP;
+    FOREACH part IN ARRAY ARRAY['status', 'owner', 'name', 'moment'] LOOP
+        IF parts ? part AND lists -> (parts -> 'columns' -> (parts ->> part)::int ->> 0)::int ->> (parts -> 'columns' -> (parts ->> part)::int ->> 1)::int IS NULL THEN
+            parts := parts - part;
+        END IF;
+    END LOOP;
+    IF parts ? 'attributes' THEN
+        parts := parts || jsonb_build_object('attributes', (
+            SELECT coalesce(jsonb_agg(a.value ORDER BY a.nth), '[]') FROM jsonb_array_elements(parts -> 'attributes') WITH ORDINALITY a(value, nth)
+            WHERE lists -> (parts -> 'columns' -> (a.value ->> 'at')::int ->> 0)::int ->> (parts -> 'columns' -> (a.value ->> 'at')::int ->> 1)::int IS NOT NULL));
+    END IF;
+    FOREACH part IN ARRAY ARRAY['score', 'category'] LOOP
+        IF parts ? part THEN
+            parts := jsonb_strip_nulls(parts || jsonb_build_object(part, leadscore._new_place(lists -> 0, (parts ->> part)::int)));
+        END IF;
+    END LOOP;
+    IF parts ? 'scorecards' THEN
+        parts := parts || jsonb_build_object('scorecards', (
+            SELECT jsonb_agg(jsonb_strip_nulls(c.value || jsonb_build_object('score', leadscore._new_place(lists -> 0, (c.value ->> 'score')::int),
+                                                                             'category', leadscore._new_place(lists -> 0, (c.value ->> 'category')::int))) ORDER BY c.nth)
+            FROM jsonb_array_elements(parts -> 'scorecards') WITH ORDINALITY c(value, nth)));
+    END IF;
+    RETURN parts || jsonb_build_object(
+        'columns', (SELECT jsonb_agg(jsonb_build_array(c.value -> 0, coalesce(leadscore._new_place(lists -> (c.value ->> 0)::int, (c.value ->> 1)::int), -1)) ORDER BY c.nth)
+                    FROM jsonb_array_elements(parts -> 'columns') WITH ORDINALITY c(value, nth)),
+        'steps', (SELECT coalesce(jsonb_agg(t.step || jsonb_build_object(
+                             'from', (SELECT jsonb_agg(leadscore._new_place(lists -> (t.step ->> 'parent')::int, f.value::int) ORDER BY f.nth)
+                                      FROM jsonb_array_elements_text(t.step -> 'from') WITH ORDINALITY f(value, nth)),
+                             'to', (SELECT jsonb_agg(leadscore._new_place(lists -> t.nth::int, f.value::int) ORDER BY f.nth)
+                                    FROM jsonb_array_elements_text(t.step -> 'to') WITH ORDINALITY f(value, nth))) ORDER BY t.nth), '[]')
+                  FROM jsonb_array_elements(parts -> 'steps') WITH ORDINALITY t(step, nth)),
+        'reads', (SELECT count(*) FROM jsonb_array_elements_text(lists -> 0) WITH ORDINALITY n(name, nth) WHERE n.nth <= reads AND n.name IS NOT NULL),
+        'names', (SELECT jsonb_agg(n.name ORDER BY n.nth) FROM jsonb_array_elements_text(lists -> 0) WITH ORDINALITY n(name, nth) WHERE n.name IS NOT NULL));
+END $$;
+COMMENT ON FUNCTION leadscore._parts_left(leadscore.source, jsonb) IS 'What an attached table is without columns that are lost; NULL when it cannot be without them';
+REVOKE ALL ON FUNCTION leadscore._parts_left(leadscore.source, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION leadscore._new_place(list jsonb, at int) RETURNS int
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT CASE WHEN list ->> at IS NOT NULL THEN
+        (SELECT count(*)::int FROM jsonb_array_elements_text(list) WITH ORDINALITY n(name, nth) WHERE n.nth <= at AND n.name IS NOT NULL) END;
+END;
+COMMENT ON FUNCTION leadscore._new_place(jsonb, int) IS 'The place of a column in a list without those that are lost';
+REVOKE ALL ON FUNCTION leadscore._new_place(jsonb, int) FROM PUBLIC;
+
+-- The bound columns of an attached table and of those that it reaches, as they are called now; null for one that is lost.
+CREATE FUNCTION leadscore._present_names(s leadscore.source) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT jsonb_agg((SELECT jsonb_agg(CASE WHEN leadscore._has_column(t.relation, n.name) THEN n.name END ORDER BY n.nth)
+                      FROM jsonb_array_elements_text(coalesce(b.columns, t.names)) WITH ORDINALITY n(name, nth)) ORDER BY t.step)
+    FROM (SELECT 0 AS step, (s).source AS relation, (s).parts -> 'names' AS names, format('leadscore_%s_columns', (s).source_id) AS trigger_name
+          UNION ALL
+          SELECT x.step, x.relation, to_jsonb(x.names), format('leadscore_%s_%s_columns', x.source_id, x.step)
+          FROM leadscore.source_step x WHERE x.source_id = (s).source_id) t
+    CROSS JOIN LATERAL leadscore._bound_columns(t.relation, t.trigger_name) b;
+END;
+COMMENT ON FUNCTION leadscore._present_names(leadscore.source) IS 'The columns that an attached table binds, by their names of today';
+REVOKE ALL ON FUNCTION leadscore._present_names(leadscore.source) FROM PUBLIC;
+
+-- Whether an attached table, and those that it reaches, have all the columns that it cannot do without.
+CREATE FUNCTION leadscore._is_whole(s leadscore.source) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    lists jsonb := leadscore._present_names(s);
+BEGIN
+    RETURN jsonb_array_length(lists) = 1 + jsonb_array_length(s.parts -> 'steps') AND leadscore._parts_left(s, lists) IS NOT NULL;
+END $$;
+COMMENT ON FUNCTION leadscore._is_whole(leadscore.source) IS 'Whether an attached table can be attached again as it was';
+REVOKE ALL ON FUNCTION leadscore._is_whole(leadscore.source) FROM PUBLIC;
+
+-- Whether a bound column is of type json, which holds what jsonb cannot.
+CREATE FUNCTION leadscore._holds_json(s leadscore.source, place jsonb) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT EXISTS (SELECT FROM (SELECT (s).source AS relation WHERE place ->> 0 = '0'
+                                UNION ALL SELECT t.relation FROM leadscore.source_step t WHERE t.source_id = (s).source_id AND t.step = (place ->> 0)::int) r
+                   CROSS JOIN LATERAL leadscore._bound_columns(r.relation, CASE place ->> 0 WHEN '0' THEN format('leadscore_%s_columns', (s).source_id)
+                                                                                ELSE format('leadscore_%s_%s_columns', (s).source_id, place ->> 0) END) b
+                   JOIN pg_attribute a ON a.attrelid = r.relation AND a.attname = b.columns ->> (place ->> 1)::int
+                   WHERE leadscore._base_type(a.atttypid) = 'json'::regtype);
+END;
+COMMENT ON FUNCTION leadscore._holds_json(leadscore.source, jsonb) IS 'Whether an attached column is of type json';
+REVOKE ALL ON FUNCTION leadscore._holds_json(leadscore.source, jsonb) FROM PUBLIC;
+
+-- Triggers that were lost come back, with the columns that are bound as they are called now; columns that are gone and can be done
+-- without are left out. A table that took the name of an attached one takes its place.
 CREATE FUNCTION leadscore._reattach(source regclass) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     s        leadscore.source;
-    names    name[];
-    reads    int;
+    lists    jsonb;
+    left_over jsonb;
+    called   text := leadscore._name_of(source);
     admitted boolean := leadscore._admitted(source);
+    caller   oid := leadscore._admitted_role();
 BEGIN
-    PERFORM leadscore._need_attached(source);
+    IF NOT EXISTS (SELECT FROM leadscore.source x WHERE x.attached AND x.name = called AND leadscore._name_of(x.source) IS DISTINCT FROM called) THEN
+        PERFORM leadscore._need_attached(source);
+    END IF;
     IF NOT admitted THEN
         RAISE insufficient_privilege USING
             MESSAGE = format('must be owner of table %s', source),
@@ -525,17 +1262,38 @@ BEGIN
             HINT = 'Let its owner or a superuser do it.';
     END IF;
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', source);
-    FOR s IN SELECT * FROM leadscore.source x WHERE x.source = _reattach.source AND x.attached ORDER BY x.role DESC LOOP
-        SELECT array_agg(a.attname ORDER BY l.at) INTO names
-        FROM pg_trigger g
-        CROSS JOIN LATERAL unnest(g.tgattr) WITH ORDINALITY l(number, at)
-        JOIN pg_attribute a ON a.attrelid = g.tgrelid AND a.attnum = l.number
-        WHERE g.tgrelid = s.source AND g.tgname = 'leadscore_' || s.source_id || '_columns';
-        names := coalesce(names, ARRAY(SELECT n.name::name FROM jsonb_array_elements_text(s.parts -> 'names') WITH ORDINALITY n(name, at) ORDER BY n.at));
-        PERFORM leadscore._check_column(s.source, n, 'attached before', NULL) FROM unnest(names) n;
-        reads := cardinality(names) - (s.parts ? 'score')::int - (s.parts ? 'category')::int;
-        PERFORM leadscore._drop_triggers(s.source_id, s.source);
-        PERFORM leadscore._put_triggers(s.source_id, s.source, names[:reads], names[reads + 1:]);
+    FOR s IN SELECT * FROM leadscore.source x
+             WHERE x.attached AND (x.source = _reattach.source OR (x.name = called AND leadscore._name_of(x.source) IS DISTINCT FROM called))
+             ORDER BY x.role DESC, x.source_id LOOP
+        IF s.source <> source THEN
+            IF NOT pg_has_role(caller, coalesce((SELECT c.relowner FROM pg_class c WHERE c.oid = s.source),
+                                                (SELECT r.oid FROM pg_roles r WHERE r.rolname = s.owner), (SELECT c.relowner FROM pg_class c WHERE c.oid = source)), 'USAGE') THEN
+                RAISE insufficient_privilege USING
+                    MESSAGE = format('must be owner of the table that was called %s', called),
+                    DETAIL = 'What came from it would be given to another table.',
+                    HINT = 'Let a superuser do it.';
+            END IF;
+            PERFORM leadscore._check_source(source, true);
+            PERFORM leadscore._drop_triggers(s.source_id);
+            DELETE FROM leadscore.source x WHERE x.source = _reattach.source AND x.role = s.role AND x.person_kind = s.person_kind AND x.label = s.label AND NOT x.attached;
+            UPDATE leadscore.source x SET source = _reattach.source WHERE x.source_id = s.source_id RETURNING * INTO s;
+            -- Those that came with a dump of the table.
+            lists := leadscore._present_names(s);
+        END IF;
+        lists := leadscore._present_names(s);
+        left_over := CASE WHEN jsonb_array_length(lists) = 1 + jsonb_array_length(s.parts -> 'steps') THEN leadscore._parts_left(s, lists) END;
+        IF left_over IS NULL THEN
+            RAISE undefined_column USING
+                MESSAGE = format('a column of %s that was attached is gone', source),
+                DETAIL = format('Without it its rows are no %s: columns were %s.', CASE s.role WHEN 'person' THEN 'persons' ELSE 'activities' END,
+                                (SELECT string_agg(n, ', ') FROM jsonb_array_elements_text(s.parts -> 'names') n)),
+                HINT = format('SELECT leadscore.detach(%L, kind => %L, label => %L); then attach it with other columns.', source::text, s.person_kind, s.label);
+        END IF;
+        UPDATE leadscore.source x SET parts = left_over, name = called WHERE x.source_id = s.source_id;
+        UPDATE leadscore.source_step x SET names = ARRAY(SELECT n.name FROM jsonb_array_elements_text(lists -> x.step) WITH ORDINALITY n(name, nth) WHERE n.name IS NOT NULL ORDER BY n.nth)
+        WHERE x.source_id = s.source_id;
+        PERFORM leadscore._drop_triggers(s.source_id);
+        PERFORM leadscore._put_triggers(s.source_id);
         PERFORM leadscore._forget_configuration();
         PERFORM leadscore._resync(s.source_id);
     END LOOP;
@@ -548,12 +1306,21 @@ BEGIN
     PERFORM leadscore._admit(source);
     PERFORM leadscore._reattach(source);
 END $$;
-COMMENT ON FUNCTION leadscore.reattach(regclass) IS 'Puts lost triggers of an attached table back, as it was attached, and brings what came from it in step';
+COMMENT ON FUNCTION leadscore.reattach(regclass) IS 'Puts lost triggers of an attached table back, as it was attached, and brings what came from it in step; also where another table took its name';
+
+-- The zone in which columns without one are read, if an attached table has such columns.
+CREATE FUNCTION leadscore._zone_read(s leadscore.source) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT z.time_zone FROM leadscore.settings z WHERE (s).time_zone IS NULL AND (s).parts ? 'moment';
+END;
+COMMENT ON FUNCTION leadscore._zone_read(leadscore.source) IS 'The zone of the settings, if an attached table is read in it';
+REVOKE ALL ON FUNCTION leadscore._zone_read(leadscore.source) FROM PUBLIC;
 
 -- Brings what came from one table in step with its rows as they are. Attaching is the case in
 -- which nothing came from it yet.
 CREATE FUNCTION leadscore._resync(of_source int) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan SET jit = off AS $$
 DECLARE
     s    leadscore.source;
     lost bigint[];
@@ -563,26 +1330,32 @@ BEGIN
     SELECT * INTO s FROM leadscore.source x WHERE x.source_id = of_source;
     IF s.role = 'person' THEN
         WITH present AS MATERIALIZED (
-            SELECT r.key, r.status, r.owner, r.moment FROM leadscore._source_rows(of_source) r
+            SELECT r.key, r.tenant, r.name, r.status, r.owner, r.moment, r.attributes, r.active FROM leadscore._source_rows(of_source) r
         ), changed AS (
             UPDATE leadscore.person p
-            SET status = CASE WHEN s.parts ? 'status' THEN r.status ELSE p.status END,
-                owner = CASE WHEN s.parts ? 'owner' THEN r.owner ELSE p.owner END,
-                since = coalesce(r.moment, p.since), source_id = of_source, departed = false
-            FROM present r
-            WHERE p.kind = s.person_kind AND p.external_id = r.key
-              AND (p.status, p.owner, p.since, p.source_id, p.departed)
-                  IS DISTINCT FROM (CASE WHEN s.parts ? 'status' THEN r.status ELSE p.status END,
-                                    CASE WHEN s.parts ? 'owner' THEN r.owner ELSE p.owner END,
-                                    coalesce(r.moment, p.since), of_source, false)
+            SET name = c.name, status = c.status, owner = c.owner, attributes = c.detail, active = c.active,
+                since = coalesce(c.moment, p.since), source_id = of_source, departed = false
+            FROM (SELECT q.person_id, r.moment,
+                         CASE WHEN s.parts ? 'name' THEN r.name ELSE q.name END AS name,
+                         CASE WHEN s.parts ? 'status' THEN r.status ELSE q.status END AS status,
+                         CASE WHEN s.parts ? 'owner' THEN r.owner ELSE q.owner END AS owner,
+                         CASE WHEN s.parts ? 'attributes' THEN r.attributes ELSE q.attributes END AS detail,
+                         CASE WHEN s.parts ? 'only_when' THEN r.active ELSE q.active END AS active
+                  FROM present r
+                  JOIN leadscore.person q ON q.kind = s.person_kind AND q.external_id = r.key AND q.tenant IS NOT DISTINCT FROM r.tenant) c
+            WHERE p.person_id = c.person_id
+              AND (p.name, p.status, p.owner, p.attributes, p.active, p.since, p.source_id, p.departed)
+                  IS DISTINCT FROM (c.name, c.status, c.owner, c.detail, c.active, coalesce(c.moment, p.since), of_source, false)
         ), gone AS MATERIALIZED (
             SELECT p.person_id FROM leadscore.person p
-            WHERE p.source_id = of_source AND NOT EXISTS (SELECT FROM present r WHERE r.key = p.external_id)
+            WHERE p.source_id = of_source
+              AND NOT EXISTS (SELECT FROM present r WHERE r.key = p.external_id AND coalesce(r.tenant, '') = coalesce(p.tenant, ''))
         ), added AS (
-            INSERT INTO leadscore.person (kind, external_id, status, owner, since, source_id)
-            SELECT s.person_kind, r.key, r.status, r.owner, coalesce(r.moment, now()), of_source
+            INSERT INTO leadscore.person (kind, tenant, external_id, name, status, owner, since, attributes, active, source_id)
+            SELECT s.person_kind, r.tenant, r.key, r.name, r.status, r.owner, coalesce(r.moment, now()), r.attributes, r.active, of_source
             FROM present r
-            WHERE NOT EXISTS (SELECT FROM leadscore._person_key k WHERE k.kind = s.person_kind AND k.external_id = r.key)
+            WHERE NOT EXISTS (SELECT FROM leadscore._person_key k
+                              WHERE k.kind = s.person_kind AND k.external_id = r.key AND coalesce(k.tenant, '') = coalesce(r.tenant, ''))
         )
         SELECT array_agg(g.person_id) INTO lost FROM gone g;
         IF lost IS NOT NULL THEN
@@ -594,7 +1367,7 @@ BEGIN
         WITH present AS MATERIALIZED (
             SELECT r.*, k.person_id, k.person_id IS NOT NULL AND t.activity_type IS NOT NULL AS ready
             FROM leadscore._source_rows(of_source) r
-            LEFT JOIN leadscore._person_key k ON k.kind = s.person_kind AND k.external_id = r.person
+            LEFT JOIN leadscore._person_key k ON k.kind = s.person_kind AND k.external_id = r.person AND coalesce(k.tenant, '') = coalesce(r.tenant, '')
             LEFT JOIN leadscore.activity_type t ON t.activity_type = r.activity_type
         ), existing AS MATERIALIZED (
             SELECT a.person_id, a.activity_id, a.source_key, a.occurred_at FROM leadscore.activity a WHERE a.source_id = of_source
@@ -623,22 +1396,45 @@ BEGIN
             WHERE w.source_id = of_source
               AND NOT EXISTS (SELECT FROM present r WHERE r.key = w.source_key AND NOT r.ready)
         )
-        INSERT INTO leadscore.waiting AS w (source_id, source_key, person_kind, external_id, activity_type, occurred_at, attributes)
-        SELECT of_source, r.key, s.person_kind, r.person, r.activity_type,
+        INSERT INTO leadscore.waiting AS w (source_id, source_key, person_kind, tenant, external_id, activity_type, occurred_at, attributes)
+        SELECT of_source, r.key, s.person_kind, r.tenant, r.person, r.activity_type,
                coalesce(r.moment, e.occurred_at, v.occurred_at, now()), r.attributes
         FROM present r
         LEFT JOIN existing e ON e.source_key = r.key
         LEFT JOIN leadscore.waiting v ON v.source_id = of_source AND v.source_key = r.key
         WHERE NOT r.ready
         ON CONFLICT (source_id, source_key) DO UPDATE
-        SET person_kind = EXCLUDED.person_kind, external_id = EXCLUDED.external_id, activity_type = EXCLUDED.activity_type,
+        SET person_kind = EXCLUDED.person_kind, tenant = EXCLUDED.tenant, external_id = EXCLUDED.external_id, activity_type = EXCLUDED.activity_type,
             occurred_at = EXCLUDED.occurred_at, attributes = EXCLUDED.attributes
-        WHERE (w.person_kind, w.external_id, w.activity_type, w.occurred_at, w.attributes)
-              IS DISTINCT FROM (EXCLUDED.person_kind, EXCLUDED.external_id, EXCLUDED.activity_type, EXCLUDED.occurred_at, EXCLUDED.attributes);
+        WHERE (w.person_kind, w.tenant, w.external_id, w.activity_type, w.occurred_at, w.attributes)
+              IS DISTINCT FROM (EXCLUDED.person_kind, EXCLUDED.tenant, EXCLUDED.external_id, EXCLUDED.activity_type, EXCLUDED.occurred_at, EXCLUDED.attributes);
     END IF;
+    UPDATE leadscore.source x SET read_in = leadscore._zone_read(x)
+    WHERE x.source_id = of_source AND x.read_in IS DISTINCT FROM leadscore._zone_read(x);
 END $$;
 COMMENT ON FUNCTION leadscore._resync(int) IS 'Brings what came from an attached table in step with its rows';
 REVOKE ALL ON FUNCTION leadscore._resync(int) FROM PUBLIC;
+
+-- Attached tables that were read in another time zone than that of the settings now: called by a run.
+CREATE FUNCTION leadscore._read_again() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    s leadscore.source;
+BEGIN
+    FOR s IN SELECT * FROM leadscore.source x
+             WHERE x.attached AND leadscore._name_of(x.source) IS NOT NULL AND x.read_in IS DISTINCT FROM leadscore._zone_read(x)
+             ORDER BY x.role DESC, x.source_id LOOP
+        BEGIN
+            PERFORM leadscore._resync(s.source_id);
+        EXCEPTION WHEN OTHERS THEN
+            -- One table that cannot be read keeps the run from nothing else; the next one tries again.
+            RAISE WARNING '% was not read again in the new time zone: %', s.source, SQLERRM USING
+                HINT = 'SELECT * FROM leadscore.doctor(); tells what is wrong with it.';
+        END;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION leadscore._read_again() IS 'Reads attached tables again whose columns without a time zone were read in another one';
+REVOKE ALL ON FUNCTION leadscore._read_again() FROM PUBLIC;
 
 CREATE FUNCTION leadscore.resync(source regclass DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -650,10 +1446,20 @@ BEGIN
     END IF;
     FOR s IN SELECT * FROM leadscore.source x WHERE x.attached AND (resync.source IS NULL OR x.source = resync.source)
              ORDER BY x.role DESC, x.source_id LOOP
-        IF to_regclass(s.source::text) IS NOT NULL OR EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source) THEN
+        IF EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source) THEN
             PERFORM leadscore._resync(s.source_id);
+        ELSIF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass(s.name)) THEN
+            -- Its rows went with it. One that took its name is for reattach().
+            PERFORM leadscore._remove_source(s.source_id);
+            PERFORM leadscore._forget_configuration();
         END IF;
     END LOOP;
+    IF source IS NULL THEN
+        -- Of tables of which nothing is noted any more.
+        DELETE FROM leadscore.activity a
+        WHERE a.source_id IS NOT NULL AND NOT EXISTS (SELECT FROM leadscore.source x WHERE x.source_id = a.source_id);
+        DELETE FROM leadscore.waiting w WHERE NOT EXISTS (SELECT FROM leadscore.source x WHERE x.source_id = w.source_id);
+    END IF;
     PERFORM leadscore._admit_waiting();
     IF source IS NULL THEN
         PERFORM leadscore._begin();

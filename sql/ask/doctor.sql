@@ -63,20 +63,53 @@ BEGIN
     WHERE f.pronamespace = 'leadscore'::regnamespace AND t.tgenabled IN ('D', 'R')
     ORDER BY t.tgrelid::regclass::text, t.tgname;
     RETURN QUERY
-    SELECT 'error', format('attached table %s is gone', s.source), format('It fed %s.', s.role),
-           format('DELETE FROM leadscore.source WHERE source_id = %s;', s.source_id)
+    SELECT 'error', CASE WHEN to_regclass(s.name) IS NULL THEN format('attached table %s is gone', s.name)
+                         ELSE format('a table that is not attached took the place of attached table %s', s.name) END,
+           format('It fed %s of kind %L, and what came from it is still there.', CASE s.role WHEN 'person' THEN 'persons' ELSE 'activities' END, s.person_kind),
+           CASE WHEN to_regclass(s.name) IS NULL THEN format('SELECT leadscore.forget_source(%s);', s.source_id)
+                ELSE format('SELECT leadscore.reattach(%L);', s.name) END
     FROM leadscore.source s
-    WHERE s.attached AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
+    WHERE s.attached AND leadscore._name_of(s.source) IS DISTINCT FROM s.name
+      AND (leadscore._name_of(s.source) IS NULL
+           OR NOT EXISTS (SELECT FROM leadscore.source x
+                          WHERE x.source = to_regclass(s.name) AND x.attached AND (x.role, x.person_kind, x.label) = (s.role, s.person_kind, s.label)))
+      AND (leadscore._name_of(s.source) IS NULL OR to_regclass(s.name) IS NOT NULL)
     ORDER BY s.source_id;
     RETURN QUERY
     SELECT 'error', format('trigger leadscore_%s_%s on %s is missing', s.source_id, n.name, s.source),
            'What changes in the table is not scored; a column that was attached may have been dropped.',
-           format('SELECT leadscore.reattach(%L);', s.source::text)
+           CASE WHEN leadscore._is_whole(s) THEN format('SELECT leadscore.reattach(%L);', s.source::text)
+                ELSE format('SELECT leadscore.detach(%L, kind => %L, label => %L); then attach it with other columns.', s.source::text, s.person_kind, s.label) END
     FROM leadscore.source s
     CROSS JOIN (VALUES ('columns'), ('row'), ('row_update'), ('statement'), ('truncate'), ('begin')) n(name)
-    WHERE s.attached AND (n.name <> 'begin' OR s.parts ? 'score' OR s.parts ? 'category') AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
+    WHERE s.attached AND (n.name <> 'begin' OR s.parts ? 'score' OR s.parts ? 'category' OR s.parts ? 'scorecards') AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
       AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.source AND t.tgname = format('leadscore_%s_%s', s.source_id, n.name))
     ORDER BY s.source_id, n.name;
+
+    RETURN QUERY
+    SELECT 'error', format('trigger %s on %s is missing', n.name, t.relation),
+           format('Rows of %s reach it, and what changes in it is not scored.', s.source),
+           CASE WHEN leadscore._is_whole(s) THEN format('SELECT leadscore.reattach(%L);', s.source::text)
+                ELSE format('SELECT leadscore.detach(%L, kind => %L, label => %L); then attach it with other columns.', s.source::text, s.person_kind, s.label) END
+    FROM leadscore.source s
+    JOIN leadscore.source_step t ON t.source_id = s.source_id
+    CROSS JOIN LATERAL (VALUES (format('leadscore_%s_%s_columns', s.source_id, t.step)), ('leadscore_reached_row'), ('leadscore_reached')) n(name)
+    WHERE s.attached AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
+      AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.relation AND g.tgname = n.name)
+    ORDER BY s.source_id, t.step, n.name;
+
+    -- What jsonb cannot hold is no attribute.
+    RETURN QUERY
+    SELECT 'note', format('%s activities of %s lack attribute %L', count(*), s.source, l.label),
+           'Their rows hold a value there that jsonb cannot: \u0000, half of a character, or a number beyond numeric.',
+           format('SELECT source_key FROM leadscore.activity WHERE source_id = %s AND NOT attributes ? %L;', s.source_id, l.label)
+    FROM leadscore.source s
+    CROSS JOIN LATERAL (SELECT e.value ->> 'label' AS label, s.parts -> 'columns' -> (e.value ->> 'at')::int AS place
+                        FROM jsonb_array_elements(coalesce(s.parts -> 'attributes', '[]')) e) l
+    JOIN leadscore.activity a ON a.source_id = s.source_id AND NOT a.attributes ? l.label
+    WHERE s.attached AND s.role = 'activity' AND (l.place ->> 1)::int >= 0 AND leadscore._holds_json(s, l.place)
+    GROUP BY s.source_id, s.source, l.label
+    ORDER BY s.source_id, l.label;
 
     RETURN QUERY
     SELECT 'error', format('trigger %I on %s is deferrable', t.tgname, t.tgrelid::regclass),
@@ -84,16 +117,21 @@ BEGIN
            format('DROP TRIGGER %I ON %s;', t.tgname, t.tgrelid::regclass)
     FROM leadscore.source s
     JOIN pg_trigger t ON t.tgrelid = s.source AND t.tgdeferrable AND NOT t.tgisinternal
-    WHERE s.attached AND (s.parts ? 'score' OR s.parts ? 'category')
+    WHERE s.attached AND (s.parts ? 'score' OR s.parts ? 'category' OR s.parts ? 'scorecards')
     ORDER BY t.tgrelid::regclass::text, t.tgname;
 
     RETURN QUERY
-    SELECT 'error', format('column %I of %s, by which its rows are found, is no longer unique', a.attname, s.source),
-           'Rows with the same value are taken for one.', format('ALTER TABLE %s ADD UNIQUE (%I);', s.source, a.attname)
+    SELECT 'error', CASE cardinality(k.names) WHEN 1 THEN format('column %s of %s, by which its rows are found, is no longer unique', k.shown, s.source)
+                                              ELSE format('columns %s of %s, by which its rows are found, are no longer unique', k.shown, s.source) END,
+           'Rows with the same value are taken for one.', format('ALTER TABLE %s ADD UNIQUE (%s);', s.source, k.shown)
     FROM leadscore.source s
-    JOIN pg_trigger t ON t.tgrelid = s.source AND t.tgname = format('leadscore_%s_columns', s.source_id)
-    JOIN pg_attribute a ON a.attrelid = s.source AND a.attnum = t.tgattr[(s.parts ->> 'key')::int]
-    WHERE s.attached AND NOT leadscore._is_unique(s.source, a.attname)
+    CROSS JOIN LATERAL (
+        SELECT array_agg(b.columns ->> (s.parts -> 'columns' -> e.value::int ->> 1)::int ORDER BY e.nth) AS names,
+               string_agg(quote_ident(b.columns ->> (s.parts -> 'columns' -> e.value::int ->> 1)::int), ', ' ORDER BY e.nth) AS shown
+        FROM leadscore._bound_columns(s.source, format('leadscore_%s_columns', s.source_id)) b
+        CROSS JOIN LATERAL jsonb_array_elements_text(s.parts -> 'key') WITH ORDINALITY e(value, nth)
+        WHERE b.columns IS NOT NULL) k
+    WHERE s.attached AND k.names IS NOT NULL AND NOT leadscore._is_unique(s.source, k.names)
     ORDER BY s.source_id;
 
     -- What was added to leadscore's own tables.
@@ -118,7 +156,8 @@ BEGIN
            format('The first %s that is missing has key %s.', min(w.person_kind), min(w.external_id)),
            format('SELECT * FROM leadscore.waiting WHERE source_id = %s;', w.source_id)
     FROM leadscore.waiting w
-    WHERE NOT EXISTS (SELECT FROM leadscore._person_key k WHERE k.kind = w.person_kind AND k.external_id = w.external_id)
+    WHERE NOT EXISTS (SELECT FROM leadscore._person_key k
+                      WHERE k.kind = w.person_kind AND k.external_id = w.external_id AND k.tenant IS NOT DISTINCT FROM w.tenant)
     GROUP BY w.source_id
     ORDER BY w.source_id;
 

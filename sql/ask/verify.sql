@@ -1,3 +1,14 @@
+-- A person as verify() shows it: what its attached table tells of it.
+CREATE FUNCTION leadscore._person_line(source leadscore.source, name text, status text, owner text, since timestamptz, attributes jsonb, active boolean) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT concat(CASE WHEN (source).parts ? 'name' THEN format('name %s, ', name) END,
+                  format('status %s, owner %s, since %s', status, owner, since),
+                  CASE WHEN (source).parts ? 'attributes' THEN format(', %s', attributes) END,
+                  CASE WHEN (source).parts ? 'only_when' AND NOT active THEN ', not active' END);
+END;
+COMMENT ON FUNCTION leadscore._person_line(leadscore.source, text, text, text, timestamptz, jsonb, boolean) IS 'A person as verify() shows it';
+
 -- Is all that is stored what the function gives? Reads only, so it works on a standby too.
 CREATE FUNCTION leadscore.verify()
 RETURNS TABLE (person_id bigint, item text, rule_id int, activity_id bigint, stored text, derived text)
@@ -64,6 +75,27 @@ BEGIN
     WHERE a.person_id = ANY (ids) AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = a.person_id)
     ORDER BY 1, 2, 3, 4, 5 NULLS FIRST, 6;
 
+    -- What came from attached tables that are gone.
+    RETURN QUERY
+    SELECT a.person_id, format('activity of %s, which is gone, row %s', s.name, a.source_key), NULL::int, a.activity_id,
+           format('%s at %s', a.activity_type, a.occurred_at), NULL::text
+    FROM leadscore.source s
+    JOIN leadscore.activity a ON a.source_id = s.source_id
+    WHERE s.attached AND leadscore._name_of(s.source) IS NULL
+    UNION ALL
+    SELECT p.person_id, format('person of %s, which is gone, row %s', s.name, p.external_id), NULL, NULL,
+           leadscore._person_line(s, p.name, p.status, p.owner, p.since, p.attributes, p.active), NULL
+    FROM leadscore.source s
+    JOIN leadscore.person p ON p.source_id = s.source_id
+    WHERE s.attached AND leadscore._name_of(s.source) IS NULL
+    UNION ALL
+    -- And of those of which nothing is noted at all.
+    SELECT a.person_id, format('activity of a table that is gone, row %s', a.source_key), NULL, a.activity_id,
+           format('%s at %s', a.activity_type, a.occurred_at), NULL
+    FROM leadscore.activity a
+    WHERE a.source_id IS NOT NULL AND NOT EXISTS (SELECT FROM leadscore.source s WHERE s.source_id = a.source_id)
+    ORDER BY 1, 2;
+
     -- Attached tables: what is there, and what came from them.
     FOR source IN SELECT * FROM leadscore.source x WHERE x.attached AND EXISTS (SELECT FROM pg_class c WHERE c.oid = x.source)
                   ORDER BY x.source_id LOOP
@@ -74,21 +106,38 @@ BEGIN
                    concat_ws(' ', n.score, n.category),
                    concat_ws(' ', CASE WHEN source.parts ? 'score' THEN p.score END, CASE WHEN source.parts ? 'category' THEN p.category END)
             FROM leadscore._source_rows(source.source_id) n
-            JOIN leadscore._person_key k ON k.source_id = source.source_id AND k.external_id = n.key
+            JOIN leadscore._person_key k ON k.source_id = source.source_id AND k.external_id = n.key AND k.tenant IS NOT DISTINCT FROM n.tenant
             JOIN leadscore.person p ON p.person_id = k.person_id
             WHERE (source.parts ? 'score' AND n.score::numeric IS DISTINCT FROM p.score)
                OR (source.parts ? 'category' AND n.category IS DISTINCT FROM p.category)
             ORDER BY 2;
+            IF source.parts ? 'scorecards' THEN
+                RETURN QUERY
+                SELECT k.person_id, format('scorecard %s in %s, row %s', c.value ->> 'scorecard', source.source, n.key), NULL::int, NULL::bigint,
+                       concat_ws(' ', w.written ->> 0, w.written ->> 1),
+                       concat_ws(' ', CASE WHEN c.value ? 'score' THEN coalesce(p.score, 0) END, CASE WHEN c.value ? 'category' THEN p.category END)
+                FROM leadscore._source_rows(source.source_id) n
+                JOIN leadscore._person_key k ON k.source_id = source.source_id AND k.external_id = n.key AND k.tenant IS NOT DISTINCT FROM n.tenant
+                CROSS JOIN jsonb_array_elements(source.parts -> 'scorecards') c
+                CROSS JOIN LATERAL (SELECT n.scorecards -> (c.value ->> 'scorecard') AS written) w
+                LEFT JOIN leadscore.person_score p ON p.person_id = k.person_id AND p.scorecard = c.value ->> 'scorecard'
+                WHERE (c.value ? 'score' AND (w.written ->> 0)::numeric IS DISTINCT FROM coalesce(p.score, 0))
+                   OR (c.value ? 'category' AND w.written ->> 1 IS DISTINCT FROM p.category)
+                ORDER BY 2;
+            END IF;
             RETURN QUERY
             SELECT p.person_id, format('person of %s, row %s', source.source, coalesce(r.key, p.external_id)), NULL::int, NULL::bigint,
-                   CASE WHEN p.person_id IS NOT NULL THEN format('status %s, owner %s, since %s', p.status, p.owner, p.since) END,
-                   CASE WHEN r.key IS NOT NULL THEN format('status %s, owner %s, since %s', r.status, r.owner, coalesce(r.moment, p.since)) END
+                   CASE WHEN p.person_id IS NOT NULL THEN leadscore._person_line(source, p.name, p.status, p.owner, p.since, p.attributes, p.active) END,
+                   CASE WHEN r.key IS NOT NULL THEN leadscore._person_line(source, r.name, r.status, r.owner, coalesce(r.moment, p.since), r.attributes, r.active) END
             FROM (SELECT n.* FROM leadscore._source_rows(source.source_id) n
-                  WHERE NOT EXISTS (SELECT FROM leadscore.person_alias l WHERE l.kind = source.person_kind AND l.external_id = n.key)) r
-            FULL JOIN (SELECT q.* FROM leadscore.person q WHERE q.source_id = source.source_id) p ON p.external_id = r.key
+                  WHERE NOT EXISTS (SELECT FROM leadscore.person_alias l WHERE l.kind = source.person_kind AND l.external_id = n.key AND l.tenant IS NOT DISTINCT FROM n.tenant)) r
+            FULL JOIN (SELECT q.* FROM leadscore.person q WHERE q.source_id = source.source_id) p ON p.external_id = r.key AND coalesce(p.tenant, '') = coalesce(r.tenant, '')
             WHERE p.person_id IS NULL OR r.key IS NULL
                OR (source.parts ? 'status' AND p.status IS DISTINCT FROM r.status)
                OR (source.parts ? 'owner' AND p.owner IS DISTINCT FROM r.owner)
+               OR (source.parts ? 'name' AND p.name IS DISTINCT FROM r.name)
+               OR (source.parts ? 'attributes' AND p.attributes IS DISTINCT FROM r.attributes)
+               OR (source.parts ? 'only_when' AND p.active IS DISTINCT FROM r.active)
                OR p.since IS DISTINCT FROM coalesce(r.moment, p.since)
             ORDER BY 2;
         ELSE
@@ -99,7 +148,7 @@ BEGIN
             FROM (SELECT n.key, n.activity_type, n.moment, n.attributes,
                          CASE WHEN EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = n.activity_type) THEN k.person_id END AS person_id
                   FROM leadscore._source_rows(source.source_id) n
-                  LEFT JOIN leadscore._person_key k ON k.kind = source.person_kind AND k.external_id = n.person) r
+                  LEFT JOIN leadscore._person_key k ON k.kind = source.person_kind AND k.external_id = n.person AND coalesce(k.tenant, '') = coalesce(n.tenant, '')) r
             FULL JOIN (SELECT b.person_id, b.activity_id, b.source_key, b.activity_type, b.occurred_at, b.attributes
                        FROM leadscore.activity b WHERE b.source_id = source.source_id
                        UNION ALL

@@ -18,20 +18,16 @@ SELECT jsonb_build_object(
                 WHERE c.name <> n.name),
     'has_aliases', EXISTS (SELECT FROM leadscore.person_alias l WHERE l.source_id IS NOT NULL),
     'sources', (SELECT coalesce(jsonb_agg(o), '[]') FROM (
-        SELECT s.source_id, c.oid::int8 AS relation, c.relkind = 'p' AS partitioned, s.role, s.person_kind, s.activity_type, s.parts,
-               c.relowner::int8 AS owner,
-               -- The columns in the order of the binding trigger's list, by their names of today.
-               (SELECT jsonb_agg(a.attname ORDER BY l.at)
-                FROM pg_trigger g
-                CROSS JOIN LATERAL unnest(g.tgattr) WITH ORDINALITY l(number, at)
-                JOIN pg_attribute a ON a.attrelid = g.tgrelid AND a.attnum = l.number
-                WHERE g.tgrelid = c.oid AND g.tgname = 'leadscore_' || s.source_id || '_columns') AS columns,
-               (SELECT format('%I.%I', tn.nspname, t.typname)
-                FROM pg_trigger g
-                JOIN pg_attribute a ON a.attrelid = g.tgrelid AND a.attnum = g.tgattr[(s.parts ->> 'key')::int]
-                JOIN pg_type t ON t.oid = a.atttypid
-                JOIN pg_namespace tn ON tn.oid = t.typnamespace
-                WHERE g.tgrelid = c.oid AND g.tgname = 'leadscore_' || s.source_id || '_columns') AS key_type
+        SELECT s.source_id, c.oid::int8 AS relation, c.relkind = 'p' AS partitioned, s.role, s.person_kind, s.activity_type, s.time_zone,
+               s.parts, c.relowner::int8 AS owner, b.columns, b.types,
+               -- The tables that its rows reach through foreign keys.
+               (SELECT coalesce(jsonb_agg(jsonb_build_object('relation', r.oid::int8, 'partitioned', r.relkind = 'p',
+                                                             'columns', w.columns, 'types', w.types) ORDER BY t.step), '[]')
+                FROM leadscore.source_step t
+                JOIN pg_class r ON r.oid = t.relation
+                CROSS JOIN LATERAL leadscore._bound_columns(r.oid, format('leadscore_%s_%s_columns', t.source_id, t.step)) w
+                WHERE t.source_id = s.source_id) AS steps
         FROM leadscore.source s
         JOIN pg_class c ON c.oid = s.source
+        CROSS JOIN LATERAL leadscore._bound_columns(c.oid, format('leadscore_%s_columns', s.source_id)) b
         WHERE s.attached) o))::text

@@ -29,8 +29,8 @@ BEGIN
     PERFORM leadscore._merge_visits(loser, winner);
     DELETE FROM leadscore.person p WHERE p.person_id = loser;
     IF lost.external_id IS NOT NULL THEN
-        INSERT INTO leadscore.person_alias (kind, external_id, person_id, source_id)
-        VALUES (lost.kind, lost.external_id, winner, lost.source_id);
+        INSERT INTO leadscore.person_alias (kind, tenant, external_id, person_id, source_id)
+        VALUES (lost.kind, lost.tenant, lost.external_id, winner, lost.source_id);
         PERFORM leadscore._forget_configuration();
     END IF;
     UPDATE leadscore.person p SET scored_through = lost.scored_through
@@ -53,7 +53,8 @@ BEGIN
     PERFORM leadscore._forget_visitors(forget_person.person_id);
     DELETE FROM leadscore.waiting w
     USING leadscore._person_key k
-    WHERE k.person_id = forget_person.person_id AND w.person_kind = k.kind AND w.external_id = k.external_id;
+    WHERE k.person_id = forget_person.person_id AND w.person_kind = k.kind AND w.external_id = k.external_id
+      AND w.tenant IS NOT DISTINCT FROM k.tenant;
     DELETE FROM leadscore.person p WHERE p.person_id = forget_person.person_id;
 END $$;
 COMMENT ON FUNCTION leadscore.forget_person(bigint) IS 'Erases a person: nothing of it remains in any table of leadscore; the application''s own tables are its own to clear, and first';

@@ -51,6 +51,8 @@ BEGIN
         UPDATE leadscore.state SET scored_on = run.scored_on;
         PERFORM leadscore._forget_configuration();
     END IF;
+    -- What columns without a time zone say depends on that of the settings.
+    PERFORM leadscore._read_again();
 END $$;
 COMMENT ON FUNCTION leadscore._begin_run(timestamptz, boolean) IS 'Waits for writers and moves the day';
 REVOKE ALL ON FUNCTION leadscore._begin_run(timestamptz, boolean) FROM PUBLIC;

@@ -2,25 +2,36 @@
 //! or activity that it is. Pure.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 
 /// An attached table, a row of `leadscore.source` with what the catalogs say of it.
 #[derive(Debug, Deserialize)]
 pub struct Source {
     pub source_id: i32,
-    pub relation: u32,
-    pub partitioned: bool,
-    pub role: Role,
     pub person_kind: String,
+    pub role: Role,
     pub activity_type: Option<String>,
+    /// The zone of columns without one; `None`: that of the settings.
+    pub time_zone: Option<String>,
     pub parts: Parts,
     pub owner: u32,
-    /// The bound columns by their present names, followed by those that are written back;
-    /// `None` when the triggers are gone.
+    /// The table itself, with the columns that are read followed by those that are written back.
+    #[serde(flatten)]
+    pub table: Table,
+    /// The tables that its rows reach through foreign keys; step 1 is the first.
+    #[serde(default)]
+    pub steps: Vec<Table>,
+}
+
+/// A table of the application.
+#[derive(Debug, Deserialize)]
+pub struct Table {
+    pub relation: u32,
+    pub partitioned: bool,
+    /// The bound columns by their present names; `None` when the trigger that binds them is gone.
     pub columns: Option<Vec<String>>,
-    /// The type of the key column, quoted and qualified.
-    pub key_type: Option<String>,
+    /// Their types, quoted and qualified.
+    pub types: Option<Vec<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -30,22 +41,50 @@ pub enum Role {
     Activity,
 }
 
-/// Positions in the list of bound columns.
+/// Which columns play which part: positions in `columns`, but for those that are written back.
 #[derive(Debug, Default, Deserialize)]
 pub struct Parts {
-    pub key: usize,
-    pub person: Option<usize>,
+    pub key: Vec<usize>,
+    #[serde(default)]
+    pub person: Vec<usize>,
+    pub tenant: Option<usize>,
     pub moment: Option<usize>,
     pub activity_type: Option<usize>,
     pub status: Option<usize>,
     pub owner: Option<usize>,
-    /// Columns that are written back; they follow the bound ones.
-    pub score: Option<usize>,
-    pub category: Option<usize>,
+    pub name: Option<usize>,
     #[serde(default)]
     pub attributes: Vec<Attribute>,
     #[serde(default)]
     pub only_when: Vec<OnlyWhen>,
+    /// What is read: of which step (0: the table itself) and which of its bound columns, -1 for one that is lost.
+    pub columns: Vec<(usize, i32)>,
+    /// How each step is reached.
+    #[serde(default)]
+    pub steps: Vec<StepPart>,
+    /// How many bound columns of the table itself are read; what follows is written back.
+    pub reads: usize,
+    /// Bound columns of the table itself that are written back.
+    pub score: Option<usize>,
+    pub category: Option<usize>,
+    #[serde(default)]
+    pub scorecards: Vec<CardPart>,
+}
+
+/// How a table is reached: from which step, by which of its bound columns, which are those of the reached table.
+#[derive(Debug, Deserialize)]
+pub struct StepPart {
+    pub parent: usize,
+    pub from: Vec<usize>,
+    pub to: Vec<usize>,
+}
+
+/// The columns to which a scorecard other than main is written back.
+#[derive(Debug, Deserialize)]
+pub struct CardPart {
+    pub scorecard: String,
+    pub score: Option<usize>,
+    pub category: Option<usize>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -60,17 +99,160 @@ pub struct OnlyWhen {
     pub values: Vec<Value>,
 }
 
+impl Table {
+    /// Its bound columns; none when they are not known.
+    pub fn columns(&self) -> &[String] {
+        self.columns.as_deref().unwrap_or_default()
+    }
+}
+
 impl Source {
     /// Whether scores or categories are written back to it.
     pub fn writes_back(&self) -> bool {
-        self.parts.score.is_some() || self.parts.category.is_some()
+        self.parts.score.is_some() || self.parts.category.is_some() || !self.parts.scorecards.is_empty()
     }
 
-    /// How many columns are read; the rest of the list is written back.
-    pub fn bound(&self) -> usize {
-        let written = usize::from(self.parts.score.is_some()) + usize::from(self.parts.category.is_some());
-        self.columns.as_ref().map_or(0, |columns| columns.len().saturating_sub(written))
+    /// Whether the columns of it and of all that it reaches are known.
+    pub fn is_bound(&self) -> bool {
+        self.table.columns.is_some()
+            && self.steps.len() == self.parts.steps.len()
+            && self.steps.iter().all(|s| s.columns.is_some())
     }
+
+    /// Whether it reads this table.
+    pub fn is_about(&self, relation: u32) -> bool {
+        self.table.relation == relation || self.steps.iter().any(|step| step.relation == relation)
+    }
+
+    /// The columns of the table itself that are read.
+    pub fn own(&self) -> &[String] {
+        let columns = self.table.columns();
+        &columns[..self.parts.reads.min(columns.len())]
+    }
+
+    /// The columns of the table itself that are written back.
+    pub fn written(&self) -> &[String] {
+        let columns = self.table.columns();
+        &columns[self.parts.reads.min(columns.len())..]
+    }
+
+    /// A step's table; 0 is the table itself.
+    pub fn at_step(&self, step: usize) -> &Table {
+        if step == 0 { &self.table } else { &self.steps[step - 1] }
+    }
+
+    /// What is read of a row, from the bound columns of the table itself and of those that it reaches.
+    pub fn read(&self, rows: &[Option<Vec<Option<Cell>>>]) -> Vec<Option<Cell>> {
+        let cell = |&(step, at): &(usize, i32)| rows.get(step)?.as_ref()?.get(usize::try_from(at).ok()?)?.clone();
+        self.parts.columns.iter().map(cell).collect()
+    }
+
+    /// The key of a row, from the bound columns of the table itself.
+    pub fn key_of(&self, own: &[Option<Cell>]) -> Option<String> {
+        key(self.parts.key.iter().map(|&at| {
+            let at = usize::try_from(self.parts.columns.get(at)?.1).ok()?;
+            own.get(at)?.as_ref().map(|cell| cell.text.as_str())
+        }))
+    }
+
+    /// The same of what is read of a row.
+    pub fn key_in(&self, cells: &[Option<Cell>], at: &[usize]) -> Option<String> {
+        key(at.iter().map(|&at| cells.get(at)?.as_ref().map(|cell| cell.text.as_str())))
+    }
+}
+
+/// A key of several columns is their values with commas between them.
+fn key<'a>(values: impl ExactSizeIterator<Item = Option<&'a str>>) -> Option<String> {
+    let single = values.len() == 1;
+    let values: Option<Vec<&str>> = values.collect();
+    let values = values.filter(|values| !values.is_empty())?;
+    Some(shortened(match single {
+        true => values[0].to_owned(),
+        false => values.iter().map(|value| value.replace('\\', "\\\\").replace(',', "\\,")).collect::<Vec<_>>().join(","),
+    }))
+}
+
+/// What is looked up by an index must fit into it: of a longer text its beginning and a number that tells it from others.
+fn shortened(text: String) -> String {
+    const MOST: usize = 1_000;
+    if text.len() <= MOST {
+        return text;
+    }
+    // FNV-1a of 128 bits, which stays the same for ever.
+    let number = text.bytes().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |hash, byte| {
+        (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
+    });
+    format!("{}… {number:032x}", text.chars().take(100).collect::<String>())
+}
+
+/// Whether jsonb can hold what json can: it has no null character, no half of a character, and no number beyond numeric.
+fn is_storable(json: &str) -> bool {
+    let bytes = json.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => {
+                at += 1;
+                let mut half = false;
+                while at < bytes.len() && bytes[at] != b'"' {
+                    let mut code = None;
+                    if bytes[at] == b'\\' {
+                        at += 1;
+                        if bytes.get(at) == Some(&b'u') {
+                            code = json.get(at + 1..at + 5).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+                            at += 4;
+                        }
+                    }
+                    let is_low = code.is_some_and(|code| (0xdc00..0xe000).contains(&code));
+                    if code == Some(0) || half != is_low {
+                        return false;
+                    }
+                    half = code.is_some_and(|code| (0xd800..0xdc00).contains(&code));
+                    at += 1;
+                }
+                if half {
+                    return false;
+                }
+                at += 1;
+            }
+            b'-' | b'0'..=b'9' => {
+                let end = bytes[at..].iter().position(|b| !matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'));
+                let number = &json[at..end.map_or(json.len(), |end| at + end)];
+                if !is_numeric(number) {
+                    return false;
+                }
+                at += number.len();
+            }
+            _ => at += 1,
+        }
+    }
+    true
+}
+
+/// Whether a number in JSON is within the limits of numeric, or near them.
+fn is_numeric(number: &str) -> bool {
+    let (digits, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (whole, part) = digits.trim_start_matches('-').split_once('.').unwrap_or((digits, ""));
+    let Ok(exponent) = exponent.parse::<i64>() else { return false };
+    whole.len() as i64 + exponent <= 131_000 && part.len() as i64 - exponent <= 16_000
+}
+
+/// The values of a key of so many columns.
+pub fn values_of_key(key: &str, columns: usize) -> Vec<String> {
+    if columns == 1 {
+        return vec![key.to_owned()];
+    }
+    let mut values = vec![String::new()];
+    let mut chars = key.chars();
+    while let Some(c) = chars.next() {
+        let value = values.last_mut().expect("there is one");
+        match c {
+            '\\' => value.extend(chars.next()),
+            ',' => values.push(String::new()),
+            c => value.push(c),
+        }
+    }
+    values
 }
 
 /// A value of a column, whatever its type.
@@ -90,12 +272,12 @@ impl Cell {
         if self.is_json { serde_json::from_str(&self.text).unwrap_or_else(|_| text()) } else { text() }
     }
 
-    /// The same as JSON text, with every digit of a number.
-    fn json_text(&self) -> String {
-        if self.is_json && serde_json::from_str::<IgnoredAny>(&self.text).is_ok() {
-            self.text.clone()
+    /// The same as JSON text, with every digit of a number; `None` where jsonb cannot hold it.
+    fn json_text(&self) -> Option<String> {
+        if self.is_json && !matches!(self.text.as_str(), "NaN" | "Infinity" | "-Infinity") {
+            is_storable(&self.text).then(|| self.text.clone())
         } else {
-            Value::from(self.text.as_str()).to_string()
+            Some(Value::from(self.text.as_str()).to_string())
         }
     }
 
@@ -120,42 +302,53 @@ impl Cell {
 pub struct Image {
     pub key: String,
     pub person: Option<String>,
+    pub tenant: Option<String>,
     pub activity_type: Option<String>,
     pub moment: Option<i64>,
     /// A JSON object as text.
     pub attributes: Option<String>,
     pub status: Option<String>,
     pub owner: Option<String>,
+    pub name: Option<String>,
+    /// Whether it satisfies `only_when`; of an activity it always does.
+    pub active: bool,
 }
 
-/// What a row of the source is, from its bound columns in their order; `None` when it is
-/// nothing: it does not satisfy `only_when`, or has no person, type or moment yet.
+/// What a row of the source is, from what is read of it; `None` when it is nothing: an activity that does not satisfy
+/// `only_when`, or has no person, type or moment yet.
 pub fn image(source: &Source, cells: &[Option<Cell>]) -> Option<Image> {
     let parts = &source.parts;
     let cell = |at: Option<usize>| at.and_then(|at| cells.get(at)).and_then(Option::as_ref);
     let text = |at: Option<usize>| cell(at).map(|cell| cell.text.clone());
-    let wanted = parts.only_when.iter().all(|condition| match cell(Some(condition.at)) {
+    let active = parts.only_when.iter().all(|condition| match cell(Some(condition.at)) {
         Some(cell) => condition.values.iter().any(|value| cell.is(value)),
         None => condition.values.contains(&Value::Null),
     });
     let image = Image {
-        key: text(Some(parts.key))?,
-        person: text(parts.person),
+        key: source.key_in(cells, &parts.key)?,
+        person: source.key_in(cells, &parts.person),
+        tenant: text(parts.tenant).filter(|tenant| !tenant.is_empty()).map(shortened),
         activity_type: text(parts.activity_type).or_else(|| source.activity_type.clone()),
         moment: cell(parts.moment).and_then(|cell| cell.moment),
         attributes: (!parts.attributes.is_empty()).then(|| {
+            // One that jsonb cannot hold is left out: the application's row stays what it is.
             let member = |a: &Attribute| {
-                let value = cell(Some(a.at)).map_or("null".into(), Cell::json_text);
-                format!("{}:{value}", Value::from(a.label.as_str()))
+                let value = cell(Some(a.at)).map_or(Some("null".into()), Cell::json_text)?;
+                Some(format!("{}:{value}", Value::from(a.label.as_str())))
             };
-            format!("{{{}}}", parts.attributes.iter().map(member).collect::<Vec<_>>().join(","))
+            format!("{{{}}}", parts.attributes.iter().filter_map(member).collect::<Vec<_>>().join(","))
         }),
         status: text(parts.status),
-        owner: text(parts.owner),
+        owner: text(parts.owner).map(shortened),
+        name: text(parts.name),
+        active,
     };
     let complete = source.role == Role::Person
-        || (image.person.is_some() && image.activity_type.is_some() && (parts.moment.is_none() || image.moment.is_some()));
-    (wanted && complete).then_some(image)
+        || (active
+            && image.person.is_some()
+            && image.activity_type.is_some()
+            && (parts.moment.is_none() || image.moment.is_some()));
+    complete.then_some(image)
 }
 
 #[cfg(test)]
@@ -164,9 +357,11 @@ mod tests {
     use serde_json::json;
 
     fn source(parts: Value) -> Source {
+        let mut whole = json!({"columns": [[0, 0], [0, 1], [0, 2]], "reads": 3});
+        whole.as_object_mut().unwrap().extend(parts.as_object().unwrap().clone());
         serde_json::from_value(json!({
-            "source_id": 1, "relation": 1, "partitioned": false, "role": "activity", "person_kind": "candidate", "activity_type": "call", "parts": parts,
-            "owner": 10, "columns": ["id", "candidate_id", "at", "state"], "key_type": "pg_catalog.int8"
+            "source_id": 1, "relation": 1, "partitioned": false, "role": "activity", "person_kind": "candidate", "activity_type": "call",
+            "parts": whole, "owner": 10, "columns": ["id", "candidate_id", "at"], "types": ["int8", "int8", "timestamptz"]
         }))
         .unwrap()
     }
@@ -185,7 +380,7 @@ mod tests {
 
     #[test]
     fn a_row_is_an_activity_when_all_is_there() {
-        let source = source(json!({"key": 0, "person": 1, "moment": 2}));
+        let source = source(json!({"key": [0], "person": [1], "moment": 2}));
         let found = image(&source, &[number("7"), number("3"), moment(5)]).unwrap();
         assert_eq!((found.key.as_str(), found.person.as_deref(), found.moment), ("7", Some("3"), Some(5)));
         assert_eq!(found.activity_type.as_deref(), Some("call"));
@@ -195,7 +390,7 @@ mod tests {
 
     #[test]
     fn only_when_takes_values_lists_and_null() {
-        let source = source(json!({"key": 0, "person": 1, "only_when": [{"at": 2, "values": ["done", 2, null]}]}));
+        let source = source(json!({"key": [0], "person": [1], "only_when": [{"at": 2, "values": ["done", 2, null]}]}));
         let wanted = |state| image(&source, &[number("7"), number("3"), state]).is_some();
         assert!(wanted(cell("done")));
         assert!(wanted(number("2")));
@@ -207,23 +402,88 @@ mod tests {
 
     #[test]
     fn numbers_are_compared_as_numbers() {
-        let source = source(json!({"key": 0, "person": 1, "only_when": [{"at": 2, "values": ["3.00"]}]}));
+        let source = source(json!({"key": [0], "person": [1], "only_when": [{"at": 2, "values": ["3.00"]}]}));
         assert!(image(&source, &[number("7"), number("3"), number("3")]).is_some());
     }
 
     #[test]
     fn attributes_keep_their_labels_and_types() {
-        let source = source(json!({"key": 0, "person": 1, "attributes": [{"label": "step", "at": 2}, {"label": "n", "at": 0}]}));
+        let source =
+            source(json!({"key": [0], "person": [1], "attributes": [{"label": "step", "at": 2}, {"label": "n", "at": 0}]}));
         let found = image(&source, &[number("7"), number("3"), cell("say \"hi\"")]).unwrap();
         assert_eq!(found.attributes.as_deref(), Some(r#"{"step":"say \"hi\"","n":7}"#));
     }
 
     #[test]
     fn attributes_keep_every_digit() {
-        let source = source(json!({"key": 0, "person": 1, "attributes": [{"label": "n", "at": 2}]}));
+        let source = source(json!({"key": [0], "person": [1], "attributes": [{"label": "n", "at": 2}]}));
         let attributes = |cell| image(&source, &[number("7"), number("3"), cell]).unwrap().attributes.unwrap();
         assert_eq!(attributes(number("12345678901234567890123.4500")), r#"{"n":12345678901234567890123.4500}"#);
         assert_eq!(attributes(number("NaN")), r#"{"n":"NaN"}"#);
         assert_eq!(attributes(None), r#"{"n":null}"#);
+    }
+
+    #[test]
+    fn keys_of_several_columns_are_told_apart() {
+        let of = |values: &[&str]| key(values.iter().map(|value| Some(*value))).unwrap();
+        assert_eq!(of(&["1", "2"]), "1,2");
+        assert_eq!(of(&["a,b"]), "a,b");
+        assert_ne!(of(&["a,b", "c"]), of(&["a", "b,c"]));
+        for values in [["a,b", "c"], ["a\\", ",b"], ["", ""], ["\\,", "x"]] {
+            assert_eq!(values_of_key(&of(&values), 2), values);
+        }
+        assert_eq!(key([Some("1"), None].into_iter()), None);
+    }
+
+    #[test]
+    fn a_person_that_does_not_satisfy_only_when_is_not_active() {
+        let mut source = source(json!({"key": [0], "only_when": [{"at": 2, "values": [true]}]}));
+        source.role = Role::Person;
+        let active = |state| image(&source, &[number("7"), None, state]).unwrap().active;
+        assert!(active(number("true")));
+        assert!(!active(number("false")));
+        assert!(!active(None));
+    }
+
+    #[test]
+    fn what_is_reached_is_read_as_if_it_stood_in_the_row() {
+        let source = source(json!({"key": [0], "person": [1], "columns": [[0, 0], [1, 1], [0, -1]]}));
+        let cells = source.read(&[Some(vec![number("7"), number("9")]), Some(vec![number("9"), number("3")])]);
+        assert_eq!(cells, vec![number("7"), number("3"), None]);
+        assert_eq!(source.read(&[Some(vec![number("7")]), None])[1], None);
+    }
+
+    #[test]
+    fn what_jsonb_cannot_hold_is_told() {
+        for good in
+            ["{}", r#""\\u0000""#, r#""\ud83d\ude00""#, r#"{"a": [1, -2.5e10, true], "b\"": "x"}"#, "1e130000", "1e-15000"]
+        {
+            assert!(is_storable(good), "{good}");
+        }
+        for bad in [
+            r#""\u0000""#,
+            r#""\ud83d""#,
+            r#""\ud83dx""#,
+            r#""\ude00""#,
+            r#""\ud83d\n""#,
+            "1e400000",
+            "[1e-40000]",
+            r#"{"\u0000": 1}"#,
+            "1e99999999999999999999",
+        ] {
+            assert!(!is_storable(bad), "{bad}");
+        }
+        let source = source(json!({"key": [0], "person": [1], "attributes": [{"label": "a", "at": 2}, {"label": "n", "at": 0}]}));
+        let found = image(&source, &[number("7"), number("3"), number(r#""\u0000""#)]).unwrap();
+        assert_eq!(found.attributes.as_deref(), Some(r#"{"n":7}"#));
+    }
+
+    #[test]
+    fn long_keys_are_shortened_and_told_apart() {
+        let long = |end: &str| shortened("ä".repeat(900) + end);
+        assert_eq!(shortened("x".into()), "x");
+        assert_eq!(long("1"), long("1"));
+        assert_ne!(long("1"), long("2"));
+        assert!(long("1").len() < 300);
     }
 }

@@ -2,13 +2,17 @@
 //! activities.
 
 use crate::arrive::progress::Progress;
+use crate::arrive::reach;
 use crate::arrive::source::{Cell as Value, Image, Role, Source, image};
+use crate::arrive::waiting;
 use crate::configure::config::{self, Config};
 use crate::error::Refusal;
+use crate::pg::meet::{self, Side};
 use crate::pg::person::NewActivity;
-use crate::pg::source::{self as rows, After, Place, RowChange, Rows, Scratch};
-use crate::pg::{self, Statement};
+use crate::pg::source::{self as rows, After, Held, Place, RowChange, Rows, Scratch};
+use crate::pg::{self, Statement, TimeZone};
 use crate::score::activity_trigger;
+use crate::score::write_back;
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::prelude::*;
@@ -22,19 +26,46 @@ const BATCH: usize = 10_000;
 /// A changed row.
 struct Change {
     savepoint: u32,
+    /// How many statements that write back it is within: what they change is brought over by themselves.
+    level: u32,
     source: Rc<Source>,
     /// Where the row was stored before and after the change: a later change of the same row
     /// begins where this one ends.
     places: (Option<Place>, Option<Place>),
     /// The key that the row had, if it was there.
     before_key: Option<String>,
+    after: Now,
+}
+
+/// What a row is after a change.
+enum Now {
     /// What it is, if it is anything.
-    after: Option<Image>,
+    Is(Option<Image>),
+    /// Its own columns, of which what they reach is looked up when it is brought over: it may change until then.
+    Reaches(Vec<Option<Value>>, Vec<Option<Held>>),
+}
+
+/// A changed row of a table that rows of an attached one reach, by one of the keys that it had or has.
+struct ReachedChange {
+    savepoint: u32,
+    level: u32,
+    source: Rc<Source>,
+    step: usize,
+    key: Vec<String>,
+}
+
+/// A row whose written-back columns the application overwrote.
+struct Overwritten {
+    savepoint: u32,
+    source_id: i32,
+    key: String,
 }
 
 thread_local! {
     /// Rows whose row trigger fired and whose statement trigger has not yet.
     static NOTED: RefCell<Vec<Change>> = const { RefCell::new(Vec::new()) };
+    static REACHED: RefCell<Vec<ReachedChange>> = const { RefCell::new(Vec::new()) };
+    static OVERWRITTEN: RefCell<Vec<Overwritten>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Forgets who may attach a table: no answer outlives the transaction or savepoint.
@@ -46,6 +77,8 @@ pub fn forget_admitted() {
 /// Forgets rows that were noted in a savepoint, or in one within it: it was rolled back.
 pub fn forget_noted(savepoint: u32) {
     NOTED.with_borrow_mut(|noted| noted.retain(|change| change.savepoint < savepoint));
+    REACHED.with_borrow_mut(|noted| noted.retain(|change| change.savepoint < savepoint));
+    OVERWRITTEN.with_borrow_mut(|noted| noted.retain(|row| row.savepoint < savepoint));
 }
 
 /// The source whose trigger fired. Anybody may put the trigger function on a table of their own,
@@ -53,7 +86,7 @@ pub fn forget_noted(savepoint: u32) {
 fn source_of(config: &Config, trigger: &PgTrigger) -> Option<Rc<Source>> {
     let number: i32 = trigger.extra_args().ok()?.first()?.parse().ok()?;
     let source = config.sources.iter().find(|source| source.source_id == number)?;
-    is_within(trigger.relid().ok()?, source.relation.into()).then(|| source.clone())
+    is_within(trigger.relid().ok()?, source.table.relation.into()).then(|| source.clone())
 }
 
 thread_local! {
@@ -66,16 +99,25 @@ fn is_within(relation: pg_sys::Oid, whole: pg_sys::Oid) -> bool {
     relation == whole || ANCESTOR.with(|statement| statement.run(&[DatumWithOid::from(relation), DatumWithOid::from(whole)])) > 0
 }
 
+/// The zone in which columns without a zone are read.
+fn zone(config: &Config, source: &Source) -> TimeZone {
+    source.time_zone.as_deref().map_or(config.time_zone, TimeZone::named)
+}
+
 fn check_moment(source: &Source, image: &Image) {
     if let Some(moment) = image.moment
         && !pg::is_within_calendar(moment)
     {
-        let column = source.parts.moment.and_then(|at| source.columns.as_ref()?.get(at).cloned()).unwrap_or_default();
+        let column = source.parts.moment.and_then(|at| {
+            let (step, at) = *source.parts.columns.get(at)?;
+            source.at_step(step).columns().get(usize::try_from(at).ok()?).cloned()
+        });
         Refusal::new(
             Code::ERRCODE_DATETIME_FIELD_OVERFLOW,
             format!(
-                "column {column} of {}, row {}: the moment is infinite or out of range",
-                pg::name_of(source.relation),
+                "column {} of {}, row {}: the moment is infinite or out of range",
+                column.unwrap_or_default(),
+                pg::name_of(source.table.relation),
                 image.key
             ),
         )
@@ -89,7 +131,7 @@ fn check_moment(source: &Source, image: &Image) {
 /// there is no row that has changed.
 fn refuse_other_firing(source: &Source, trigger: &PgTrigger) {
     if !matches!((trigger.when(), trigger.level()), (Ok(PgTriggerWhen::After), PgTriggerLevel::Row)) {
-        let (name, table) = (trigger.name().unwrap_or_default(), pg::name_of(source.relation));
+        let (name, table) = (trigger.name().unwrap_or_default(), pg::name_of(source.table.relation));
         Refusal::new(
             Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
             format!("trigger {} on {table} is none of leadscore's", pgrx::spi::quote_identifier(name)),
@@ -106,34 +148,64 @@ pub fn note_source_row<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTu
     // Which columns are bound cannot change while a statement runs. Without its row in leadscore.source
     // the table is being restored before it.
     if let Some(source) = source_of(&config::for_reading(), trigger)
-        && let Some(columns) = &source.columns
+        && source.is_bound()
     {
         refuse_other_firing(&source, trigger);
-        let change = RowChange::of(trigger);
-        if change.leaves(&columns[..source.bound()]) {
-            return Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>);
-        }
-        let config = config::current(pg::own_schema());
-        let (before, after) = change.cells(&columns[..source.bound()], config.time_zone);
-        let key = |cells: &[Option<Value>]| cells.get(source.parts.key)?.as_ref().map(|cell| cell.text.clone());
-        let before_key = before.as_deref().and_then(key);
-        let before = before.and_then(|cells| image(&source, &cells));
+        note_change(&source, &RowChange::of(trigger));
+    }
+    Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
+}
+
+fn note_change(source: &Rc<Source>, change: &RowChange) {
+    let level = write_back::level();
+    // What leadscore itself writes back is right.
+    let is_overwritten = change.is_update() && level == 0 && source.writes_back();
+    let lists = [source.own(), source.written()];
+    let left = change.leaves_each(lists[..if is_overwritten { 2 } else { 1 }].iter().copied());
+    let is_overwritten = is_overwritten && !left[1];
+    if left[0] && !is_overwritten {
+        return;
+    }
+    let config = config::current(pg::own_schema());
+    let (before, after) = change.cells(source.own(), zone(&config, source));
+    // Neither in a partition nor while changes are replayed does a statement trigger follow.
+    let flush = change.in_partition() || pg::is_replaying();
+    let mut full = false;
+    if is_overwritten
+        && let After::Row(cells) | After::Superseded(cells) = &after
+        && let Some(key) = source.key_of(cells)
+    {
+        let (savepoint, source_id) = (pg::current_savepoint(), source.source_id);
+        OVERWRITTEN.with_borrow_mut(|rows| rows.push(Overwritten { savepoint, source_id, key }));
+    }
+    let before_key = before.as_deref().and_then(|cells| source.key_of(cells));
+    let is_superseded = matches!(after, After::Superseded(_));
+    let after = match after {
+        After::Row(cells) => Some(cells),
+        // The later change starts from the key that this one gave.
+        After::Superseded(cells) if before_key.is_some() && source.key_of(&cells) != before_key => None,
+        After::Superseded(_) => Some(Vec::new()),
+        After::Gone => None,
+    };
+    let is_left_to_later = is_superseded && after.is_some();
+    if !left[0] && !is_left_to_later && before != after {
         let after = match after {
-            After::Row(cells) => image(&source, &cells),
-            // The later change starts from the key that this one gave.
-            After::Superseded(cells) if before_key.is_some() && key(&cells) != before_key => None,
-            After::Superseded(_) => return Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>),
-            After::Gone => None,
+            Some(cells) if source.steps.is_empty() => Now::Is(image(source, &source.read(&[Some(cells)]))),
+            Some(cells) => Now::Reaches(cells, change.held(source.own(), reach::leads_on(source, 0))),
+            None => Now::Is(None),
         };
-        if let Some(image) = &after {
-            check_moment(&source, image);
+        if let Now::Is(Some(image)) = &after {
+            check_moment(source, image);
         }
-        if before != after {
-            // Neither in a partition nor while changes are replayed does a statement trigger follow.
-            let flush = change.in_partition() || pg::is_replaying();
-            let full = NOTED.with_borrow_mut(|noted| {
+        let same = match &after {
+            Now::Is(after) => before.map_or(after.is_none(), |cells| image(source, &source.read(&[Some(cells)])) == *after),
+            Now::Reaches(..) => false,
+        };
+        if !(same && source.steps.is_empty()) {
+            full = NOTED.with_borrow_mut(|noted| {
                 noted.push(Change {
                     savepoint: pg::current_savepoint(),
+                    level,
                     source: source.clone(),
                     places: change.places(),
                     before_key,
@@ -141,27 +213,147 @@ pub fn note_source_row<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTu
                 });
                 noted.len() >= BATCH
             });
-            if flush || full {
-                bring_over(&config, &source);
-            }
         }
     }
-    Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
+    if flush || full {
+        bring_over(&config, source);
+    }
+    if flush {
+        correct_overwritten(&config, source);
+    }
 }
 
 /// `AFTER INSERT OR DELETE OR UPDATE … FOR EACH STATEMENT` on an attached table.
 pub fn source_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
-    if NOTED.with_borrow(|noted| !noted.is_empty()) {
+    let source = source_of(&config::for_reading(), trigger);
+    if let Some(source) = &source
+        && source.writes_back()
+    {
+        write_back::source_ends(source);
+    }
+    if let Some(source) = source
+        && (source.writes_back() || NOTED.with_borrow(|noted| !noted.is_empty()))
+    {
         let config = config::current(pg::own_schema());
-        if let Some(source) = source_of(&config, trigger) {
-            bring_over(&config, &source);
-        }
+        bring_over(&config, &source);
+        correct_overwritten(&config, &source);
     }
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
 }
 
-const TAKE_PERSONS: &str = "SELECT leadscore._take_persons($1, $2, $3, $4, $5, $6)";
-const TAKE_ACTIVITIES: &str = "SELECT leadscore._take_activities($1, $2, $3, $4, $5, $6, $7::text[]::jsonb[])";
+/// Corrects what the application overwrote, and writes what was left until the statement ended.
+fn correct_overwritten(config: &Config, source: &Source) {
+    let keys: Vec<String> = OVERWRITTEN.with_borrow_mut(|rows| {
+        let (own, others): (Vec<_>, Vec<_>) = rows.drain(..).partition(|row| row.source_id == source.source_id);
+        *rows = others;
+        own.into_iter().map(|row| row.key).collect()
+    });
+    if !keys.is_empty() {
+        write_back::correct(source, keys);
+    }
+    write_back::write_queued(config, source.table.relation);
+}
+
+// --------------------------------------------------------------------------- what rows reach
+
+/// The steps of attached tables that lead to the table whose trigger fired.
+fn steps_to(config: &Config, trigger: &PgTrigger) -> Vec<(Rc<Source>, usize)> {
+    let Ok(relation) = trigger.relid() else { return Vec::new() };
+    let mut steps = Vec::new();
+    for source in config.sources.iter().filter(|source| source.is_bound()) {
+        for (nth, table) in source.steps.iter().enumerate() {
+            if table.relation == relation.to_u32() || (table.partitioned && is_within(relation, table.relation.into())) {
+                steps.push((source.clone(), nth + 1));
+            }
+        }
+    }
+    steps
+}
+
+/// `AFTER UPDATE … FOR EACH ROW`, and after INSERT and DELETE where a foreign key is deferrable, on a table that rows of
+/// attached tables reach.
+pub fn note_reached_row<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+    let steps = steps_to(&config::for_reading(), trigger);
+    if steps.is_empty() || !matches!((trigger.when(), trigger.level()), (Ok(PgTriggerWhen::After), PgTriggerLevel::Row)) {
+        return Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>);
+    }
+    let change = RowChange::of(trigger);
+    let left = change.leaves_each(steps.iter().map(|(source, step)| source.at_step(*step).columns()));
+    let mut noted = 0;
+    for ((source, step), _) in steps.iter().zip(left).filter(|(_, left)| !left) {
+        let (table, to) = (source.at_step(*step), &source.parts.steps[step - 1].to);
+        // No moment is a key, so the zone does not matter.
+        let (before, after) = change.cells(table.columns(), TimeZone::named("UTC"));
+        let after = match after {
+            After::Row(cells) | After::Superseded(cells) => Some(cells),
+            After::Gone => None,
+        };
+        let key = |cells: Vec<Option<Value>>| -> Option<Vec<String>> {
+            to.iter().map(|&at| cells[at].as_ref().map(|cell| cell.text.clone())).collect()
+        };
+        let (before, after) = (before.and_then(key), after.and_then(key));
+        let (savepoint, level) = (pg::current_savepoint(), write_back::level());
+        let new = after.filter(|after| before.as_ref() != Some(after));
+        for key in before.into_iter().chain(new) {
+            noted += 1;
+            REACHED.with_borrow_mut(|reached| {
+                reached.push(ReachedChange { savepoint, level, source: source.clone(), step: *step, key });
+            });
+        }
+    }
+    if noted > 0 && (change.in_partition() || pg::is_replaying() || REACHED.with_borrow(|reached| reached.len() >= BATCH)) {
+        bring_reached(&config::current(pg::own_schema()));
+    }
+    Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
+}
+
+/// The same for the statement.
+pub fn reached_changed<'a>(_: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+    if REACHED.with_borrow(|reached| !reached.is_empty()) {
+        bring_reached(&config::current(pg::own_schema()));
+    }
+    Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
+}
+
+/// Reads again all rows of attached tables that reach the noted ones.
+fn bring_reached(config: &Config) {
+    let level = write_back::level();
+    let mut changes: Vec<ReachedChange> = REACHED.with_borrow_mut(|noted| {
+        let (own, others) = noted.drain(..).partition(|change| change.level == level);
+        *noted = others;
+        own
+    });
+    // Persons before activities, so that these find them.
+    let order = |change: &ReachedChange| (change.source.role != Role::Person, change.source.source_id, change.step);
+    changes.sort_by(|a, b| (order(a), &a.key).cmp(&(order(b), &b.key)));
+    changes.dedup_by(|a, b| order(a) == order(b) && a.key == b.key);
+    for changes in changes.chunk_by(|a, b| order(a) == order(b)) {
+        let (source, step) = (&changes[0].source, changes[0].step);
+        let keys: Vec<u64> = changes.iter().map(|change| reach::meeting_key(change.key.iter().map(String::as_str))).collect();
+        // Who has looked one of them up has committed by then, and is seen.
+        meet::meet(source.at_step(step).relation.into(), &keys, Side::Changes);
+        for changes in changes.chunks(1_000) {
+            let lists: Vec<Vec<String>> = (0..changes[0].key.len())
+                .map(|column| changes.iter().map(|change| change.key[column].clone()).collect())
+                .collect();
+            let query =
+                format!("SELECT {} {} WHERE {}", reach::columns(source), reach::from(source), reach::concerned(source, step));
+            let mut rows = Vec::new();
+            rows::as_leadscore(|| {
+                rows::read_table(&query, &lists, true, zone(config, source), |cells| {
+                    if let Some(key) = source.key_in(&cells, &source.parts.key) {
+                        rows.push((Some(key), image(source, &cells[..source.parts.columns.len()])));
+                    }
+                });
+            });
+            while !rows.is_empty() {
+                let rest = rows.split_off(rows.len().min(BATCH));
+                rows.iter().filter_map(|(_, image)| image.as_ref()).for_each(|image| check_moment(source, image));
+                store(config, source, std::mem::replace(&mut rows, rest));
+            }
+        }
+    }
+}
 
 fn moment(image: Option<&Image>) -> Option<TimestampWithTimeZone> {
     image.and_then(|image| image.moment).map(pg::timestamptz)
@@ -188,7 +380,6 @@ fn fold(changes: Vec<Change>) -> Vec<Change> {
             by_place.insert(place, at);
         }
     }
-    folded.retain(|change| change.before_key.is_some() || change.after.is_some());
     folded
 }
 
@@ -203,12 +394,13 @@ thread_local! {
 /// are known; says whether it did.
 fn take_new(config: &Config, source: &Source, image: &Image) -> bool {
     let (Some(person), Some(activity_type)) = (image.person.as_deref(), image.activity_type.as_deref()) else { return false };
-    // What a snapshot of the past knows of the table, the person or the type is for SQL to say.
-    if pg::transaction_has_one_snapshot() || !config.knows_type(activity_type) {
+    if !config.knows_type(activity_type) {
         return false;
     }
     pg::make_changes_visible();
-    let Some(person_id) = config.tables.person_by_key(&source.person_kind, person) else { return false };
+    let Some(person_id) = config.tables.person_of_tenant(&source.person_kind, person, image.tenant.as_deref()) else {
+        return false;
+    };
     if config.tables.is_activity(source.source_id, &image.key) {
         return false;
     }
@@ -242,50 +434,64 @@ fn take_new(config: &Config, source: &Source, image: &Image) -> bool {
 
 /// Brings the noted changes of a source to persons or activities.
 fn bring_over(config: &Config, source: &Source) {
+    let level = write_back::level();
     let changes: Vec<Change> = NOTED.with_borrow_mut(|noted| {
-        let (own, others) = noted.drain(..).partition(|change| change.source.source_id == source.source_id);
+        let (own, others) =
+            noted.drain(..).partition(|change| change.source.source_id == source.source_id && change.level == level);
         *noted = others;
         own
     });
-    let changes = fold(changes);
-    if changes.is_empty() {
-        return;
+    let zone = zone(config, source);
+    let rows = fold(changes).into_iter().map(|change| {
+        let after = match change.after {
+            Now::Is(after) => after,
+            Now::Reaches(own, held) => {
+                pg::make_changes_visible();
+                let image = image(source, &reach::reach(source, own, held, zone));
+                image.iter().for_each(|image| check_moment(source, image));
+                image
+            }
+        };
+        (change.before_key, after)
+    });
+    let rows = rows.filter(|(before_key, after)| before_key.is_some() || after.is_some()).collect();
+    store(config, source, rows);
+}
+
+/// Stores what rows are that had these keys: persons or activities.
+fn store(config: &Config, source: &Source, rows: Vec<(Option<String>, Option<Image>)>) {
+    match (source.role, rows.as_slice()) {
+        (_, []) => {}
+        (Role::Activity, [(None, Some(image))]) if take_new(config, source, image) => {}
+        (Role::Activity, _) => waiting::take_activities(source, &rows),
+        (Role::Person, _) => take_persons(source, &rows),
     }
-    if let (Role::Activity, [Change { before_key: None, after: Some(image), .. }]) = (source.role, changes.as_slice())
-        && take_new(config, source, image)
-    {
-        return;
-    }
-    let text = |of: &dyn Fn(&Change) -> Option<String>| -> Vec<Option<String>> { changes.iter().map(of).collect() };
-    let after = |of: &dyn Fn(&Image) -> Option<String>| text(&|change| change.after.as_ref().and_then(of));
-    let old_keys = text(&|change| change.before_key.clone());
-    let new_keys = after(&|image| Some(image.key.clone()));
-    let moments: Vec<Option<TimestampWithTimeZone>> = changes.iter().map(|change| moment(change.after.as_ref())).collect();
-    let number = DatumWithOid::from(source.source_id);
-    let done = pg::in_own_settings(|| match source.role {
-        Role::Person => Spi::run_with_args(
+}
+
+const TAKE_PERSONS: &str = "SELECT leadscore._take_persons($1, $2, $3, $4, $5, $6, $7, $8, $9::text[]::jsonb[], $10)";
+
+fn take_persons(source: &Source, rows: &[(Option<String>, Option<Image>)]) {
+    let after = |of: &dyn Fn(&Image) -> Option<String>| -> Vec<Option<String>> {
+        rows.iter().map(|(_, after)| after.as_ref().and_then(of)).collect()
+    };
+    let moments: Vec<Option<TimestampWithTimeZone>> = rows.iter().map(|(_, after)| moment(after.as_ref())).collect();
+    let actives: Vec<Option<bool>> = rows.iter().map(|(_, after)| after.as_ref().map(|image| image.active)).collect();
+    let done = pg::latest::with_plain_plans(|| {
+        Spi::run_with_args(
             TAKE_PERSONS,
             &[
-                number,
-                DatumWithOid::from(old_keys),
-                DatumWithOid::from(new_keys),
+                DatumWithOid::from(source.source_id),
+                DatumWithOid::from(rows.iter().map(|(before_key, _)| before_key.clone()).collect::<Vec<_>>()),
+                DatumWithOid::from(after(&|image| Some(image.key.clone()))),
+                DatumWithOid::from(after(&|image| image.tenant.clone())),
+                DatumWithOid::from(after(&|image| image.name.clone())),
                 DatumWithOid::from(after(&|image| image.status.clone())),
                 DatumWithOid::from(after(&|image| image.owner.clone())),
                 DatumWithOid::from(moments),
-            ],
-        ),
-        Role::Activity => Spi::run_with_args(
-            TAKE_ACTIVITIES,
-            &[
-                number,
-                DatumWithOid::from(old_keys),
-                DatumWithOid::from(new_keys),
-                DatumWithOid::from(after(&|image| image.person.clone())),
-                DatumWithOid::from(after(&|image| image.activity_type.clone())),
-                DatumWithOid::from(moments),
                 DatumWithOid::from(after(&|image| image.attributes.clone())),
+                DatumWithOid::from(actives),
             ],
-        ),
+        )
     });
     done.unwrap_or_else(|e| error!("leadscore: {e}"));
 }
@@ -296,48 +502,61 @@ pub fn source_rows(result: &Rows, number: Option<i32>) {
     let Some(source) = config.sources.iter().find(|source| Some(source.source_id) == number).cloned() else {
         return;
     };
-    let Some(columns) = &source.columns else {
+    if !source.is_bound() {
         Refusal::new(
             Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            format!("leadscore's triggers on {} are gone", pg::name_of(source.relation)),
+            format!("leadscore's triggers on {} are gone", pg::name_of(source.table.relation)),
         )
         .detail("They say which of its columns play which part.")
-        .hint(format!("SELECT leadscore.reattach('{}');", pg::name_of(source.relation)))
+        .hint(format!("SELECT leadscore.reattach('{}');", pg::name_of(source.table.relation)))
         .raise();
-    };
-    let list = columns.iter().map(pgrx::spi::quote_identifier).collect::<Vec<_>>().join(", ");
-    // Rows of a table that came to inherit from it are none of ours: their changes fire nothing.
-    let only = if source.partitioned { "" } else { "ONLY " };
-    let from = format!("FROM {only}{}", pg::name_of(source.relation));
+    }
+    let from = reach::from(&source);
     let mut scratch = Scratch::new();
-    let mut progress = Progress::on(pg::name_of(source.relation));
-    pg::as_role(source.owner.into(), || {
-        rows::read_table(&format!("SELECT {list} {from}"), config.time_zone, |cells| {
-            let written = |at: Option<usize>| cells.get(at?)?.as_ref()?.text.as_str().into_datum();
-            if let Some(image) = image(&source, &cells) {
+    let mut progress = Progress::on(pg::name_of(source.table.relation));
+    let read = source.parts.columns.len();
+    let zone = zone(&config, &source);
+    let work = || {
+        rows::read_table(&format!("SELECT {} {from}", reach::columns(&source)), &[], false, zone, |cells| {
+            let text = |at: Option<usize>| Some(cells.get(at? - source.parts.reads + read)?.as_ref()?.text.as_str());
+            if let Some(image) = image(&source, &cells[..read]) {
                 check_moment(&source, &image);
+                let cards = source
+                    .parts
+                    .scorecards
+                    .iter()
+                    .map(|card| (card.scorecard.clone(), serde_json::json!([text(card.score), text(card.category)])));
+                let cards = serde_json::Value::Object(cards.collect()).to_string();
                 rows::in_scratch_memory(&mut scratch, || {
                     result.add(vec![
                         image.key.as_str().into_datum(),
                         image.person.as_deref().and_then(|v| v.into_datum()),
+                        image.tenant.as_deref().and_then(|v| v.into_datum()),
                         image.activity_type.as_deref().and_then(|v| v.into_datum()),
                         image.moment.map(pg_sys::Datum::from),
                         image.attributes.as_deref().and_then(rows::jsonb),
+                        image.name.as_deref().and_then(|v| v.into_datum()),
                         image.status.as_deref().and_then(|v| v.into_datum()),
                         image.owner.as_deref().and_then(|v| v.into_datum()),
-                        written(source.parts.score),
-                        written(source.parts.category),
+                        image.active.into_datum(),
+                        text(source.parts.score).and_then(|v| v.into_datum()),
+                        text(source.parts.category).and_then(|v| v.into_datum()),
+                        rows::jsonb(&cards),
                     ]);
                 });
             }
-            progress.advance(1, "rows read", || count(&from));
+            progress.advance(1, "rows read", || count(source.table.partitioned, source.table.relation));
         });
-    });
+    };
+    if source.steps.is_empty() { pg::as_role(source.owner.into(), work) } else { rows::as_leadscore(work) }
 }
 
 /// How many rows there are.
-fn count(from: &str) -> i64 {
-    Spi::get_one(&format!("SELECT count(*) {from}")).unwrap_or_else(|e| error!("leadscore: {e}")).unwrap_or_default()
+fn count(partitioned: bool, relation: u32) -> i64 {
+    let only = if partitioned { "" } else { "ONLY " };
+    Spi::get_one(&format!("SELECT count(*) FROM {only}{}", pg::name_of(relation)))
+        .unwrap_or_else(|e| error!("leadscore: {e}"))
+        .unwrap_or_default()
 }
 
 thread_local! {
@@ -371,22 +590,4 @@ pub fn admitted(source: Option<pg_sys::Oid>) -> bool {
 /// `_admitted_role()`: who was, if anybody.
 pub fn admitted_role() -> Option<pg_sys::Oid> {
     ADMITTED_ROLE.get()
-}
-
-/// `_nobody_waits_unseen(bigint[])`: whether as many rows wait for these persons by the
-/// transaction's snapshot as by all that is committed.
-pub fn nobody_waits_unseen(ids: Option<Vec<Option<i64>>>) -> bool {
-    const WAITING: &str = "SELECT count(*)::text FROM leadscore.waiting w
-        JOIN leadscore._person_key k ON k.kind = w.person_kind AND k.external_id = w.external_id
-        WHERE $1 IS NULL OR k.person_id = ANY ($1)";
-    if !pg::transaction_has_one_snapshot() {
-        return true;
-    }
-    let ids: Option<Vec<i64>> = ids.map(|ids| ids.into_iter().flatten().collect());
-    pg::in_own_settings(|| {
-        let all = pg::latest(WAITING, pg_sys::INT8ARRAYOID, ids.clone().and_then(IntoDatum::into_datum));
-        let seen =
-            Spi::connect_mut(|client| client.update(WAITING, Some(1), &[DatumWithOid::from(ids)])?.first().get_one::<String>());
-        seen.unwrap_or_else(|e| error!("leadscore: {e}")) == all
-    })
 }

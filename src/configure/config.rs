@@ -67,7 +67,7 @@ impl Config {
 
     /// Whether it depends on an attached table, whose columns may have other names by now.
     fn is_from(&self, relation: u32) -> bool {
-        self.sources.iter().any(|source| source.relation == relation)
+        self.sources.iter().any(|source| source.is_about(relation))
     }
 
     /// The local day of an instant; of one beyond the calendar, which only tampering can leave, the

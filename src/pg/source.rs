@@ -1,7 +1,9 @@
 //! Rows of attached tables, as triggers and queries bring them.
 
 use super::TimeZone;
-use crate::arrive::source::Cell;
+use super::person::Tables;
+use super::table::{Key, Snapshot, Table};
+use crate::arrive::source::{self, Cell};
 use pgrx::prelude::*;
 use pgrx::{direct_function_call, pg_sys};
 use std::ffi::{CStr, CString};
@@ -103,6 +105,10 @@ impl<'a> RowChange<'a> {
         RowChange { trigger }
     }
 
+    pub fn is_update(&self) -> bool {
+        matches!(self.trigger.op(), Ok(PgTriggerOperation::Update))
+    }
+
     /// Whether the row is in a partition, where no statement trigger of ours follows.
     pub fn in_partition(&self) -> bool {
         // SAFETY: the trigger's relation is open while it runs.
@@ -126,21 +132,36 @@ impl<'a> RowChange<'a> {
         }
     }
 
-    /// Whether an UPDATE has left the columns of these names as they were, byte by byte.
-    pub fn leaves(&self, columns: &[String]) -> bool {
+    /// Of each of several lists of columns, whether an UPDATE has left them as they were, byte by byte.
+    pub fn leaves_each<'c>(&self, lists: impl Iterator<Item = &'c [String]>) -> Vec<bool> {
         let data = self.trigger.trigger_data();
-        if !matches!(self.trigger.op(), Ok(PgTriggerOperation::Update)) {
-            return false;
+        if !self.is_update() {
+            return lists.map(|_| false).collect();
         }
         // SAFETY: the executor hands the tuples that the event has, of the relation's row type.
         unsafe {
             let description = (*data.tg_relation).rd_att;
             let before = deformed(data.tg_trigtuple, description);
             let after = deformed(data.tg_newtuple, description);
-            numbers(description, columns).into_iter().all(|number| match (before[position(number)], after[position(number)]) {
+            let is_left = |number: i16| match (before[position(number)], after[position(number)]) {
                 (Some(before), Some(after)) => is_same(before, after, pg_sys::SPI_gettypeid(description, i32::from(number))),
                 (before, after) => before.is_none() && after.is_none(),
-            })
+            };
+            lists.map(|columns| numbers(description, columns).into_iter().all(is_left)).collect()
+        }
+    }
+
+    /// Of the row after the change, the values in some of the columns of these names.
+    pub fn held(&self, columns: &[String], at: impl Fn(usize) -> bool) -> Vec<Option<Held>> {
+        let data = self.trigger.trigger_data();
+        // SAFETY: the executor hands the tuples that the event has, of the relation's row type.
+        unsafe {
+            let tuple = match self.trigger.op() {
+                Ok(PgTriggerOperation::Update) => data.tg_newtuple,
+                _ => data.tg_trigtuple,
+            };
+            let description = (*data.tg_relation).rd_att;
+            held(&deformed(tuple, description), description, columns, at)
         }
     }
 
@@ -337,25 +358,252 @@ impl TimeZone {
     }
 }
 
-/// Reads all rows of a table, so many at a time, and hands over their columns.
-pub fn read_table(query: &str, zone: TimeZone, take: impl FnMut(Vec<Option<Cell>>)) {
-    printing_alike(|| read_rows(query, zone, take));
+/// A value of a column that outlives its row.
+#[derive(Clone)]
+pub struct Held {
+    /// The value itself, or what it points to.
+    words: Vec<u64>,
+    by_value: bool,
+    type_id: pg_sys::Oid,
+    /// As text, by which keys of two tables are compared.
+    pub text: String,
 }
 
-fn read_rows(query: &str, zone: TimeZone, mut take: impl FnMut(Vec<Option<Cell>>)) {
+impl Held {
+    /// # Safety
+    /// The datum is a value of that type.
+    unsafe fn of(datum: pg_sys::Datum, type_id: pg_sys::Oid) -> Held {
+        let (mut length, mut by_value) = (0, false);
+        // SAFETY: the length of a type says how its values are laid out; -1 is a varlena, here a plain one.
+        unsafe {
+            // No zone is needed: moments are no keys.
+            let text = cell(datum, type_id, TimeZone::named("UTC")).text;
+            pg_sys::get_typlenbyval(type_id, &mut length, &mut by_value);
+            if by_value {
+                return Held { words: vec![datum.value() as u64], by_value, type_id, text };
+            }
+            let from: *const u8 = match length {
+                -1 => pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast(),
+                _ => datum.cast_mut_ptr(),
+            };
+            let size = usize::try_from(length).unwrap_or_else(|_| pgrx::varsize_any(from.cast()));
+            let mut words = vec![0u64; size.div_ceil(8)];
+            ptr::copy_nonoverlapping(from, words.as_mut_ptr().cast::<u8>(), size);
+            Held { words, by_value, type_id, text }
+        }
+    }
+
+    fn datum(&self) -> pg_sys::Datum {
+        if self.by_value { pg_sys::Datum::from(self.words[0]) } else { pg_sys::Datum::from(self.words.as_ptr()) }
+    }
+}
+
+/// # Safety
+/// The values are those of a row of that type.
+unsafe fn held(
+    values: &[Option<pg_sys::Datum>],
+    description: pg_sys::TupleDesc,
+    columns: &[String],
+    at: impl Fn(usize) -> bool,
+) -> Vec<Option<Held>> {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let hold = |(nth, number): (usize, i16)| {
+            let value = values[position(number)].filter(|_| at(nth))?;
+            Some(Held::of(value, pg_sys::SPI_gettypeid(description, i32::from(number))))
+        };
+        numbers(description, columns).into_iter().enumerate().map(hold).collect()
+    }
+}
+
+/// A row that was found: its bound columns, and those of them that lead on.
+pub type FoundRow = (Vec<Option<Cell>>, Vec<Option<Held>>);
+
+/// The row of a table with these values in those of its bound columns, as it is by now. `Err` where that takes a query.
+pub fn find_row(
+    table: &source::Table,
+    to: &[usize],
+    keys: &[&Held],
+    zone: TimeZone,
+    leads_on: impl Fn(usize) -> bool,
+) -> Result<Option<FoundRow>, ()> {
+    if table.partitioned {
+        return Err(());
+    }
+    let open = Table::open(table.relation.into(), pg_sys::AccessShareLock);
+    // SAFETY: the table is open; `each_in` hands over extracted rows, whose values are copied.
+    unsafe {
+        if (*(*open.relation).rd_rel).relkind as u8 != pg_sys::RELKIND_RELATION {
+            return Err(());
+        }
+        let description = (*open.relation).rd_att;
+        let numbers = numbers(description, table.columns());
+        let wanted: Vec<(i16, &Held)> = to.iter().zip(keys).map(|(&at, key)| (numbers[at], *key)).collect();
+        let (index, keys) = unique_index(&open, &wanted).ok_or(())?;
+        let mut found = None;
+        open.each_in(index, &keys, &Snapshot::latest(), |slot| {
+            let values: Vec<Option<pg_sys::Datum>> = (0..(*description).natts as usize)
+                .map(|nth| (!*(*slot).tts_isnull.add(nth)).then(|| *(*slot).tts_values.add(nth)))
+                .collect();
+            let cells = numbers
+                .iter()
+                .map(|&number| {
+                    let type_id = pg_sys::SPI_gettypeid(description, i32::from(number));
+                    values[position(number)].map(|value| cell(value, type_id, zone))
+                })
+                .collect();
+            found = Some((cells, held(&values, description, table.columns(), &leads_on)));
+        });
+        Ok(found)
+    }
+}
+
+/// A unique index of exactly these columns, and how to look for the values in it.
+///
+/// # Safety
+/// The table is open.
+unsafe fn unique_index(table: &Table, wanted: &[(i16, &Held)]) -> Option<(pg_sys::Relation, Vec<Key>)> {
+    // SAFETY: what is opened here is closed here or by the caller.
+    unsafe {
+        let list = pg_sys::RelationGetIndexList(table.relation);
+        let length = if list.is_null() { 0 } else { (*list).length as usize };
+        for nth in 0..length {
+            let index = pg_sys::index_open((*(*list).elements.add(nth)).oid_value, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+            let form = (*index).rd_index;
+            let columns = (*form).indkey.values.as_slice((*form).indnkeyatts as usize);
+            let fits = (*form).indisvalid
+                && (*form).indisunique
+                && (*(*index).rd_rel).relam == pg_sys::BTREE_AM_OID
+                && columns.len() == wanted.len()
+                && pg_sys::RelationGetIndexPredicate(index).is_null();
+            let keys: Option<Vec<Key>> = (if fits { columns } else { &[] })
+                .iter()
+                .enumerate()
+                .map(|(at, &column)| {
+                    let (_, key) = wanted.iter().find(|(number, _)| *number == column)?;
+                    let (family, own) = (*(*index).rd_opfamily.add(at), *(*index).rd_opcintype.add(at));
+                    let equals = pg_sys::BTEqualStrategyNumber as i16;
+                    let mut operator = pg_sys::get_opfamily_member(family, own, pg_sys::getBaseType(key.type_id), equals);
+                    if operator == pg_sys::InvalidOid && pg_sys::IsBinaryCoercible(key.type_id, own) {
+                        operator = pg_sys::get_opfamily_member(family, own, own, equals);
+                    }
+                    let function = pg_sys::get_opcode(operator);
+                    (function != pg_sys::InvalidOid).then(|| Key::equal(column, function.to_u32(), key.datum()))
+                })
+                .collect();
+            match keys {
+                Some(keys) if fits => {
+                    pg_sys::list_free(list);
+                    return Some((index, keys));
+                }
+                _ => pg_sys::index_close(index, pg_sys::AccessShareLock as pg_sys::LOCKMODE),
+            }
+        }
+        pg_sys::list_free(list);
+        None
+    }
+}
+
+impl Tables {
+    /// The person with this key of the application's own, of a tenant or of none. Where a transaction keeps one snapshot, one
+    /// that it does not show is a serialization failure.
+    pub fn person_of_tenant(&self, kind: &str, external_id: &str, tenant: Option<&str>) -> Option<i64> {
+        let found = self.person_by(kind, external_id, tenant, &Snapshot::latest())?;
+        if super::transaction_has_one_snapshot() {
+            // SAFETY: registered, and released by Drop or by an abort.
+            let own = unsafe { Snapshot(pg_sys::RegisterSnapshot(pg_sys::GetTransactionSnapshot())) };
+            if self.person_by(kind, external_id, tenant, &own).is_none() {
+                crate::arrive::waiting::refuse_unseen();
+            }
+        }
+        Some(found)
+    }
+
+    fn person_by(&self, kind: &str, external_id: &str, tenant: Option<&str>, snapshot: &Snapshot) -> Option<i64> {
+        let table = Table::open(self.person, pg_sys::AccessShareLock);
+        let keys = [Key::text(&table, c"kind", kind), Key::text(&table, c"external_id", external_id)];
+        let (id, of) = (Key::column(&table, c"person_id"), Key::column(&table, c"tenant"));
+        let mut found = None;
+        table.each(&keys, snapshot, |slot| {
+            // SAFETY: `each` hands over extracted rows.
+            unsafe {
+                if super::value::<&str>(slot, position(of)) == tenant {
+                    found = super::value(slot, position(id));
+                }
+            }
+        });
+        found
+    }
+}
+
+/// Runs `work` with the rights of leadscore's owner: what a foreign key leads to is found whatever policies and privileges
+/// say, as PostgreSQL itself finds it.
+pub fn as_leadscore<T>(work: impl FnOnce() -> T) -> T {
+    super::as_role(super::owner_of(super::table(super::own_schema(), "state")), work)
+}
+
+/// Reads the few rows that a query gives by all that is committed by now, with the values that lead on.
+pub fn read_held(
+    query: &str,
+    args: &[Vec<String>],
+    zone: TimeZone,
+    leads_on: impl Fn(usize) -> bool,
+    mut take: impl FnMut(FoundRow),
+) {
+    each_row(query, args, true, |tuple, description| {
+        // SAFETY: the row is of that description.
+        unsafe {
+            let numbers: Vec<i16> = (1..=(*description).natts as i16).collect();
+            let values = deformed(tuple, description);
+            let hold = |(nth, value): (usize, &Option<pg_sys::Datum>)| {
+                let value = (*value).filter(|_| leads_on(nth))?;
+                Some(Held::of(value, pg_sys::SPI_gettypeid(description, nth as i32 + 1)))
+            };
+            take((cells(tuple, description, &numbers, zone), values.iter().enumerate().map(hold).collect()));
+        }
+    });
+}
+
+/// Reads rows by a query, so many at a time, and hands over their columns. Its parameters are lists of texts. It sees what
+/// the active snapshot shows, or all that is committed by now.
+pub fn read_table(query: &str, args: &[Vec<String>], latest: bool, zone: TimeZone, take: impl FnMut(Vec<Option<Cell>>)) {
+    let mut take = take;
+    each_row(query, args, latest, |tuple, description| {
+        // SAFETY: the row is of that description.
+        unsafe {
+            let numbers: Vec<i16> = (1..=(*description).natts as i16).collect();
+            take(cells(tuple, description, &numbers, zone));
+        }
+    });
+}
+
+fn each_row(query: &str, args: &[Vec<String>], latest: bool, take: impl FnMut(pg_sys::HeapTuple, pg_sys::TupleDesc)) {
+    super::latest::with_plain_plans(|| printing_alike(|| read_rows(query, args, latest, take)));
+}
+
+fn read_rows(query: &str, args: &[Vec<String>], latest: bool, mut take: impl FnMut(pg_sys::HeapTuple, pg_sys::TupleDesc)) {
     const AT_A_TIME: i64 = 5_000;
     let query = CString::new(query).unwrap_or_default();
+    if latest {
+        super::make_changes_visible();
+    }
     // SAFETY: runs within its own SPI connection; each batch is freed before the next.
     unsafe {
+        if latest {
+            pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
+        }
         if pg_sys::SPI_connect() < 0 {
             error!("leadscore: SPI does not connect");
         }
+        let mut types = vec![pg_sys::TEXTARRAYOID; args.len()];
+        let mut values: Vec<pg_sys::Datum> =
+            args.iter().map(|list| list.clone().into_datum().unwrap_or(pg_sys::Datum::from(0))).collect();
         let portal = pg_sys::SPI_cursor_open_with_args(
             ptr::null(),
             query.as_ptr(),
-            0,
-            ptr::null_mut(),
-            ptr::null_mut(),
+            args.len() as i32,
+            types.as_mut_ptr(),
+            values.as_mut_ptr(),
             ptr::null(),
             true,
             0,
@@ -367,15 +615,17 @@ fn read_rows(query: &str, zone: TimeZone, mut take: impl FnMut(Vec<Option<Cell>>
             if count == 0 {
                 break;
             }
-            let numbers: Vec<i16> = (1..=(*(*table).tupdesc).natts as i16).collect();
             for i in 0..count {
-                take(cells(*(*table).vals.add(i), (*table).tupdesc, &numbers, zone));
+                take(*(*table).vals.add(i), (*table).tupdesc);
             }
             pg_sys::SPI_freetuptable(table);
             pgrx::check_for_interrupts!();
         }
         pg_sys::SPI_cursor_close(portal);
         pg_sys::SPI_finish();
+        if latest {
+            pg_sys::PopActiveSnapshot();
+        }
     }
 }
 

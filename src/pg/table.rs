@@ -309,7 +309,7 @@ impl Key {
         Key { column: Key::column(table, name), compare, strategy, value: pg_sys::Datum::from(day.0) }
     }
 
-    fn equal(column: i16, compare: u32, value: pg_sys::Datum) -> Key {
+    pub fn equal(column: i16, compare: u32, value: pg_sys::Datum) -> Key {
         Key { column, compare, strategy: pg_sys::BTEqualStrategyNumber, value }
     }
 }

@@ -141,8 +141,11 @@ fn persons_arrived(config: &Config, inserted: &ChangedRows) {
         if let Some((number, _)) = persons.source(found) {
             attached.push(person_id);
             if table.is_none() {
-                table =
-                    config.sources.iter().find(|source| source.source_id == number).map(|source| pg::name_of(source.relation));
+                table = config
+                    .sources
+                    .iter()
+                    .find(|source| source.source_id == number)
+                    .map(|source| pg::name_of(source.table.relation));
             }
         }
         let seen = writer.seen(person_id, found);

@@ -1,40 +1,205 @@
 //! The arrow back into the application's own tables: scores and categories are written to the rows
 //! from which the persons came, as the owner of the table.
 
-use crate::arrive::source::Source;
+use crate::arrive::source::{Source, values_of_key};
 use crate::configure::config::{self, Config};
 use crate::error::Refusal;
-use crate::pg;
+use crate::pg::{self, latest::Latest};
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
+use std::cell::{Cell, RefCell};
 use std::ffi::CString;
 
-const STANDING: &str = "SELECT array_agg(k.external_id), array_agg(p.score), array_agg(p.category)
-    FROM leadscore._person_key k JOIN leadscore.person p ON p.person_id = k.person_id
-    WHERE k.person_id = ANY ($1) AND k.source_id = $2";
+/// A person whose score or category changed, as far as the application's own row shows it.
+pub struct Moved {
+    pub person_id: i64,
+    /// The number of the attached table and the key in it.
+    pub source: Option<(i32, String)>,
+    pub score: i64,
+    pub category: Option<String>,
+}
 
-/// Keys, scores and categories, side by side.
-type Standing = (Vec<String>, Vec<i64>, Vec<Option<String>>);
+/// A statement on a table to which scores are written back, between its BEFORE trigger and its AFTER trigger. Meanwhile its
+/// rows are not written: one of them may be the row that the statement is about to write.
+struct Open {
+    savepoint: u32,
+    relation: u32,
+    depth: i32,
+}
 
-/// Those of the persons that came from the source.
-fn standing(source: &Source, ids: &[i64]) -> Option<Standing> {
-    let (keys, scores, categories) = pg::in_own_settings(|| {
-        Spi::connect_mut(|client| {
-            let found = client
-                .update(STANDING, Some(1), &[DatumWithOid::from(ids.to_vec()), DatumWithOid::from(source.source_id)])?
-                .first();
-            pgrx::spi::SpiResult::Ok((pg::value_of(&found, 1)?, pg::value_of(&found, 2)?, pg::value_of(&found, 3)?))
-        })
-    })
-    .unwrap_or_else(|e| error!("leadscore: {e}"));
-    Some((keys?, scores?, categories?))
+/// A row to which a score is to be written when the statement on its table ends.
+struct Queued {
+    savepoint: u32,
+    source_id: i32,
+    key: String,
+}
+
+thread_local! {
+    static OPEN: RefCell<Vec<Open>> = const { RefCell::new(Vec::new()) };
+    static QUEUED: RefCell<Vec<Queued>> = const { RefCell::new(Vec::new()) };
+    static LEVEL: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Forgets what was noted in a savepoint, or in one within it: it was rolled back. 0 means the transaction, which ended.
+pub fn forget_noted(savepoint: u32) {
+    OPEN.with_borrow_mut(|open| open.retain(|o| o.savepoint < savepoint));
+    QUEUED.with_borrow_mut(|queued| queued.retain(|q| q.savepoint < savepoint));
+    if savepoint == 0 {
+        LEVEL.set(0);
+    }
+}
+
+/// How many statements that write back run within each other: what they change is not what the application changes.
+pub fn level() -> u32 {
+    LEVEL.get()
+}
+
+/// Counts a statement that writes back for as long as it runs, an error that ends it included.
+struct Level(u32);
+
+impl Level {
+    fn begin() -> Level {
+        LEVEL.set(LEVEL.get() + 1);
+        Level(LEVEL.get())
+    }
+}
+
+impl Drop for Level {
+    fn drop(&mut self) {
+        LEVEL.set(self.0 - 1);
+    }
+}
+
+/// `BEFORE … FOR EACH STATEMENT` on a table to which scores are written back.
+pub fn source_begins<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+    // A run writes to its rows: it is waited for before any of them is locked.
+    pg::lock_as_writer(pg::table(pg::own_schema(), "state"));
+    let relation = trigger.relid()?.to_u32();
+    OPEN.with_borrow_mut(|open| open.push(Open { savepoint: pg::current_savepoint(), relation, depth: pg::trigger_depth() }));
+    Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
+}
+
+/// The AFTER trigger of such a statement: from here on the rows can be written.
+pub fn source_ends(source: &Source) {
+    let depth = pg::trigger_depth();
+    OPEN.with_borrow_mut(|open| {
+        open.retain(|o| o.depth <= depth);
+        if let Some(at) = open.iter().rposition(|o| o.relation == source.table.relation && o.depth == depth) {
+            open.remove(at);
+        }
+    });
+}
+
+fn is_open(source: &Source) -> bool {
+    let depth = pg::trigger_depth();
+    OPEN.with_borrow(|open| open.iter().any(|o| o.relation == source.table.relation && o.depth <= depth))
+}
+
+/// Writes what was left until the statements on the source's table have ended.
+pub fn write_queued(config: &Config, relation: u32) {
+    if QUEUED.with_borrow(|queued| queued.is_empty()) {
+        return;
+    }
+    for source in config.sources.iter().filter(|source| source.table.relation == relation && source.writes_back()) {
+        if is_open(source) {
+            continue;
+        }
+        let mut keys: Vec<String> = QUEUED.with_borrow_mut(|queued| {
+            {
+                let (own, others) = queued.drain(..).partition(|q| q.source_id == source.source_id);
+                *queued = others;
+                own
+            }
+            .into_iter()
+            .map(|q: Queued| q.key)
+            .collect()
+        });
+        keys.sort_unstable();
+        keys.dedup();
+        if !keys.is_empty() {
+            write_standing(
+                source,
+                OF_KEYS.with(|of| {
+                    of.rows(&[
+                        DatumWithOid::from(keys),
+                        DatumWithOid::from(source.source_id),
+                        DatumWithOid::from(source.person_kind.as_str()),
+                    ])
+                }),
+            );
+        }
+    }
+}
+
+thread_local! {
+    /// Keys, scores and categories of persons that came from a source.
+    static OF_PERSONS: Latest = const { Latest::new(
+        "SELECT k.external_id, p.score, p.category
+         FROM leadscore._person_key k JOIN leadscore.person p ON p.person_id = k.person_id
+         WHERE k.person_id = ANY ($1) AND k.source_id = $2",
+    ) };
+    static OF_KEYS: Latest = const { Latest::new(
+        "SELECT k.external_id, p.score, p.category
+         FROM leadscore._person_key k JOIN leadscore.person p ON p.person_id = k.person_id
+         WHERE k.kind = $3 AND k.external_id = ANY ($1) AND k.source_id = $2",
+    ) };
+    /// What the persons with these keys have on another scorecard.
+    static CARDS: Latest = const { Latest::new(
+        "SELECT coalesce(s.score, 0), s.category
+         FROM unnest($1::text[]) WITH ORDINALITY u(key, nth)
+         LEFT JOIN leadscore._person_key k ON k.kind = $3 AND k.external_id = u.key AND k.source_id = $2
+         LEFT JOIN leadscore.person_score s ON s.person_id = k.person_id AND s.scorecard = $4
+         ORDER BY u.nth",
+    ) };
+}
+
+fn of_persons(source: &Source, ids: &[i64]) -> Vec<Vec<Option<String>>> {
+    OF_PERSONS.with(|of| of.rows(&[DatumWithOid::from(ids.to_vec()), DatumWithOid::from(source.source_id)]))
+}
+
+/// Writes what the rows of such a query say.
+fn write_standing(source: &Source, rows: Vec<Vec<Option<String>>>) {
+    let (mut keys, mut scores, mut categories) = (Vec::new(), Vec::new(), Vec::new());
+    for row in rows {
+        if let [Some(key), Some(score), category] = row.as_slice() {
+            keys.push(key.clone());
+            scores.push(score.parse().unwrap_or_default());
+            categories.push(category.clone());
+        }
+    }
+    if !keys.is_empty() {
+        write_back_to(source, keys, scores, categories);
+    }
 }
 
 /// A column of the source, quoted.
 fn column(source: &Source, at: usize) -> Option<String> {
-    Some(pgrx::spi::quote_identifier(source.columns.as_ref()?.get(at)?))
+    Some(pgrx::spi::quote_identifier(source.table.columns.as_ref()?.get(at)?))
+}
+
+/// The key columns of the source, quoted, with their types; `None` when they are not known.
+fn key_columns(source: &Source) -> Option<Vec<(String, &str)>> {
+    let types = source.table.types.as_ref()?;
+    let of = |&at: &usize| {
+        let at = usize::try_from(source.parts.columns.get(at)?.1).ok()?;
+        Some((column(source, at)?, types.get(at)?.as_str()))
+    };
+    source.parts.key.iter().map(of).collect()
+}
+
+/// Keys as lists of their values, one for each column.
+fn by_column(keys: &[String], columns: usize) -> Vec<Vec<String>> {
+    let mut lists = vec![Vec::with_capacity(keys.len()); columns];
+    for key in keys {
+        let mut values = values_of_key(key, columns);
+        values.resize(columns, String::new());
+        for (list, value) in lists.iter_mut().zip(values) {
+            list.push(value);
+        }
+    }
+    lists
 }
 
 /// Raises the error of an owner who may not do what writing back needs.
@@ -45,7 +210,7 @@ fn refuse_for_owner(source: &Source, caught: &CaughtError) -> ! {
     };
     Refusal::new(
         Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
-        format!("scores cannot be written back to {}", pg::name_of(source.relation)),
+        format!("scores cannot be written back to {}", pg::name_of(source.table.relation)),
     )
     .detail(format!("As the table's owner: {why}."))
     .hint(if why.contains("deferred trigger") {
@@ -58,54 +223,88 @@ fn refuse_for_owner(source: &Source, caught: &CaughtError) -> ! {
 
 /// Updates the score and category columns of one attached table where they differ, as its owner.
 pub fn write_back_to(source: &Source, keys: Vec<String>, scores: Vec<i64>, categories: Vec<Option<String>>) {
-    let (Some(key), Some(key_type)) = (column(source, source.parts.key), &source.key_type) else { return };
-    // All is qualified: it runs under a search_path for the owner's triggers.
-    let (mut set, mut differs) = (Vec::new(), Vec::new());
-    if let Some(column) = source.parts.score.and_then(|at| column(source, at)) {
-        set.push(format!("{column} = n.score"));
-        differs.push(format!("(t.{column} OPERATOR(pg_catalog.=) n.score) IS NOT TRUE"));
+    if is_open(source) {
+        let savepoint = pg::current_savepoint();
+        QUEUED.with_borrow_mut(|queued| {
+            queued.extend(keys.into_iter().map(|key| Queued { savepoint, source_id: source.source_id, key }));
+        });
+        return;
     }
-    if let Some(column) = source.parts.category.and_then(|at| column(source, at)) {
-        set.push(format!("{column} = n.category"));
-        differs.push(format!(
-            "CASE WHEN n.category IS NULL THEN t.{column} IS NOT NULL
-                  ELSE (t.{column} OPERATOR(pg_catalog.=) n.category) IS NOT TRUE END"
-        ));
+    let Some(key) = key_columns(source) else { return };
+    // All is qualified: it runs under a search_path for the owner's triggers.
+    let (mut set, mut differs, mut lists) = (Vec::new(), Vec::new(), Vec::new());
+    let mut args: Vec<DatumWithOid> = Vec::new();
+    let mut list = |arg: DatumWithOid<'static>| {
+        args.push(arg);
+        lists.push(format!("pg_catalog.unnest(${})", args.len()));
+        format!("n.c{}", args.len())
+    };
+    let matches: Vec<String> = key
+        .iter()
+        .zip(by_column(&keys, key.len()))
+        .map(|((column, type_name), values)| {
+            format!("t.{column} OPERATOR(pg_catalog.=) {}::{type_name}", list(DatumWithOid::from(values)))
+        })
+        .collect();
+    let mut write = |score_at: Option<usize>, category_at: Option<usize>, scores: Vec<i64>, categories: Vec<Option<String>>| {
+        if let Some(column) = score_at.and_then(|at| column(source, at)) {
+            let score = list(DatumWithOid::from(scores));
+            set.push(format!("{column} = {score}"));
+            differs.push(format!("(t.{column} OPERATOR(pg_catalog.=) {score}) IS NOT TRUE"));
+        }
+        if let Some(column) = category_at.and_then(|at| column(source, at)) {
+            let category = list(DatumWithOid::from(categories));
+            set.push(format!("{column} = {category}"));
+            differs.push(format!(
+                "CASE WHEN {category} IS NULL THEN t.{column} IS NOT NULL
+                      ELSE (t.{column} OPERATOR(pg_catalog.=) {category}) IS NOT TRUE END"
+            ));
+        }
+    };
+    write(source.parts.score, source.parts.category, scores.clone(), categories.clone());
+    for card in &source.parts.scorecards {
+        let rows = CARDS.with(|cards| {
+            cards.rows(&[
+                DatumWithOid::from(keys.clone()),
+                DatumWithOid::from(source.source_id),
+                DatumWithOid::from(source.person_kind.as_str()),
+                DatumWithOid::from(card.scorecard.as_str()),
+            ])
+        });
+        let scores = rows.iter().map(|row| row[0].as_deref().and_then(|score| score.parse().ok()).unwrap_or_default()).collect();
+        write(card.score, card.category, scores, rows.into_iter().map(|mut row| row.remove(1)).collect());
     }
     if set.is_empty() {
         return;
     }
+    let names: Vec<String> = (1..=lists.len()).map(|nth| format!("c{nth}")).collect();
     let statement = format!(
-        "UPDATE {} t SET {} FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) n(key, score, category)
-         WHERE t.{key} OPERATOR(pg_catalog.=) n.key::{key_type} AND ({})",
-        pg::name_of(source.relation),
+        "UPDATE {} t SET {} FROM ROWS FROM ({}) n({}) WHERE {} AND ({})",
+        pg::name_of(source.table.relation),
         set.join(", "),
+        lists.join(", "),
+        names.join(", "),
+        matches.join(" AND "),
         differs.join(" OR ")
     );
     let beyond_type = |code: Code, written: &str| {
         Refusal::new(
             code,
-            format!("{written} cannot be written back to {}", pg::name_of(source.relation)),
+            format!("{written} cannot be written back to {}", pg::name_of(source.table.relation)),
         )
         .detail("The column is too small for it.")
         .hint(format!(
             "SELECT leadscore.detach('{}'); then give a score column type bigint and a category column type text, and attach the table again.",
-            pg::name_of(source.relation)
+            pg::name_of(source.table.relation)
         ))
     };
     // What the owner's triggers name without a schema is looked for beside the table.
-    let schema = pgrx::spi::quote_identifier(pg::schema_name(source.relation.into()));
+    let schema = pgrx::spi::quote_identifier(pg::schema_name(source.table.relation.into()));
     let path = CString::new(format!("pg_catalog, {schema}, public, pg_temp")).unwrap_or_default();
     pgrx::PgTryBuilder::new(|| {
-        pg::with_search_path(&path, || {
-            pg::as_role(source.owner.into(), || {
-                Spi::run_with_args(
-                    &statement,
-                    &[DatumWithOid::from(keys), DatumWithOid::from(scores.clone()), DatumWithOid::from(categories.clone())],
-                )
-            })
-        })
-        .unwrap_or_else(|e| error!("leadscore: {e}"));
+        let _level = Level::begin();
+        pg::with_search_path(&path, || pg::as_role(source.owner.into(), || Spi::run_with_args(&statement, &args)))
+            .unwrap_or_else(|e| error!("leadscore: {e}"));
     })
     .catch_when(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, |caught| refuse_for_owner(source, &caught))
     .catch_when(Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE, |_| {
@@ -122,22 +321,13 @@ pub fn write_back_to(source: &Source, keys: Vec<String>, scores: Vec<i64>, categ
     .execute();
 }
 
-/// A person whose score or category changed, as far as the application's own row shows it.
-pub struct Moved {
-    pub person_id: i64,
-    /// The number of the attached table and the key in it.
-    pub source: Option<(i32, String)>,
-    pub score: i64,
-    pub category: Option<String>,
-}
-
-/// Brings what changed to the attached tables that the persons came from.
+/// Brings scores and categories that changed to the rows from which the persons came.
 pub fn write_back_moved(config: &Config, moved: Vec<Moved>) {
     if moved.is_empty() {
         return;
     }
     if config.has_aliases {
-        return write_back(Some(moved.iter().map(|person| Some(person.person_id)).collect()));
+        return write_back_of(config, &moved.iter().map(|person| person.person_id).collect::<Vec<_>>());
     }
     for source in config.sources.iter().filter(|source| source.writes_back()) {
         let (mut keys, mut scores, mut categories) = (Vec::new(), Vec::new(), Vec::new());
@@ -159,17 +349,32 @@ pub fn write_back_moved(config: &Config, moved: Vec<Moved>) {
 /// Locks the rows to which scores of these persons are written back, in the order of their keys.
 pub fn lock_sources_of(config: &Config, ids: Vec<i64>) {
     for source in config.sources.iter().filter(|source| source.writes_back()) {
-        let (Some(key), Some(key_type)) = (column(source, source.parts.key), &source.key_type) else { continue };
-        let Some((keys, ..)) = standing(source, &ids) else { continue };
+        let Some(key) = key_columns(source) else { continue };
+        let keys: Vec<String> = of_persons(source, &ids).into_iter().filter_map(|mut row| row.swap_remove(0)).collect();
+        if keys.is_empty() {
+            continue;
+        }
+        let names: Vec<&str> = key.iter().map(|(name, _)| name.as_str()).collect();
+        let wanted = match key.as_slice() {
+            [(name, type_name)] => format!("t.{name} OPERATOR(pg_catalog.=) ANY ($1::{type_name}[])"),
+            _ => {
+                let casts: Vec<String> = key
+                    .iter()
+                    .zip(1..)
+                    .map(|((_, type_name), nth)| format!("pg_catalog.unnest(${nth}::{type_name}[])"))
+                    .collect();
+                format!("(t.{}) IN (SELECT * FROM ROWS FROM ({}) u)", names.join(", t."), casts.join(", "))
+            }
+        };
         let statement = format!(
-            "SELECT FROM {} t WHERE t.{key} OPERATOR(pg_catalog.=) ANY ($1::{key_type}[]) ORDER BY t.{key} FOR NO KEY UPDATE",
-            pg::name_of(source.relation)
+            "SELECT FROM {} t WHERE {wanted} ORDER BY t.{} FOR NO KEY UPDATE",
+            pg::name_of(source.table.relation),
+            names.join(", t.")
         );
+        let args: Vec<DatumWithOid> = by_column(&keys, key.len()).into_iter().map(DatumWithOid::from).collect();
         pgrx::PgTryBuilder::new(|| {
-            pg::as_role(source.owner.into(), || {
-                Spi::connect_mut(|client| client.update(&statement, None, &[DatumWithOid::from(keys)]).map(|_| ()))
-            })
-            .unwrap_or_else(|e| error!("leadscore: {e}"));
+            pg::as_role(source.owner.into(), || Spi::connect_mut(|client| client.update(&statement, None, &args).map(|_| ())))
+                .unwrap_or_else(|e| error!("leadscore: {e}"));
         })
         .catch_when(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, |caught| refuse_for_owner(source, &caught))
         .execute();
@@ -188,10 +393,19 @@ pub fn lock_sources(ids: Option<Vec<Option<i64>>>) {
 pub fn write_back(ids: Option<Vec<Option<i64>>>) {
     let Some(ids) = ids else { return };
     let ids: Vec<i64> = ids.into_iter().flatten().collect();
-    let config = config::current(pg::own_schema());
+    write_back_of(&config::current(pg::own_schema()), &ids);
+}
+
+fn write_back_of(config: &Config, ids: &[i64]) {
     for source in config.sources.iter().filter(|source| source.writes_back()) {
-        if let Some((keys, scores, categories)) = standing(source, &ids) {
-            write_back_to(source, keys, scores, categories);
-        }
+        write_standing(source, of_persons(source, ids));
     }
+}
+
+/// Corrects what an application overwrote in the rows with these keys.
+pub fn correct(source: &Source, keys: Vec<String>) {
+    let savepoint = pg::current_savepoint();
+    QUEUED.with_borrow_mut(|queued| {
+        queued.extend(keys.into_iter().map(|key| Queued { savepoint, source_id: source.source_id, key }));
+    });
 }

@@ -10,7 +10,7 @@ INSERT INTO app.secret VALUES (1, 1, 'hidden');
 CREATE TABLE app.attached (id int PRIMARY KEY);
 SELECT leadscore.attach_person('app.attached', 'attached');
 -- The owner's call fails, at each point at which it can, and then another role takes its place.
-\set spy 'SET ROLE regress_application; SELECT leadscore._attach_person(''app.secret'', ''spy'', NULL, ''word'', NULL, NULL, NULL, NULL); RESET ROLE;'
+\set spy 'SET ROLE regress_application; SELECT leadscore._attach_person(''app.secret'', ''spy'', NULL, ''word'', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL); RESET ROLE;'
 SELECT leadscore.detach('app.secret');
 :spy
 SELECT leadscore.reattach('app.secret');

@@ -84,7 +84,7 @@ SELECT leadscore.attach_activity('call', 'call', activity_type_column => 'note',
 \echo :LAST_ERROR_SQLSTATE
 SELECT leadscore.attach_activity('call', 'telex', person => 'candidate_id', person_kind => 'candidate');
 \echo :LAST_ERROR_SQLSTATE
-SELECT leadscore.attach_activity('composite', 'call', person => 'a', person_kind => 'candidate');
+SELECT leadscore.attach_activity('composite', 'call', person => 'a', person_kind => 'candidate', key => 'b, nothing');
 \echo :LAST_ERROR_SQLSTATE
 SELECT leadscore.attach_activity('composite', 'call', person => 'a', person_kind => 'candidate', key => 'b');
 \echo :LAST_ERROR_SQLSTATE

@@ -19,8 +19,6 @@ ALTER TABLE call_2 ATTACH PARTITION call_2_1 FOR VALUES WITH (MODULUS 2, REMAIND
 INSERT INTO candidate (id, region) VALUES (1, 'a');
 INSERT INTO call VALUES (1, '2026-01-05', 1), (2, '2026-02-05', 1);
 -- No index can be on the key alone, so it is named.
-SELECT leadscore.attach_person('candidate', 'candidate', status => 'state');
-\echo :LAST_ERROR_SQLSTATE
 SELECT leadscore.attach_person('candidate', 'candidate', key => 'id', status => 'state', score => 'score', category => 'category');
 SELECT leadscore.attach_activity('call', 'call', person => 'candidate_id', person_kind => 'candidate', key => 'id', occurred_at => 'day', attributes => '{vip}');
 SELECT tableoid::regclass, id, score, category FROM candidate ORDER BY id;

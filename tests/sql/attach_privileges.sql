@@ -55,7 +55,7 @@ SELECT leadscore._source_rows(1);
 \echo :LAST_ERROR_SQLSTATE
 SELECT leadscore._write_back('{1}');
 \echo :LAST_ERROR_SQLSTATE
-SELECT leadscore._take_persons(1, '{1}', '{NULL}', '{NULL}', '{NULL}', '{NULL}');
+SELECT leadscore._take_persons(1, '{1}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{NULL}');
 \echo :LAST_ERROR_SQLSTATE
 SELECT leadscore._source_changed();
 \echo :LAST_ERROR_SQLSTATE

@@ -28,12 +28,12 @@ CREATE TABLE public.of_the_owner (id int PRIMARY KEY, person int, word text);
 CREATE TABLE public.attached (id int PRIMARY KEY);
 SELECT leadscore.attach_person('public.attached', 'attached');
 SET ROLE regress_application;
-SELECT leadscore._attach_person('public.of_the_owner', 'spy', NULL, 'word', NULL, NULL, NULL, NULL);
-SELECT leadscore._attach_activity('public.of_the_owner', NULL, 'person', 'spy', NULL, NULL, 'word', NULL, NULL);
-SELECT leadscore._detach('public.attached', false);
+SELECT leadscore._attach_person('public.of_the_owner', 'spy', NULL, 'word', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+SELECT leadscore._attach_activity('public.of_the_owner', NULL, 'person', 'spy', NULL, NULL, 'word', NULL, NULL, NULL, NULL, NULL);
+SELECT leadscore._detach('public.attached', false, NULL, NULL);
 SELECT leadscore._reattach('public.attached');
 SELECT leadscore._admit('public.of_the_owner');
-SELECT leadscore._attach_person('public.of_the_owner', 'spy', NULL, 'word', NULL, NULL, NULL, NULL);
+SELECT leadscore._attach_person('public.of_the_owner', 'spy', NULL, 'word', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 -- These only read, with the caller's rights.
 SELECT function, provolatile AS volatility FROM public_function
 WHERE provolatile <> 'v' AND NOT prosecdef AND (proname !~ '^_') ORDER BY proname COLLATE "C", 1;

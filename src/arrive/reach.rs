@@ -1,0 +1,145 @@
+//! What a row of an attached table reaches through foreign keys, and which rows reach a row that changes.
+
+use crate::arrive::source::{Cell, Source, Table};
+use crate::pg::meet::{self, Side};
+use crate::pg::source::{self as rows, Held};
+use crate::pg::{self, TimeZone};
+
+/// The number by which those who look a row up and those who change it meet.
+pub fn meeting_key<'k>(key: impl Iterator<Item = &'k str>) -> u64 {
+    meet::key(key.collect::<Vec<_>>())
+}
+
+/// Whether a bound column of a step leads on to another table.
+pub fn leads_on(source: &Source, step: usize) -> impl Fn(usize) -> bool + '_ {
+    move |at| source.parts.steps.iter().any(|part| part.parent == step && part.from.contains(&at))
+}
+
+/// What is read of a row with what it reaches, from its own bound columns.
+pub fn reach(source: &Source, own: Vec<Option<Cell>>, held: Vec<Option<Held>>, zone: TimeZone) -> Vec<Option<Cell>> {
+    let mut cells = vec![Some(own)];
+    let mut leads = vec![held];
+    for (part, table) in source.parts.steps.iter().zip(&source.steps) {
+        let step = cells.len();
+        let keys: Option<Vec<&Held>> = part.from.iter().map(|&at| leads[part.parent].get(at)?.as_ref()).collect();
+        let found = keys.and_then(|keys| {
+            // From here on nobody changes what was found, unseen, before this transaction ends.
+            meet::meet(table.relation.into(), &[meeting_key(keys.iter().map(|key| key.text.as_str()))], Side::Looks);
+            match rows::find_row(table, &part.to, &keys, zone, leads_on(source, step)) {
+                Ok(found) => found,
+                Err(()) => find_by_query(source, step, table, &part.to, &keys, zone),
+            }
+        });
+        let (found, leads_on) = found.unzip();
+        cells.push(found);
+        leads.push(leads_on.unwrap_or_default());
+    }
+    source.read(&cells)
+}
+
+/// The row with this key, of a partitioned table or by an index that only the planner can use.
+fn find_by_query(
+    source: &Source,
+    step: usize,
+    table: &Table,
+    to: &[usize],
+    keys: &[&Held],
+    zone: TimeZone,
+) -> Option<rows::FoundRow> {
+    let columns = list("t", table.columns().iter());
+    let wanted = to.iter().zip(1..).map(|(&at, nth)| format!("t.{} = ${nth}[1]::{}", quoted(table, at), type_of(table, at)));
+    let query = format!(
+        "SELECT {columns} FROM {}{} t WHERE {}",
+        only(table),
+        pg::name_of(table.relation),
+        wanted.collect::<Vec<_>>().join(" AND ")
+    );
+    let args: Vec<Vec<String>> = keys.iter().map(|key| vec![key.text.clone()]).collect();
+    let mut found = None;
+    rows::as_leadscore(|| rows::read_held(&query, &args, zone, leads_on(source, step), |row| found = Some(row)));
+    found
+}
+
+fn list<'c>(alias: &str, columns: impl Iterator<Item = &'c String>) -> String {
+    columns.map(|column| format!("{alias}.{}", pgrx::spi::quote_identifier(column))).collect::<Vec<_>>().join(", ")
+}
+
+fn quoted(table: &Table, at: usize) -> String {
+    table.columns().get(at).map(pgrx::spi::quote_identifier).unwrap_or_default()
+}
+
+fn type_of(table: &Table, at: usize) -> &str {
+    table.types.as_ref().and_then(|types| types.get(at)).map_or("pg_catalog.text", String::as_str)
+}
+
+/// Rows of a table that came to inherit from it are none of ours: their changes fire nothing, and no foreign key leads to them.
+fn only(table: &Table) -> &'static str {
+    if table.partitioned { "" } else { "ONLY " }
+}
+
+/// The FROM of a query that reads rows with what they reach: `t0` is the table itself, `t1` what the first step reaches.
+pub fn from(source: &Source) -> String {
+    let mut from = format!("FROM {}{} t0", only(&source.table), pg::name_of(source.table.relation));
+    for (nth, (part, table)) in source.parts.steps.iter().zip(&source.steps).enumerate() {
+        let (step, parent) = (nth + 1, source.at_step(part.parent));
+        let on = part
+            .from
+            .iter()
+            .zip(&part.to)
+            .map(|(&from, &to)| format!("t{step}.{} = t{}.{}", quoted(table, to), part.parent, quoted(parent, from)));
+        from += &format!(
+            " LEFT JOIN {}{} t{step} ON {}",
+            only(table),
+            pg::name_of(table.relation),
+            on.collect::<Vec<_>>().join(" AND ")
+        );
+    }
+    from
+}
+
+/// What a query that reads rows selects: all that is read, in the order of `columns`, and what is written back.
+pub fn columns(source: &Source) -> String {
+    let read = source.parts.columns.iter().map(|&(step, at)| match usize::try_from(at) {
+        Ok(at) => format!("t{step}.{}", quoted(source.at_step(step), at)),
+        Err(_) => "NULL::pg_catalog.text".into(),
+    });
+    let written = source.written().iter().map(|column| format!("t0.{}", pgrx::spi::quote_identifier(column)));
+    read.chain(written).collect::<Vec<_>>().join(", ")
+}
+
+/// The condition under which rows reach, in a step, one of the keys that the parameters hold, a list of texts for each of
+/// its columns.
+pub fn concerned(source: &Source, step: usize) -> String {
+    let (part, table) = (&source.parts.steps[step - 1], source.at_step(step));
+    let casts: Vec<String> =
+        part.to.iter().zip(1..).map(|(&at, nth)| format!("${nth}::pg_catalog.text[]::{}[]", type_of(table, at))).collect();
+    let wanted = match casts.as_slice() {
+        [cast] => format!("ANY ({cast})"),
+        casts => format!(
+            "ANY (SELECT * FROM ROWS FROM ({}) u)",
+            casts.iter().map(|c| format!("unnest({c})")).collect::<Vec<_>>().join(", ")
+        ),
+    };
+    let mut condition = (part.parent, format!("{} = {wanted}", tuple(source, part.parent, &part.from)));
+    // From the table in between back to the table itself.
+    while condition.0 != 0 {
+        let (step, wanted) = condition;
+        let (part, table) = (&source.parts.steps[step - 1], source.at_step(step));
+        condition = (
+            part.parent,
+            format!(
+                "{} IN (SELECT {} FROM {}{} t{step} WHERE {wanted})",
+                tuple(source, part.parent, &part.from),
+                list(&format!("t{step}"), part.to.iter().filter_map(|&at| table.columns().get(at))),
+                only(table),
+                pg::name_of(table.relation)
+            ),
+        );
+    }
+    condition.1
+}
+
+fn tuple(source: &Source, step: usize, at: &[usize]) -> String {
+    let columns = list(&format!("t{step}"), at.iter().filter_map(|&at| source.at_step(step).columns().get(at)));
+    if at.len() == 1 { columns } else { format!("({columns})") }
+}
