@@ -199,7 +199,6 @@ BEGIN ATOMIC
     SELECT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = source AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped);
 END;
 COMMENT ON FUNCTION leadscore._has_column(regclass, text) IS 'Whether a table has a column';
-REVOKE ALL ON FUNCTION leadscore._has_column(regclass, text) FROM PUBLIC;
 
 -- Binds a column, named or reached through foreign keys; NULL binds nothing.
 CREATE FUNCTION leadscore._bind(plan leadscore._plan, path text, purpose text, types text[], caller oid) RETURNS leadscore._plan
@@ -357,7 +356,6 @@ BEGIN ATOMIC
                               ELSE n.numbers @> (i.indkey::int2[])[0:i.indnkeyatts - 1] END);
 END;
 COMMENT ON FUNCTION leadscore._is_unique(regclass, text[]) IS 'Whether columns tell the rows of a table apart';
-REVOKE ALL ON FUNCTION leadscore._is_unique(regclass, text[]) FROM PUBLIC;
 
 -- The columns that tell rows apart: the named ones, which must be unique, or the primary key.
 CREATE FUNCTION leadscore._key_columns(source regclass, named text) RETURNS text[]
@@ -601,7 +599,6 @@ BEGIN ATOMIC
     SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation;
 END;
 COMMENT ON FUNCTION leadscore._name_of(regclass) IS 'The qualified name of a table; NULL when it is gone';
-REVOKE ALL ON FUNCTION leadscore._name_of(regclass) FROM PUBLIC;
 
 -- A table that was attached before keeps its number, so that its rows are recognised; so does one that took the place of another.
 CREATE FUNCTION leadscore._register_source(source regclass, as_role text, kind text, label text, fixed_type text, zone text,
@@ -1189,7 +1186,6 @@ BEGIN
         'names', (SELECT jsonb_agg(n.name ORDER BY n.nth) FROM jsonb_array_elements_text(lists -> 0) WITH ORDINALITY n(name, nth) WHERE n.name IS NOT NULL));
 END $$;
 COMMENT ON FUNCTION leadscore._parts_left(leadscore.source, jsonb) IS 'What an attached table is without columns that are lost; NULL when it cannot be without them';
-REVOKE ALL ON FUNCTION leadscore._parts_left(leadscore.source, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION leadscore._new_place(list jsonb, at int) RETURNS int
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -1198,7 +1194,6 @@ BEGIN ATOMIC
         (SELECT count(*)::int FROM jsonb_array_elements_text(list) WITH ORDINALITY n(name, nth) WHERE n.nth <= at AND n.name IS NOT NULL) END;
 END;
 COMMENT ON FUNCTION leadscore._new_place(jsonb, int) IS 'The place of a column in a list without those that are lost';
-REVOKE ALL ON FUNCTION leadscore._new_place(jsonb, int) FROM PUBLIC;
 
 -- The bound columns of an attached table and of those that it reaches, as they are called now; null for one that is lost.
 CREATE FUNCTION leadscore._present_names(s leadscore.source) RETURNS jsonb
@@ -1213,7 +1208,6 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL leadscore._bound_columns(t.relation, t.trigger_name) b;
 END;
 COMMENT ON FUNCTION leadscore._present_names(leadscore.source) IS 'The columns that an attached table binds, by their names of today';
-REVOKE ALL ON FUNCTION leadscore._present_names(leadscore.source) FROM PUBLIC;
 
 -- Whether an attached table, and those that it reaches, have all the columns that it cannot do without.
 CREATE FUNCTION leadscore._is_whole(s leadscore.source) RETURNS boolean
@@ -1224,7 +1218,6 @@ BEGIN
     RETURN jsonb_array_length(lists) = 1 + jsonb_array_length(s.parts -> 'steps') AND leadscore._parts_left(s, lists) IS NOT NULL;
 END $$;
 COMMENT ON FUNCTION leadscore._is_whole(leadscore.source) IS 'Whether an attached table can be attached again as it was';
-REVOKE ALL ON FUNCTION leadscore._is_whole(leadscore.source) FROM PUBLIC;
 
 -- Whether a bound column is of type json, which holds what jsonb cannot.
 CREATE FUNCTION leadscore._holds_json(s leadscore.source, place jsonb) RETURNS boolean
@@ -1238,7 +1231,6 @@ BEGIN ATOMIC
                    WHERE leadscore._base_type(a.atttypid) = 'json'::regtype);
 END;
 COMMENT ON FUNCTION leadscore._holds_json(leadscore.source, jsonb) IS 'Whether an attached column is of type json';
-REVOKE ALL ON FUNCTION leadscore._holds_json(leadscore.source, jsonb) FROM PUBLIC;
 
 -- Triggers that were lost come back, with the columns that are bound as they are called now; columns that are gone and can be done
 -- without are left out. A table that took the name of an attached one takes its place.

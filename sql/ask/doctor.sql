@@ -77,9 +77,10 @@ BEGIN
     ORDER BY s.source_id;
     RETURN QUERY
     SELECT 'error', format('trigger leadscore_%s_%s on %s is missing', s.source_id, n.name, s.source),
-           'What changes in the table is not scored; a column that was attached may have been dropped.',
+           CASE WHEN leadscore._is_whole(s) THEN 'What changes in the table is not scored; a column that was attached may have been dropped.'
+                ELSE 'A column that it cannot be attached without was dropped: attach it anew, with others.' END,
            CASE WHEN leadscore._is_whole(s) THEN format('SELECT leadscore.reattach(%L);', s.source::text)
-                ELSE format('SELECT leadscore.detach(%L, kind => %L, label => %L); then attach it with other columns.', s.source::text, s.person_kind, s.label) END
+                ELSE format('SELECT leadscore.detach(%L, kind => %L, label => %L);', s.source::text, s.person_kind, s.label) END
     FROM leadscore.source s
     CROSS JOIN (VALUES ('columns'), ('row'), ('row_update'), ('statement'), ('truncate'), ('begin')) n(name)
     WHERE s.attached AND (n.name <> 'begin' OR s.parts ? 'score' OR s.parts ? 'category' OR s.parts ? 'scorecards') AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
@@ -90,7 +91,7 @@ BEGIN
     SELECT 'error', format('trigger %s on %s is missing', n.name, t.relation),
            format('Rows of %s reach it, and what changes in it is not scored.', s.source),
            CASE WHEN leadscore._is_whole(s) THEN format('SELECT leadscore.reattach(%L);', s.source::text)
-                ELSE format('SELECT leadscore.detach(%L, kind => %L, label => %L); then attach it with other columns.', s.source::text, s.person_kind, s.label) END
+                ELSE format('SELECT leadscore.detach(%L, kind => %L, label => %L);', s.source::text, s.person_kind, s.label) END
     FROM leadscore.source s
     JOIN leadscore.source_step t ON t.source_id = s.source_id
     CROSS JOIN LATERAL (VALUES (format('leadscore_%s_%s_columns', s.source_id, t.step)), ('leadscore_reached_row'), ('leadscore_reached')) n(name)

@@ -484,16 +484,6 @@ impl Tables {
         History { tables: self, person_id, snapshot: Snapshot::current() }
     }
 
-    /// The person with this key of the application's own.
-    pub fn person_by_key(&self, kind: &str, external_id: &str) -> Option<i64> {
-        let table = Table::open(self.person, pg_sys::AccessShareLock);
-        let keys = [Key::text(&table, c"kind", kind), Key::text(&table, c"external_id", external_id)];
-        let mut found = None;
-        // SAFETY: `each` hands over extracted rows.
-        table.each(&keys, &Snapshot::current(), |slot| found = unsafe { value(slot, self.person_columns.person_id) });
-        found
-    }
-
     /// Whether a person is there by all that is committed, whatever the transaction's snapshot shows.
     pub fn is_there_by_now(&self, person_id: i64) -> bool {
         self.persons_to_read().find(person_id, &Snapshot::latest()).is_some()

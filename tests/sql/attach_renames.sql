@@ -77,9 +77,9 @@ SELECT severity, finding, detail, remedy FROM leadscore.doctor() WHERE finding L
 SELECT item, stored, derived FROM leadscore.verify();
 -- It cannot be attached as it was without the column, so it is attached in another way.
 SELECT DISTINCT remedy FROM leadscore.doctor() WHERE finding LIKE '%missing%' \gset
-:remedy
+SELECT leadscore.reattach('"App 2".phone_call');
 \echo :LAST_ERROR_SQLSTATE
-SELECT leadscore.detach('"App 2".phone_call');
+:remedy;
 SELECT leadscore.attach_activity('"App 2".phone_call', 'call', person => 'Wer', person_kind => 'candidate');
 SELECT severity, finding FROM leadscore.doctor() WHERE finding LIKE '%missing%';
 SELECT * FROM leadscore.verify();
