@@ -373,8 +373,10 @@ pub fn lock_sources_of(config: &Config, ids: Vec<i64>) {
         );
         let args: Vec<DatumWithOid> = by_column(&keys, key.len()).into_iter().map(DatumWithOid::from).collect();
         pgrx::PgTryBuilder::new(|| {
-            pg::as_role(source.owner.into(), || Spi::connect_mut(|client| client.update(&statement, None, &args).map(|_| ())))
-                .unwrap_or_else(|e| error!("leadscore: {e}"));
+            pg::in_own_settings(|| {
+                pg::as_role(source.owner.into(), || Spi::connect_mut(|client| client.update(&statement, None, &args).map(|_| ())))
+            })
+            .unwrap_or_else(|e| error!("leadscore: {e}"));
         })
         .catch_when(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, |caught| refuse_for_owner(source, &caught))
         .execute();
