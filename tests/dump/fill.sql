@@ -29,6 +29,9 @@ CREATE TABLE zoo.call (id text PRIMARY KEY, contact uuid, kind text, at timestam
 CREATE TABLE zoo.visit (id bigint, candidate_id bigint, at timestamptz, page text, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
 CREATE TABLE zoo.visit_1 PARTITION OF zoo.visit FOR VALUES FROM ('2026-01-01') TO ('2026-02-15');
 CREATE TABLE zoo.visit_2 PARTITION OF zoo.visit FOR VALUES FROM ('2026-02-15') TO ('2027-01-01');
+CREATE TABLE zoo.slot (id int PRIMARY KEY, at timestamptz);
+CREATE TABLE agency.talk (id int, candidate_id bigint, slot_id int REFERENCES zoo.slot, PRIMARY KEY (id, candidate_id));
+CREATE INDEX ON agency.talk (slot_id);
 CREATE TABLE agency.old_note (id int PRIMARY KEY, candidate_id bigint, at timestamptz NOT NULL);
 -- An application's own trigger, which a restore must not fire in a way that changes anything.
 CREATE TABLE agency.history (candidate_id bigint, score int, at_role name);
@@ -45,6 +48,7 @@ SELECT FROM leadscore.attach_activity('agency.appointment', 'appointment', perso
 SELECT FROM leadscore.attach_person('zoo.contact', 'contact', key => 'Key', status => 'Größe', score => 'Score');
 SELECT FROM leadscore.attach_activity('zoo.call', person => 'contact', person_kind => 'contact', occurred_at => 'at', activity_type_column => 'kind', attributes => '{long}');
 SELECT FROM leadscore.attach_activity('zoo.visit', 'visit', person => 'candidate_id', person_kind => 'candidate', occurred_at => 'at', key => 'id');
+SELECT FROM leadscore.attach_activity('agency.talk', 'note', person => 'candidate_id', person_kind => 'candidate', occurred_at => 'slot_id.at', label => 'talk', time_zone => 'UTC');
 SELECT FROM leadscore.attach_activity('agency.old_note', 'note', person => 'candidate_id', person_kind => 'candidate', occurred_at => 'at');
 INSERT INTO zoo.contact SELECT ('00000000-0000-0000-0000-' || lpad(g::text, 12, '0'))::uuid, CASE g % 2 WHEN 0 THEN 'groß' END FROM generate_series(1, 20) g;
 INSERT INTO zoo.call SELECT 'call ' || g, ('00000000-0000-0000-0000-' || lpad((1 + g % 23)::text, 12, '0'))::uuid, CASE g % 7 WHEN 0 THEN 'fax' ELSE 'call' END, timestamptz '2026-01-10 09:00' + g * interval '11 hours', g % 2 = 0 FROM generate_series(1, 80) g;
