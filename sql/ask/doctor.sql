@@ -138,7 +138,7 @@ BEGIN
     -- What was added to leadscore's own tables.
     RETURN QUERY
     SELECT 'note', format('%s makes writes to %s slow', w.what, w.relation),
-           'So that it takes effect, leadscore writes the table by statements, which take several times as long as direct writes.',
+           'So that it takes effect, leadscore writes the table by statements, which take about twice as long as direct writes.',
            w.remedy
     FROM leadscore._slow_tables() w;
 

@@ -147,8 +147,11 @@ thread_local! {
     ) };
     static INSERT_RECORDS: Statement = const { Statement::new(
         "INSERT INTO leadscore.score_record
-             (person_id, activity_id, rule_id, points, counts_from, counts_until, decays_until, adjustment_id, kind)
-         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+             (person_id, activity_id, rule_id, points, counts_from, counts_until, decays_until, adjustment_id, kind, half_life, scorecard)
+         SELECT n.person_id, n.activity_id, n.rule_id, n.points, n.counts_from, n.counts_until, n.decays_until, n.adjustment_id, n.kind,
+                make_interval(months => n.months, days => n.days), n.scorecard
+         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+             n(person_id, activity_id, rule_id, points, counts_from, counts_until, decays_until, adjustment_id, kind, months, days, scorecard)",
     ) };
     static DELETE_RECORDS: Statement = const { Statement::new("DELETE FROM leadscore.score_record WHERE ctid = ANY ($1)") };
     static INSERT_DUES: Statement =

@@ -59,6 +59,20 @@ INSERT INTO leadscore.activity (person_id, activity_type, occurred_at) VALUES (6
 DELETE FROM leadscore.activity WHERE person_id IN (5, 6) AND source_id IS NULL;
 SELECT tg, person_id, row_before, row_after FROM audit ORDER BY nth;
 SELECT * FROM leadscore.verify();
+-- A record has all its columns, whichever way it is stored.
+INSERT INTO leadscore.scorecard (scorecard) VALUES ('fit');
+INSERT INTO leadscore.rule (name, scorecard, activity_types, points, decay, half_life) VALUES ('letter', 'fit', '{letter}', 40, 'halving', '1 month 3 days');
+SELECT FROM leadscore_recompute();
+INSERT INTO leadscore.activity (person_id, activity_type) VALUES (8, 'letter');
+ALTER TABLE leadscore.score_record DISABLE TRIGGER records;
+INSERT INTO leadscore.activity (person_id, activity_type) VALUES (8, 'letter');
+SELECT points, kind, half_life, scorecard, decays_until FROM leadscore.score_record WHERE person_id = 8 ORDER BY activity_id;
+SELECT score FROM leadscore.person_score WHERE person_id = 8;
+SELECT * FROM leadscore.verify();
+DELETE FROM leadscore.activity WHERE person_id = 8;
+DELETE FROM leadscore.rule WHERE name = 'letter';
+DELETE FROM leadscore.scorecard WHERE scorecard = 'fit';
+SELECT FROM leadscore_recompute();
 -- The triggers stop doing anything when they are disabled, and so does what is slow.
 ALTER TABLE leadscore.score_record DISABLE TRIGGER records;
 ALTER TABLE leadscore.due DISABLE TRIGGER days;
