@@ -1137,7 +1137,8 @@ class Play:
 
     def recompute(self, day: date, as_of: Optional[datetime]) -> None:
         full = self.make.chance(0.12)
-        if self.has["batches"] and not self.inside and self.make.chance(0.15):
+        # Of an earlier day, batches leave persons ahead who had something since.
+        if self.has["batches"] and not self.inside and day >= self.now_day() and self.make.chance(0.2):
             return self.recompute_in_batches(day, as_of)
         if as_of is not None:
             # Where the clock skips midnight, an instant may be of another day.
