@@ -104,7 +104,10 @@ class Case:
         if model.activities and make.chance(0.5):
             # The new one is of these days, so that a shortcut can do.
             newest = model.activities[len(model.activities)]
-            newest.occurred_at = make.instant_on(self.day - timedelta(days=rng.choice([0, 0, 1, 2, 7, -1])))
+            back = [0, 0, 1, 2, 7, -1]
+            # Over on the very day.
+            back += [r.relevant_for.days for r in model.rules.values() if r.relevant_for and not r.relevant_for.months] * 2
+            newest.occurred_at = make.instant_on(self.day - timedelta(days=rng.choice(back)))
         self.reach = self.day + timedelta(days=rng.choice([0, 0, 1, 3, 20]))
         self.days = [make.day() for _ in range(4)]
         self.until = self.day + timedelta(days=rng.randint(0, 150))

@@ -11,6 +11,7 @@ import copy
 import json
 from collections import Counter
 from datetime import date, datetime, time, timedelta
+from time import monotonic as time_now
 from typing import Any, Optional
 from zoneinfo import ZoneInfo
 
@@ -43,6 +44,9 @@ class PreviewPlay(Play):
                 self.check_preview()
                 if self.make.chance(0.5):
                     self.act()
+                if time_now() > self.deadline:
+                    self.outcome.cut_short = True
+                    break
         except Mismatch as mismatch:
             self.outcome.passed = False
             self.outcome.story = self.tell(mismatch)
