@@ -34,7 +34,8 @@ extension_sql_file!("../sql/table/score_record.sql", name = "score_record", requ
 extension_sql_file!("../sql/table/adjustment.sql", name = "adjustment", requires = ["score_record"]);
 extension_sql_file!("../sql/table/category_change.sql", name = "category_change", requires = ["adjustment"]);
 extension_sql_file!("../sql/table/run.sql", name = "run", requires = ["category_change"]);
-extension_sql_file!("../sql/table/consent.sql", name = "consent", requires = ["run"]);
+extension_sql_file!("../sql/table/configuration_change.sql", name = "configuration_change", requires = ["run"]);
+extension_sql_file!("../sql/table/consent.sql", name = "consent", requires = ["configuration_change"]);
 extension_sql_file!("../sql/score/derive.sql", name = "derive", requires = ["consent"]);
 extension_sql_file!("../sql/score/differing.sql", name = "differing", requires = ["derive"]);
 extension_sql_file!("../sql/score/rescore.sql", name = "rescore", requires = ["differing"]);

@@ -1,5 +1,5 @@
 -- What an edit of settings, activity types, scorecards, rules or categories means: backends forget what
--- they keep of them, and the next run derives everything anew.
+-- they keep of them, the next run derives anew whom it concerns, and the history says what changed.
 
 CREATE FUNCTION leadscore._forget_configuration() RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'forget_configuration_wrapper';
@@ -12,6 +12,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM leadscore.instance) THEN
         INSERT INTO leadscore.instance DEFAULT VALUES ON CONFLICT DO NOTHING;
+        -- Whatever a dump brought is derived anew by the first run.
+        INSERT INTO leadscore.edited DEFAULT VALUES;
         PERFORM leadscore._forget_configuration();
     END IF;
 END $$;
@@ -37,17 +39,25 @@ CREATE TRIGGER a_write_begins BEFORE INSERT OR UPDATE OR DELETE ON leadscore.sco
 CREATE TRIGGER a_write_begins BEFORE INSERT OR UPDATE OR DELETE ON leadscore.settings
     FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_write_begins();
 
+-- Notes whom an edit concerns. A database that is being restored is derived anew anyway, when it goes live.
+CREATE FUNCTION leadscore._note_edited(concerned leadscore.edited[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF cardinality(concerned) > 0 AND EXISTS (SELECT FROM leadscore.instance) THEN
+        INSERT INTO leadscore.edited SELECT DISTINCT e.* FROM unnest(concerned) e;
+        -- Even if it is due already: an older snapshot would not see that a run has just been.
+        UPDATE leadscore.instance SET rebuild_due = true;
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._note_edited(leadscore.edited[]) IS 'Has the next run derive persons anew';
+REVOKE ALL ON FUNCTION leadscore._note_edited(leadscore.edited[]) FROM PUBLIC;
+
 CREATE FUNCTION leadscore._configuration_changed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM leadscore._begin();
-    IF TG_TABLE_NAME = 'rule' AND EXISTS (SELECT FROM leadscore.rule r WHERE r.created_at = now())
-        OR TG_TABLE_NAME = 'scorecard' AND EXISTS (SELECT FROM leadscore.scorecard c WHERE c.recorded_at = now() AND c.scorecard <> 'main') THEN
-        PERFORM leadscore._go_live();
-    END IF;
     IF TG_ARGV[0] = 'rebuild' THEN
-        -- Even if it is due already: an older snapshot would not see that a run has just been.
-        UPDATE leadscore.instance SET rebuild_due = true;
+        PERFORM leadscore._note_edited('{"(,,)"}');
     END IF;
     PERFORM leadscore._forget_configuration();
     IF TG_TABLE_NAME = 'activity_type' AND EXISTS (SELECT FROM leadscore.instance) THEN
@@ -55,21 +65,178 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION leadscore._configuration_changed() IS 'Trigger: an edit of the configuration takes effect at the next run';
+COMMENT ON FUNCTION leadscore._configuration_changed() IS 'Trigger: an edit of the configuration takes effect at the next run, for everybody if it is said to';
 REVOKE ALL ON FUNCTION leadscore._configuration_changed() FROM PUBLIC;
-
-CREATE TRIGGER configuration_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadscore.rule
-    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_changed('rebuild');
-CREATE TRIGGER configuration_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadscore.category
-    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_changed('rebuild');
-CREATE TRIGGER configuration_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadscore.scorecard
-    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_changed('rebuild');
--- No score depends on the other settings.
-CREATE TRIGGER configuration_changed AFTER INSERT OR UPDATE OF time_zone OR DELETE OR TRUNCATE ON leadscore.settings
-    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_changed('rebuild');
 -- A type that is added has no activities yet, and one in use cannot go: nothing to derive.
 CREATE TRIGGER configuration_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON leadscore.activity_type
     FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_changed();
+CREATE TRIGGER configuration_emptied AFTER TRUNCATE ON leadscore.rule
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_changed('rebuild');
+CREATE TRIGGER configuration_emptied AFTER TRUNCATE ON leadscore.category
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_changed('rebuild');
+
+-- The rows that a statement changed, before and after, each as JSON without what no score depends on.
+CREATE FUNCTION leadscore._rules_changed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    concerned leadscore.edited[];
+BEGIN
+    PERFORM leadscore._begin();
+    -- A tenant's rule takes the place of everybody's of the same name, so it concerns all of the tenant's persons.
+    IF TG_OP = 'INSERT' THEN
+        IF EXISTS (SELECT FROM new_rows n WHERE n.created_at = now()) THEN
+            PERFORM leadscore._go_live();
+        END IF;
+        concerned := ARRAY(SELECT DISTINCT ROW(n.tenant, NULL, CASE WHEN n.tenant IS NULL THEN n.rule_id END)::leadscore.edited FROM new_rows n);
+    ELSIF TG_OP = 'DELETE' THEN
+        concerned := ARRAY(SELECT DISTINCT ROW(o.tenant, NULL, CASE WHEN o.tenant IS NULL THEN o.rule_id END)::leadscore.edited FROM old_rows o);
+    ELSE
+        concerned := ARRAY(
+            SELECT DISTINCT ROW(w.tenant, NULL, CASE WHEN w.tenant IS NULL THEN w.rule_id END)::leadscore.edited
+            FROM old_rows o
+            FULL JOIN new_rows n ON n.rule_id = o.rule_id
+            CROSS JOIN LATERAL (VALUES (o.tenant, o.rule_id), (n.tenant, n.rule_id)) w(tenant, rule_id)
+            WHERE to_jsonb(o) - 'created_at' IS DISTINCT FROM to_jsonb(n) - 'created_at' AND w.rule_id IS NOT NULL);
+    END IF;
+    PERFORM leadscore._note_edited(concerned), leadscore._forget_configuration();
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION leadscore._rules_changed() IS 'Trigger: notes whom an edit of rules concerns';
+REVOKE ALL ON FUNCTION leadscore._rules_changed() FROM PUBLIC;
+CREATE TRIGGER rules_added AFTER INSERT ON leadscore.rule REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._rules_changed();
+CREATE TRIGGER rules_changed AFTER UPDATE ON leadscore.rule REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._rules_changed();
+CREATE TRIGGER rules_removed AFTER DELETE ON leadscore.rule REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._rules_changed();
+
+CREATE FUNCTION leadscore._categories_changed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    concerned leadscore.edited[];
+BEGIN
+    PERFORM leadscore._begin();
+    IF TG_OP = 'INSERT' THEN
+        concerned := ARRAY(SELECT DISTINCT ROW(n.tenant, n.person_kind, NULL)::leadscore.edited FROM new_rows n);
+    ELSIF TG_OP = 'DELETE' THEN
+        concerned := ARRAY(SELECT DISTINCT ROW(o.tenant, o.person_kind, NULL)::leadscore.edited FROM old_rows o);
+    ELSE
+        concerned := ARRAY(
+            SELECT DISTINCT ROW(w.tenant, w.person_kind, NULL)::leadscore.edited
+            FROM old_rows o
+            FULL JOIN new_rows n ON n.category_id = o.category_id
+            CROSS JOIN LATERAL (VALUES (o.category_id, o.tenant, o.person_kind), (n.category_id, n.tenant, n.person_kind)) w(category_id, tenant, person_kind)
+            WHERE to_jsonb(o) - 'color' IS DISTINCT FROM to_jsonb(n) - 'color' AND w.category_id IS NOT NULL);
+    END IF;
+    PERFORM leadscore._note_edited(concerned), leadscore._forget_configuration();
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION leadscore._categories_changed() IS 'Trigger: notes whom an edit of categories concerns';
+REVOKE ALL ON FUNCTION leadscore._categories_changed() FROM PUBLIC;
+CREATE TRIGGER categories_added AFTER INSERT ON leadscore.category REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._categories_changed();
+CREATE TRIGGER categories_changed AFTER UPDATE ON leadscore.category REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._categories_changed();
+CREATE TRIGGER categories_removed AFTER DELETE ON leadscore.category REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._categories_changed();
+
+-- Everybody has a score on each scorecard, and days by the time zone.
+CREATE FUNCTION leadscore._scorecards_changed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    concerns_all boolean := true;
+BEGIN
+    PERFORM leadscore._begin();
+    IF TG_OP = 'INSERT' THEN
+        IF EXISTS (SELECT FROM new_rows n WHERE n.recorded_at = now() AND n.scorecard <> 'main') THEN
+            PERFORM leadscore._go_live();
+        END IF;
+        concerns_all := EXISTS (SELECT FROM new_rows);
+    ELSIF TG_OP = 'DELETE' THEN
+        concerns_all := EXISTS (SELECT FROM old_rows);
+    ELSE
+        concerns_all := EXISTS (SELECT FROM old_rows o FULL JOIN new_rows n ON n.scorecard = o.scorecard
+                                WHERE (o.part_of, o.min_score, o.max_score) IS DISTINCT FROM (n.part_of, n.min_score, n.max_score));
+    END IF;
+    PERFORM leadscore._note_edited(CASE WHEN concerns_all THEN '{"(,,)"}' ELSE '{}' END::leadscore.edited[]), leadscore._forget_configuration();
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION leadscore._scorecards_changed() IS 'Trigger: notes that an edit of scorecards concerns everybody, unless it is one of words';
+REVOKE ALL ON FUNCTION leadscore._scorecards_changed() FROM PUBLIC;
+CREATE TRIGGER scorecards_added AFTER INSERT ON leadscore.scorecard REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._scorecards_changed();
+CREATE TRIGGER scorecards_changed AFTER UPDATE ON leadscore.scorecard REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._scorecards_changed();
+CREATE TRIGGER scorecards_removed AFTER DELETE ON leadscore.scorecard REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._scorecards_changed();
+
+-- No score depends on the other settings.
+CREATE FUNCTION leadscore._settings_changed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM leadscore._begin();
+    IF EXISTS (SELECT FROM new_rows n WHERE NOT EXISTS (SELECT FROM old_rows o WHERE o.time_zone = n.time_zone)) THEN
+        PERFORM leadscore._note_edited('{"(,,)"}');
+    END IF;
+    PERFORM leadscore._forget_configuration();
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION leadscore._settings_changed() IS 'Trigger: notes that another time zone concerns everybody';
+REVOKE ALL ON FUNCTION leadscore._settings_changed() FROM PUBLIC;
+CREATE TRIGGER settings_changed AFTER UPDATE ON leadscore.settings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._settings_changed();
+-- Another row in the place of the one that was there.
+CREATE TRIGGER configuration_changed AFTER INSERT ON leadscore.settings
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_changed('rebuild');
+
+-- Records that the rule gave stand for the persons to whom it applied, and its present columns for those to whom it applies:
+-- what else became of anybody since was scored by the rules as they stood.
+CREATE FUNCTION leadscore._persons_edited() RETURNS bigint[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+    rules   int[] := ARRAY(SELECT DISTINCT e.rule_id FROM leadscore.edited e WHERE e.rule_id IS NOT NULL);
+    tenants text[] := ARRAY(SELECT DISTINCT e.tenant FROM leadscore.edited e WHERE e.tenant IS NOT NULL);
+    kinds   text[] := ARRAY(SELECT DISTINCT e.person_kind FROM leadscore.edited e WHERE e.tenant IS NULL AND e.person_kind IS NOT NULL);
+    ids     bigint[];
+BEGIN
+    IF NOT EXISTS (SELECT FROM leadscore.instance i WHERE i.rebuild_due) THEN
+        RETURN '{}';
+    END IF;
+    IF NOT EXISTS (SELECT FROM leadscore.edited)
+        OR EXISTS (SELECT FROM leadscore.edited e WHERE e.tenant IS NULL AND e.person_kind IS NULL AND e.rule_id IS NULL)
+        OR EXISTS (SELECT FROM leadscore.rule r WHERE r.rule_id = ANY (rules) AND r.enabled AND r.tenant IS NULL
+                   AND r.person_kinds IS NULL AND r.statuses IS NULL AND r.person_filter IS NULL) THEN
+        RETURN NULL;
+    END IF;
+    SELECT array_agg(c.person_id ORDER BY c.person_id) INTO ids
+    FROM (SELECT p.person_id
+          FROM leadscore.person p
+          WHERE p.tenant = ANY (tenants)
+            AND EXISTS (SELECT FROM leadscore.edited e WHERE e.tenant = p.tenant AND (e.person_kind IS NULL OR e.person_kind = p.kind))
+          UNION
+          SELECT p.person_id FROM leadscore.person p WHERE kinds <> '{}' AND p.kind = ANY (kinds)
+          UNION
+          SELECT p.person_id
+          FROM leadscore.person p
+          JOIN leadscore.rule r ON r.rule_id = ANY (rules) AND r.enabled AND r.tenant IS NULL
+           AND (r.person_kinds IS NULL OR p.kind = ANY (r.person_kinds)) AND (r.statuses IS NULL OR p.status = ANY (r.statuses))
+           AND (r.person_filter IS NULL OR jsonb_path_match(coalesce(p.attributes, '{}'), r.person_filter, silent => true))
+          WHERE rules <> '{}'
+          UNION
+          SELECT s.person_id FROM leadscore.score_record s WHERE rules <> '{}' AND s.rule_id = ANY (rules)) c;
+    RETURN coalesce(ids, '{}');
+END $$;
+COMMENT ON FUNCTION leadscore._persons_edited() IS 'The persons whom edits of the configuration since the last run concern; NULL: everybody';
+REVOKE ALL ON FUNCTION leadscore._persons_edited() FROM PUBLIC;
+
+CREATE FUNCTION leadscore._take_edits_in() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM leadscore.edited;
+    UPDATE leadscore.instance SET rebuild_due = false WHERE rebuild_due;
+END $$;
+COMMENT ON FUNCTION leadscore._take_edits_in() IS 'Notes that a run derives anew whom edits concern';
+REVOKE ALL ON FUNCTION leadscore._take_edits_in() FROM PUBLIC;
 
 -- What a rule says by itself is checked in Rust, where its type is.
 CREATE FUNCTION leadscore._check_rule(rule text, restored boolean) RETURNS void
@@ -452,3 +619,92 @@ COMMENT ON FUNCTION leadscore._check_activity_types_truncated() IS 'Trigger: kee
 REVOKE ALL ON FUNCTION leadscore._check_activity_types_truncated() FROM PUBLIC;
 CREATE TRIGGER check_activity_types BEFORE TRUNCATE ON leadscore.activity_type
     FOR EACH STATEMENT EXECUTE FUNCTION leadscore._check_activity_types_truncated();
+
+-- The history of the configuration. The first row that a transaction changes for a tenant finds the tables as they were
+-- before; at commit it is known what they have become.
+
+CREATE FUNCTION leadscore._history_document(tenant text) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN leadscore.export_config(tenant) - 'activity_types';
+END $$;
+COMMENT ON FUNCTION leadscore._history_document(text) IS 'The configuration as its history has it: without activity types, on which no score depends';
+
+CREATE FUNCTION leadscore._note_configuration(tenant text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM leadscore.configuration_change c WHERE c.after IS NULL AND c.tenant IS NOT DISTINCT FROM _note_configuration.tenant) THEN
+        INSERT INTO leadscore.configuration_change (tenant, before)
+        VALUES (_note_configuration.tenant, leadscore._history_document(_note_configuration.tenant));
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._note_configuration(text) IS 'Notes the configuration of a tenant as it was before the transaction, unless that is noted';
+REVOKE ALL ON FUNCTION leadscore._note_configuration(text) FROM PUBLIC;
+
+CREATE FUNCTION leadscore._note_configuration() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    -- A dump brings rows by INSERTs into a database that is not in use, whose single rows these take the place of; a row
+    -- that is made here and now is none of a dump's.
+    noted boolean := TG_OP = 'UPDATE' OR EXISTS (SELECT FROM leadscore.instance);
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        IF noted AND TG_TABLE_NAME = 'rule' THEN
+            PERFORM leadscore._note_configuration(t.tenant) FROM (SELECT DISTINCT r.tenant FROM leadscore.rule r) t;
+        ELSIF noted THEN
+            PERFORM leadscore._note_configuration(t.tenant) FROM (SELECT DISTINCT c.tenant FROM leadscore.category c) t;
+        END IF;
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'INSERT' AND NOT noted THEN
+        IF TG_TABLE_NAME = 'rule' THEN
+            noted := NEW.created_at = now();
+        ELSIF TG_TABLE_NAME = 'scorecard' THEN
+            noted := NEW.recorded_at = now();
+        END IF;
+    END IF;
+    IF noted THEN
+        IF TG_TABLE_NAME IN ('settings', 'scorecard') THEN
+            PERFORM leadscore._note_configuration(NULL::text);
+        ELSE
+            IF TG_OP <> 'INSERT' THEN
+                PERFORM leadscore._note_configuration(OLD.tenant);
+            END IF;
+            IF TG_OP <> 'DELETE' THEN
+                PERFORM leadscore._note_configuration(NEW.tenant);
+            END IF;
+        END IF;
+    END IF;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END $$;
+COMMENT ON FUNCTION leadscore._note_configuration() IS 'Trigger: notes the configuration before it changes';
+REVOKE ALL ON FUNCTION leadscore._note_configuration() FROM PUBLIC;
+CREATE TRIGGER a_note_configuration BEFORE INSERT OR UPDATE OR DELETE ON leadscore.rule
+    FOR EACH ROW EXECUTE FUNCTION leadscore._note_configuration();
+CREATE TRIGGER a_note_configuration BEFORE INSERT OR UPDATE OR DELETE ON leadscore.category
+    FOR EACH ROW EXECUTE FUNCTION leadscore._note_configuration();
+CREATE TRIGGER a_note_configuration BEFORE INSERT OR UPDATE OR DELETE ON leadscore.scorecard
+    FOR EACH ROW EXECUTE FUNCTION leadscore._note_configuration();
+CREATE TRIGGER a_note_configuration BEFORE INSERT OR UPDATE OR DELETE ON leadscore.settings
+    FOR EACH ROW EXECUTE FUNCTION leadscore._note_configuration();
+CREATE TRIGGER a_note_configurations BEFORE TRUNCATE ON leadscore.rule
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._note_configuration();
+CREATE TRIGGER a_note_configurations BEFORE TRUNCATE ON leadscore.category
+    FOR EACH STATEMENT EXECUTE FUNCTION leadscore._note_configuration();
+
+CREATE FUNCTION leadscore._complete_change() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    present jsonb := leadscore._history_document(NEW.tenant);
+BEGIN
+    IF present = NEW.before THEN
+        DELETE FROM leadscore.configuration_change c WHERE c.configuration_change_id = NEW.configuration_change_id;
+    ELSE
+        UPDATE leadscore.configuration_change c SET after = present WHERE c.configuration_change_id = NEW.configuration_change_id;
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION leadscore._complete_change() IS 'Trigger: at commit a change of the configuration has its document after, or was none';
+REVOKE ALL ON FUNCTION leadscore._complete_change() FROM PUBLIC;
+CREATE CONSTRAINT TRIGGER complete_change AFTER INSERT ON leadscore.configuration_change DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (NEW.after IS NULL) EXECUTE FUNCTION leadscore._complete_change();

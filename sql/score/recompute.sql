@@ -19,7 +19,7 @@ COMMENT ON FUNCTION leadscore._with(leadscore.run, leadscore._outcome) IS 'A run
 REVOKE ALL ON FUNCTION leadscore._with(leadscore.run, leadscore._outcome) FROM PUBLIC;
 
 -- How every run begins: it waits for writers, keeps others waiting, and moves the day.
-CREATE FUNCTION leadscore._begin_run(as_of timestamptz, full_rebuild boolean, OUT run leadscore.run, OUT last_day date)
+CREATE FUNCTION leadscore._begin_run(as_of timestamptz, full_rebuild boolean, OUT run leadscore.run, OUT last_day date, OUT edited bigint[])
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF as_of IS NULL OR NOT isfinite(as_of) OR as_of NOT BETWEEN '0001-01-01 UTC' AND '9999-12-31 UTC' THEN
@@ -41,8 +41,11 @@ BEGIN
     PERFORM leadscore._go_live();
     SELECT s.scored_on INTO last_day FROM leadscore.state s;
     run.scored_on := leadscore.scoring_day(as_of);
-    run.full_rebuild := full_rebuild OR run.scored_on < last_day
-        OR (SELECT i.rebuild_due FROM leadscore.instance i);
+    -- An edit concerns everybody, or so many persons who are derived anew beside those for whom the day changes anything.
+    edited := leadscore._persons_edited();
+    run.full_rebuild := full_rebuild OR run.scored_on < last_day OR edited IS NULL;
+    run.configuration_change_id := leadscore._present_configuration();
+    PERFORM leadscore._take_edits_in();
     run.records_added := 0;
     run.records_removed := 0;
     run.persons_changed := 0;
@@ -69,10 +72,10 @@ BEGIN
 
     IF run.full_rebuild THEN
         run := leadscore._with(run, leadscore._rescore_all(false));
-        UPDATE leadscore.instance SET rebuild_due = false WHERE rebuild_due;
     ELSE
         SELECT * INTO passed
-        FROM leadscore._pass_days(begun.last_day, run.scored_on, ARRAY(SELECT n.person_id FROM leadscore.pending n)) d;
+        FROM leadscore._pass_days(begun.last_day, run.scored_on, ARRAY(SELECT n.person_id FROM leadscore.pending n UNION SELECT unnest(begun.edited))) d;
+        passed.to_derive := ARRAY(SELECT unnest(passed.to_derive) UNION SELECT unnest(begun.edited) ORDER BY 1);
         run := leadscore._with(run, (passed.counts[1], passed.counts[2], passed.counts[3], passed.counts[4])::leadscore._outcome);
         IF passed.to_derive <> '{}' THEN
             UPDATE leadscore.person p SET scored_through = NULL
@@ -85,9 +88,9 @@ BEGIN
     DELETE FROM leadscore.pending;
     UPDATE leadscore.run r SET finished_at = clock_timestamp() WHERE r.finished_at IS NULL;
     INSERT INTO leadscore.run
-        (scored_on, started_at, finished_at, full_rebuild, records_added, records_removed, persons_changed, categories_changed)
+        (scored_on, started_at, finished_at, full_rebuild, records_added, records_removed, persons_changed, categories_changed, configuration_change_id)
     VALUES (run.scored_on, run.started_at, clock_timestamp(), run.full_rebuild,
-            run.records_added, run.records_removed, run.persons_changed, run.categories_changed)
+            run.records_added, run.records_removed, run.persons_changed, run.categories_changed, run.configuration_change_id)
     RETURNING * INTO run;
     PERFORM leadscore._end_run(run);
     RETURN run;
@@ -146,7 +149,6 @@ BEGIN
     last_day := begun.last_day;
     IF run.full_rebuild THEN
         UPDATE leadscore.person SET scored_through = NULL WHERE scored_through IS NOT NULL;
-        UPDATE leadscore.instance SET rebuild_due = false WHERE rebuild_due;
         INSERT INTO leadscore.pending (person_id) SELECT p.person_id FROM leadscore.person p;
     ELSE
         INSERT INTO leadscore.pending (person_id)
@@ -154,10 +156,12 @@ BEGIN
         UNION
         SELECT s.person_id FROM leadscore.score_record s WHERE s.decays_until IS NOT NULL AND run.scored_on <> last_day
         UNION
-        SELECT u.person_id FROM leadscore.due u WHERE u.due_on <= run.scored_on;
+        SELECT u.person_id FROM leadscore.due u WHERE u.due_on <= run.scored_on
+        UNION
+        SELECT unnest(begun.edited);
     END IF;
-    INSERT INTO leadscore.run (scored_on, started_at, full_rebuild, persons_due)
-    SELECT run.scored_on, run.started_at, run.full_rebuild, count(DISTINCT n.person_id) FROM leadscore.pending n;
+    INSERT INTO leadscore.run (scored_on, started_at, full_rebuild, persons_due, configuration_change_id)
+    SELECT run.scored_on, run.started_at, run.full_rebuild, count(DISTINCT n.person_id), run.configuration_change_id FROM leadscore.pending n;
 END $$;
 COMMENT ON FUNCTION leadscore._begin_batches(timestamptz) IS 'Begins a run in batches, or leaves it to one that was interrupted';
 

@@ -24,6 +24,8 @@ CREATE TABLE leadscore.person (
 ) WITH (fillfactor = 50);
 -- Persons without a key of the application's are as many as there are; a tenant that is NULL is one like the others.
 CREATE UNIQUE INDEX person_key_idx ON leadscore.person (kind, external_id, tenant) NULLS NOT DISTINCT WHERE external_id IS NOT NULL;
+-- An edit of a tenant's rules derives that tenant's persons anew.
+CREATE INDEX person_tenant_idx ON leadscore.person (tenant) WHERE tenant IS NOT NULL;
 CREATE INDEX person_owner_idx ON leadscore.person (owner) WHERE owner IS NOT NULL;
 SELECT pg_catalog.pg_extension_config_dump('leadscore.person', '');
 SELECT pg_catalog.pg_extension_config_dump('leadscore.person_person_id_seq', '');

@@ -9,7 +9,8 @@ CREATE TABLE leadscore.run (
     records_removed    bigint NOT NULL DEFAULT 0,
     persons_changed    bigint NOT NULL DEFAULT 0,
     categories_changed bigint NOT NULL DEFAULT 0,
-    persons_due        bigint
+    persons_due        bigint,
+    configuration_change_id bigint
 );
 SELECT pg_catalog.pg_extension_config_dump('leadscore.run', '');
 SELECT pg_catalog.pg_extension_config_dump('leadscore.run_run_id_seq', '');
@@ -23,6 +24,7 @@ COMMENT ON COLUMN leadscore.run.records_added IS 'Score records that the run add
 COMMENT ON COLUMN leadscore.run.records_removed IS 'Score records that the run removed';
 COMMENT ON COLUMN leadscore.run.persons_changed IS 'Persons whose score or category the run changed';
 COMMENT ON COLUMN leadscore.run.categories_changed IS 'Persons whose category the run changed';
+COMMENT ON COLUMN leadscore.run.configuration_change_id IS 'The last change of the configuration before it: of each tenant, the latest one up to it in leadscore.configuration_change has the document; NULL: there was none';
 COMMENT ON COLUMN leadscore.run.persons_due IS 'Persons that a run in batches has to derive anew; NULL for a run in one transaction';
 
 -- Who is still to be derived anew: by a run in batches, which goes on from here when it was interrupted, and

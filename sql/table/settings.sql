@@ -62,4 +62,16 @@ CREATE TABLE leadscore.instance (
 COMMENT ON TABLE leadscore.instance IS 'What leadscore knows of this copy of the database; never dumped, so a restored copy starts without it and its first run derives everything anew';
 COMMENT ON COLUMN leadscore.instance.one_row IS 'Always true: there is at most one row';
 COMMENT ON COLUMN leadscore.instance.live_since IS 'When the first row was registered in this copy';
-COMMENT ON COLUMN leadscore.instance.rebuild_due IS 'Whether rules, categories or settings changed since the last run, so that the next one derives everything anew';
+COMMENT ON COLUMN leadscore.instance.rebuild_due IS 'Whether rules, categories, scorecards or settings changed since the last run, so that the next one derives anew whom that concerns, as leadscore.edited says';
+
+-- Whom the next run derives anew because rules, categories, scorecards or settings were edited: each row is a set of
+-- persons, and it is all of its columns that narrow it. Never dumped, like the row of leadscore.instance.
+CREATE TABLE leadscore.edited (
+    tenant      text,
+    person_kind text,
+    rule_id     int
+);
+COMMENT ON TABLE leadscore.edited IS 'Whom edits of the configuration since the last run concern; written by leadscore alone';
+COMMENT ON COLUMN leadscore.edited.tenant IS 'Persons of this tenant; NULL: of all';
+COMMENT ON COLUMN leadscore.edited.person_kind IS 'Persons of this kind; NULL: of all';
+COMMENT ON COLUMN leadscore.edited.rule_id IS 'Persons to whom this rule applies or applied; NULL: whatever rules apply';
