@@ -1,7 +1,9 @@
 //! What people and programs ask: lists, explanations, checks, pages.
 
 pub mod chart;
+pub mod course;
 pub mod differing;
+pub mod explain;
 pub mod one;
 pub mod population;
 pub mod report;

@@ -6,7 +6,9 @@
 
 use crate::arrive::source_trigger;
 use crate::arrive::waiting;
+use crate::ask::course;
 use crate::ask::differing;
+use crate::ask::explain;
 use crate::ask::report;
 use crate::ask::worklist;
 use crate::configure::config;
@@ -202,6 +204,44 @@ fn pass_days(
     left_out: Vec<Option<i64>>,
 ) -> TableIterator<'static, (name!(counts, Vec<i64>), name!(to_derive, Vec<i64>))> {
     TableIterator::once(night::pass_days(last_day, today, left_out))
+}
+
+#[pg_extern(sql = false)]
+fn score_at(person_id: i64, on_day: Date, scorecard: &str) -> Option<i64> {
+    course::score_at(person_id, on_day, scorecard)
+}
+
+#[pg_extern(sql = false)]
+fn course(
+    person_id: i64,
+    from_day: Date,
+    until_day: Date,
+    scorecard: &str,
+) -> TableIterator<'static, (name!(day, Date), name!(score, i64), name!(category, Option<String>))> {
+    TableIterator::new(course::course(person_id, from_day, until_day, scorecard))
+}
+
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn explain(
+    person_id: Option<i64>,
+    on_day: Option<Date>,
+    scorecard: Option<&str>,
+) -> TableIterator<
+    'static,
+    (
+        name!(rule, Option<String>),
+        name!(activity_id, Option<i64>),
+        name!(activity_type, Option<String>),
+        name!(occurred_at, Option<TimestampWithTimeZone>),
+        name!(points, Option<i64>),
+        name!(counts, bool),
+        name!(counts_from, Option<Date>),
+        name!(counts_until, Option<Date>),
+        name!(why, String),
+    ),
+> {
+    TableIterator::new(explain::explain(person_id, on_day, scorecard))
 }
 
 #[pg_extern(sql = false)]

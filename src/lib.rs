@@ -36,7 +36,8 @@ extension_sql_file!("../sql/table/category_change.sql", name = "category_change"
 extension_sql_file!("../sql/table/run.sql", name = "run", requires = ["category_change"]);
 extension_sql_file!("../sql/table/configuration_change.sql", name = "configuration_change", requires = ["run"]);
 extension_sql_file!("../sql/table/consent.sql", name = "consent", requires = ["configuration_change"]);
-extension_sql_file!("../sql/score/derive.sql", name = "derive", requires = ["consent"]);
+extension_sql_file!("../sql/score/day.sql", name = "day", requires = ["consent"]);
+extension_sql_file!("../sql/score/derive.sql", name = "derive", requires = ["day"]);
 extension_sql_file!("../sql/score/differing.sql", name = "differing", requires = ["derive"]);
 extension_sql_file!("../sql/score/rescore.sql", name = "rescore", requires = ["differing"]);
 extension_sql_file!("../sql/table/source.sql", name = "source", requires = ["rescore"]);
@@ -48,8 +49,7 @@ extension_sql_file!("../sql/arrive/attach.sql", name = "attach", requires = ["ta
 extension_sql_file!("../sql/score/outbox.sql", name = "outbox", requires = ["attach"]);
 extension_sql_file!("../sql/score/recompute.sql", name = "recompute", requires = ["outbox"]);
 extension_sql_file!("../sql/ask/verify.sql", name = "verify", requires = ["recompute"]);
-extension_sql_file!("../sql/ask/score_at.sql", name = "score_at", requires = ["verify"]);
-extension_sql_file!("../sql/score/adjust.sql", name = "adjust", requires = ["score_at"]);
+extension_sql_file!("../sql/score/adjust.sql", name = "adjust", requires = ["verify"]);
 extension_sql_file!("../sql/score/merge.sql", name = "merge", requires = ["adjust"]);
 extension_sql_file!("../sql/configure/document.sql", name = "document", requires = ["merge"]);
 extension_sql_file!("../sql/score/schedule.sql", name = "schedule", requires = ["document"]);

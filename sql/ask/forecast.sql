@@ -1,75 +1,52 @@
--- The course of scores: past, and future if nothing more is registered.
+-- The score of a person on any day, and its course: past, and future if nothing more is registered.
 
--- By how much one record changes the score, and when: it starts, decays day by day, ends. What
--- it is worth on from_day counts as a start on that day.
-CREATE FUNCTION leadscore._step(points int, counts_from date, counts_until date, decays_until date, from_day date, until_day date)
-RETURNS TABLE (day date, change bigint)
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT f.day, leadscore._worth(points, counts_from, decays_until, f.day)
-    FROM (SELECT greatest(counts_from, from_day) AS day) f
-    WHERE f.day <= until_day
-    UNION ALL
-    SELECT w.day, leadscore._worth(points, counts_from, decays_until, w.day)
-                  - leadscore._worth(points, counts_from, decays_until, w.day - 1)
-    FROM (SELECT greatest(counts_from, from_day) + nth AS day
-          FROM generate_series(1, CASE WHEN decays_until IS NOT NULL
-                                       THEN least(counts_until - 1, until_day) - greatest(counts_from, from_day) END) nth) w
-    UNION ALL
-    SELECT counts_until, -leadscore._worth(points, counts_from, decays_until, counts_until - 1)
-    WHERE counts_until <= until_day;
-END;
-COMMENT ON FUNCTION leadscore._step(int, date, date, date, date, date) IS 'The days from one to another on which a score record changes the score, and by how many points';
+CREATE FUNCTION leadscore._score_at(person_id bigint, on_day date, scorecard text) RETURNS bigint
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'score_at_wrapper';
+COMMENT ON FUNCTION leadscore._score_at(bigint, date, text) IS 'The score of a person on a day';
 
--- In PL/pgSQL, whose sessions keep the plan: to make it takes longer than to run it.
-CREATE FUNCTION leadscore._course(person_id bigint, from_day date, until_day date)
-RETURNS TABLE (day date, score bigint, category text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
-#variable_conflict use_column
+CREATE FUNCTION leadscore.score_at(person_id bigint, on_day date, scorecard text DEFAULT 'main') RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
-    RETURN QUERY
-    SELECT t.day, t.score, b.name
-    FROM (SELECT x.day, (sum(sum(x.change)) OVER (ORDER BY x.day))::bigint AS score, sum(x.change) AS change
-          FROM (SELECT from_day AS day, 0 AS change
-                UNION ALL
-                SELECT s.day, s.change
-                FROM leadscore._derived(from_day, false, until_day) d
-                CROSS JOIN LATERAL leadscore._step(d.points, d.counts_from, d.counts_until, d.decays_until, from_day, until_day) s
-                WHERE d.person_id = _course.person_id) x
-          GROUP BY x.day) t
-    JOIN leadscore.person p ON p.person_id = _course.person_id
-    LEFT JOIN LATERAL leadscore._band_at(p.kind, t.score) b ON true
-    WHERE t.change <> 0 OR t.day = from_day
-    ORDER BY t.day;
+    PERFORM leadscore._check_day(on_day, 'score_at'), leadscore._need_person(score_at.person_id, 'score_at'),
+            leadscore._need_scorecard(score_at.scorecard, 'score_at');
+    RETURN leadscore._score_at(score_at.person_id, on_day, score_at.scorecard);
 END $$;
-COMMENT ON FUNCTION leadscore._course(bigint, date, date) IS 'A person''s score on a day and on each day until another on which it changes, if nothing more is registered';
+COMMENT ON FUNCTION leadscore.score_at(bigint, date, text) IS 'The score of a person on any day, in points; an error when there is no such person, day or scorecard';
 
-CREATE FUNCTION leadscore.history(person_id bigint, from_day date, until_day date)
+CREATE FUNCTION leadscore._course(person_id bigint, from_day date, until_day date, scorecard text)
 RETURNS TABLE (day date, score bigint, category text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE c STABLE STRICT ROWS 100 AS 'MODULE_PATHNAME', 'course_wrapper';
+COMMENT ON FUNCTION leadscore._course(bigint, date, date, text) IS 'A person''s score on a day and on each day until another on which it or its category changes, if nothing more is registered';
+
+CREATE FUNCTION leadscore.history(person_id bigint, from_day date, until_day date, scorecard text DEFAULT 'main')
+RETURNS TABLE (day date, score bigint, category text)
+LANGUAGE plpgsql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
     PERFORM leadscore._need_person(history.person_id, 'history'), leadscore._check_day(from_day, 'history'),
-            leadscore._check_day(until_day, 'history');
+            leadscore._check_day(until_day, 'history'), leadscore._need_scorecard(history.scorecard, 'history');
     IF until_day < from_day THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('history: %s until %s is no period', from_day, until_day),
             DETAIL = 'The last day comes before the first.',
             HINT = 'Give the earlier day first.';
     END IF;
-    RETURN QUERY SELECT * FROM leadscore._course(history.person_id, from_day, until_day);
+    RETURN QUERY SELECT * FROM leadscore._course(history.person_id, from_day, until_day, history.scorecard);
 END $$;
-COMMENT ON FUNCTION leadscore.history(bigint, date, date) IS 'The score and category of a person on a day and on each day until another, both included, on which they change; by the activities that are kept and the rules and status of today';
+COMMENT ON FUNCTION leadscore.history(bigint, date, date, text) IS 'The score and category of a person on a day and on each day until another, both included, on which they change; by the activities that are kept and the rules and status of today';
 
-CREATE FUNCTION leadscore.forecast(person_id bigint, until date)
+CREATE FUNCTION leadscore.forecast(person_id bigint, until date, scorecard text DEFAULT 'main')
 RETURNS TABLE (day date, score bigint, category text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     today date := (SELECT s.scored_on FROM leadscore.state s);
 BEGIN
-    PERFORM leadscore._need_person(forecast.person_id, 'forecast'), leadscore._check_day(until, 'forecast');
-    RETURN QUERY SELECT c.* FROM leadscore._course(forecast.person_id, today, until) c WHERE c.day > today AND c.day <= until;
+    PERFORM leadscore._need_person(forecast.person_id, 'forecast'), leadscore._check_day(until, 'forecast'),
+            leadscore._need_scorecard(forecast.scorecard, 'forecast');
+    IF until > today THEN
+        RETURN QUERY SELECT c.* FROM leadscore._course(forecast.person_id, today, until, forecast.scorecard) c WHERE c.day > today;
+    END IF;
 END $$;
-COMMENT ON FUNCTION leadscore.forecast(bigint, date) IS 'Each day after the last run''s until another, included, on which a person''s score or category changes if nothing more is registered';
+COMMENT ON FUNCTION leadscore.forecast(bigint, date, text) IS 'Each day after the last run''s until another, included, on which a person''s score or category changes if nothing more is registered';
 
 -- For everybody at once, so it starts from what is stored and looks only at what will change it:
 -- records that end, decay or start, and penalties of those for whom one can fall due.

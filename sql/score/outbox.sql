@@ -31,7 +31,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM leadscore._trim_category_changes();
     -- By now everybody has the present names.
-    IF run.full_rebuild AND EXISTS (SELECT FROM leadscore.renamed_category) THEN
+    IF EXISTS (SELECT FROM leadscore.renamed_category) THEN
         DELETE FROM leadscore.renamed_category;
         PERFORM leadscore._forget_configuration();
     END IF;

@@ -35,8 +35,8 @@ pub fn pass_days(last_day: Date, today: Date, left_out: Vec<Option<i64>>) -> (Ve
     let config = config::current(pg::own_schema());
     let (last_day, today) = (Day(last_day.to_pg_epoch_days()), Day(today.to_pg_epoch_days()));
     pg::make_changes_visible();
-    let is_limited = config.cards.is_limited(MAIN);
-    let unclear = |record: &Record| is_limited || record.card != MAIN;
+    let adds_up = config.cards.stands_alone(MAIN);
+    let unclear = |record: &Record| !adds_up || record.card != MAIN;
 
     let mut passings: Vec<Passing> = Vec::new();
     let removed = config.tables.remove_ended(today, |person_id, record| {

@@ -89,7 +89,7 @@ impl Configuration {
     /// Whether the points of a rule simply add up to `main`'s score and touch no other, so that a change of
     /// one record is a change of the score.
     pub fn adds_up(&self, rule: &Rule) -> bool {
-        rule.card == MAIN && !self.cards.is_limited(MAIN)
+        rule.card == MAIN && self.cards.stands_alone(MAIN)
     }
 
     /// What `main`'s score is when nothing counts.

@@ -164,9 +164,12 @@ pub fn each_candidate<'r>(
                 }
             }
             RuleKind::Frequency => {
-                for record in frequency::records(rule, &matching(rule, activities)) {
+                let records = frequency::records(rule, &matching(rule, activities));
+                for (nth, &record) in records.iter().enumerate() {
+                    // Between two runs one that is over and one that has begun would both stand.
+                    let displaced_on = records.get(nth + 1).map(|next| next.counts_from);
                     let window_end = record.counts_until;
-                    take(Candidate { record, rule: Some(rule), window_end, displaced_on: None, next_touch: None });
+                    take(Candidate { record, rule: Some(rule), window_end, displaced_on, next_touch: None });
                 }
             }
             RuleKind::Profile => take(profile(rule, person.since)),

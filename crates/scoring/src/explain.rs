@@ -140,6 +140,9 @@ impl<'r, F: Facts> Explanation<'_, 'r, F> {
             (None, RecordKind::Penalty) => "counts until the next activity".into(),
             (None, _) => "counts for ever".into(),
         });
+        if let Some(tenant) = candidate.rule.and_then(|rule| rule.tenant.as_ref()) {
+            why.push(format!("rule of tenant {tenant}"));
+        }
         if record.card != self.card {
             why.push(format!("on scorecard {}", self.configuration.cards.name(record.card)));
         }
@@ -156,6 +159,7 @@ impl<'r, F: Facts> Explanation<'_, 'r, F> {
             }
             (Some(day), _) if day <= self.at.reach => match record.kind {
                 RecordKind::Penalty => cleared(day),
+                RecordKind::Frequency => format!("counts anew since {day}"),
                 _ => format!("newer ones count in its place since {day}: at most {most}"),
             },
             _ if record.kind == RecordKind::Penalty => {

@@ -112,9 +112,11 @@ impl Scorecards {
         self.cards.len() == 1
     }
 
-    /// Whether one has a limit, so that points do not simply add up.
-    pub fn is_limited(&self, place: u16) -> bool {
-        self.cards.get(place as usize).is_some_and(|card| card.min_score.is_some() || card.max_score.is_some())
+    /// Whether the points of one simply add up to its score and reach no other: it has no limit, and is part
+    /// of nothing.
+    pub fn stands_alone(&self, place: u16) -> bool {
+        let is_limited = |card: &Scorecard| card.min_score.is_some() || card.max_score.is_some();
+        self.cards.get(place as usize).is_some_and(|card| !is_limited(card)) && self.part_of[place as usize].is_none()
     }
 
     /// The place of the scorecard of a name.
