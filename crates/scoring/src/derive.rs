@@ -47,6 +47,13 @@ impl Candidate<'_> {
         self.window_end.is_none_or(|end| end > at.scored_on)
             && self.displaced_on.is_none_or(|day| day > at.reach && day > self.record.counts_from)
     }
+
+    /// Whether it is part of the score: penalties fall due by the day for which scores stand, other records have
+    /// begun to count.
+    pub fn counts(&self, at: Standpoint) -> bool {
+        let by = if self.record.kind == RecordKind::Penalty { at.scored_on } else { at.reach };
+        self.stands(at) && self.record.counts_from <= by
+    }
 }
 
 /// What becomes of an activity by a rule that applies to the person and matches it.

@@ -106,7 +106,7 @@ impl<'r, F: Facts> Explanation<'_, 'r, F> {
         candidates.retain(|candidate: &Candidate| self.is_asked(candidate.record.card));
         for candidate in candidates {
             let record = candidate.record;
-            let counts = candidate.stands(self.at) && record.counts_from <= self.at.reach;
+            let counts = candidate.counts(self.at);
             let why = if counts { self.why_it_counts(&candidate) } else { self.why_not(&candidate) };
             self.lines.push(Line {
                 rule: candidate.rule.map(|rule| rule.name.clone()),
@@ -307,8 +307,7 @@ impl<'r, F: Facts> Explanation<'_, 'r, F> {
     fn limits(&mut self) {
         let mut own = vec![0i128; self.configuration.cards.count()];
         each_candidate(self.configuration, self.person, self.history, self.at.scored_on, self.at.scored_on, |candidate| {
-            if candidate.stands(self.at)
-                && candidate.record.counts_from <= self.at.reach
+            if candidate.counts(self.at)
                 && let Some(sum) = own.get_mut(candidate.record.card as usize)
             {
                 *sum += i128::from(candidate.record.counted(self.at));
