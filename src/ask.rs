@@ -1,6 +1,7 @@
 //! What people and programs ask: lists, explanations, checks, pages.
 
 pub mod chart;
+pub mod cooling;
 pub mod course;
 pub mod differing;
 pub mod explain;

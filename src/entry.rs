@@ -6,6 +6,7 @@
 
 use crate::arrive::source_trigger;
 use crate::arrive::waiting;
+use crate::ask::cooling;
 use crate::ask::course;
 use crate::ask::differing;
 use crate::ask::explain;
@@ -262,6 +263,37 @@ fn last_activity(person_id: Option<i64>, at: Option<TimestampWithTimeZone>) -> O
 #[pg_extern(sql = false)]
 fn top_rules(person_id: i64) -> Option<String> {
     worklist::top_rules(person_id)
+}
+
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn cooling(
+    within_days: i32,
+    scorecard: &str,
+) -> TableIterator<
+    'static,
+    (
+        name!(person_id, i64),
+        name!(score, i64),
+        name!(category, Option<String>),
+        name!(falls_on, Date),
+        name!(falls_to_score, i64),
+        name!(falls_to_category, Option<String>),
+    ),
+> {
+    let falls = cooling::cooling(within_days, scorecard);
+    TableIterator::new(falls.into_iter().map(|fall| {
+        let falls_on = pg::date(fall.falls_on);
+        (fall.person_id, fall.score, fall.category, falls_on, fall.falls_to_score, fall.falls_to_category)
+    }))
+}
+
+#[pg_extern(sql = false)]
+fn rule_points(
+    ids: Option<Vec<Option<i64>>>,
+    scorecard: &str,
+) -> TableIterator<'static, (name!(rule_id, Option<i32>), name!(points, i64))> {
+    TableIterator::new(report::rule_points(ids, scorecard))
 }
 
 #[pg_extern(sql = false)]

@@ -58,7 +58,8 @@ extension_sql_file!("../sql/website/visitor.sql", name = "visitor", requires = [
 extension_sql_file!("../sql/website/track.sql", name = "track", requires = ["visitor"]);
 extension_sql_file!("../sql/ask/explain.sql", name = "explain", requires = ["track"]);
 extension_sql_file!("../sql/ask/forecast.sql", name = "forecast", requires = ["explain"]);
-extension_sql_file!("../sql/ask/worklist.sql", name = "worklist", requires = ["forecast"]);
+extension_sql_file!("../sql/ask/cooling.sql", name = "cooling", requires = ["forecast"]);
+extension_sql_file!("../sql/ask/worklist.sql", name = "worklist", requires = ["cooling"]);
 extension_sql_file!("../sql/ask/describe.sql", name = "describe", requires = ["worklist"]);
 extension_sql_file!("../sql/ask/what_if.sql", name = "what_if", requires = ["describe"]);
 extension_sql_file!("../sql/ask/preview.sql", name = "preview", requires = ["what_if"]);

@@ -7,7 +7,7 @@ COMMENT ON FUNCTION leadscore._slow_tables() IS 'What makes leadscore write its 
 -- Health: what keeps scores from being right or on time, each with what mends it.
 CREATE FUNCTION leadscore.doctor()
 RETURNS TABLE (severity text, finding text, detail text, remedy text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     today     date := leadscore.scoring_day();
@@ -162,6 +162,13 @@ BEGIN
     GROUP BY w.source_id
     ORDER BY w.source_id;
 
+    RETURN QUERY
+    SELECT 'warning', format('%s persons wait to be scored since %s', n.persons, n.since),
+           'Scoring is deferred, and nothing calls score_pending() often enough.', 'SELECT leadscore.score_pending();'
+    FROM (SELECT count(DISTINCT p.person_id) AS persons, min(p.recorded_at) AS since FROM leadscore.pending p) n
+    JOIN leadscore.settings s ON s.scoring = 'deferred'
+    WHERE n.since < now() - interval '10 minutes';
+
     -- The configuration.
     RETURN QUERY
     SELECT 'note', format('rule %L is for status %L, which no person has', r.name, v.status),
@@ -179,22 +186,34 @@ BEGIN
       AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.kind = v.kind)
     ORDER BY r.name, v.kind;
     IF EXISTS (SELECT FROM leadscore.rule r WHERE r.enabled) THEN
+        -- Among the newest activities: to look through all of them would take as long as there are many.
         RETURN QUERY
-        SELECT 'note', format('no rule takes activity type %L', t.activity_type), 'There are activities of it, and they give no points.',
+        SELECT 'note', format('no rule takes activity type %L', t.activity_type),
+               'There are activities of it among the newest 10,000, and they give no points.',
                format('UPDATE leadscore.rule SET activity_types = activity_types || %L WHERE name = …;', ARRAY[t.activity_type])
         FROM leadscore.activity_type t
-        WHERE NOT EXISTS (SELECT FROM leadscore._rule_by_type r WHERE r.activity_type = t.activity_type)
-          AND EXISTS (SELECT FROM leadscore.activity a WHERE a.activity_type = t.activity_type)
+        JOIN (SELECT DISTINCT a.activity_type
+              FROM (SELECT n.activity_type FROM leadscore.activity n ORDER BY n.activity_id DESC LIMIT 10000) a) a
+          ON a.activity_type = t.activity_type
+        WHERE NOT EXISTS (SELECT FROM leadscore.rule r
+                          WHERE r.enabled AND r.kind <> 'profile'
+                            AND (r.activity_types IS NULL OR t.activity_type = ANY (r.activity_types)))
         ORDER BY t.activity_type;
     END IF;
     RETURN QUERY
-    SELECT 'warning', format('%s have no lowest category', coalesce('persons of kind ' || quote_literal(c.person_kind), 'categories for all kinds')),
+    SELECT 'warning',
+           concat(coalesce('persons of kind ' || quote_literal(c.person_kind), 'categories for all kinds'), ' have no lowest category',
+                  CASE WHEN c.scorecard <> 'main' THEN format(' on scorecard %L', c.scorecard) END,
+                  ' of tenant ' || quote_literal(c.tenant)),
            format('A score below %s has no category.', min(c.min_score)),
-           format('INSERT INTO leadscore.category (person_kind, name) VALUES (%L, ''cold'');', c.person_kind)
+           format('INSERT INTO leadscore.category (%sperson_kind, name) VALUES (%s%L, ''cold'');',
+                  concat(CASE WHEN c.tenant IS NOT NULL THEN 'tenant, ' END, CASE WHEN c.scorecard <> 'main' THEN 'scorecard, ' END),
+                  concat(quote_literal(c.tenant) || ', ', CASE WHEN c.scorecard <> 'main' THEN quote_literal(c.scorecard) || ', ' END),
+                  c.person_kind)
     FROM leadscore.category c
-    GROUP BY c.person_kind
+    GROUP BY c.tenant, c.scorecard, c.person_kind
     HAVING bool_and(c.min_score IS NOT NULL)
-    ORDER BY c.person_kind;
+    ORDER BY c.tenant NULLS FIRST, c.scorecard, c.person_kind;
     IF EXISTS (SELECT FROM leadscore.person) AND NOT EXISTS (SELECT FROM leadscore.category) THEN
         RETURN QUERY SELECT 'note', 'there are no categories', 'Persons have a score but are neither hot nor cold.',
             'SELECT leadscore.load_preset(''recruitment''); or INSERT INTO leadscore.category …';
@@ -209,7 +228,7 @@ COMMENT ON FUNCTION leadscore.doctor() IS 'What keeps scores from being right or
 -- Apart, since it can only be run where pg_cron is installed.
 CREATE FUNCTION leadscore._doctor_cron()
 RETURNS TABLE (severity text, finding text, detail text, remedy text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     zone text := (SELECT s.time_zone FROM leadscore.settings s);

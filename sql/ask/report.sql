@@ -7,10 +7,32 @@ CREATE FUNCTION leadscore._card_page(data jsonb) RETURNS text
 LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'card_page_wrapper';
 COMMENT ON FUNCTION leadscore._card_page(jsonb) IS 'The page of leadscore.person_card() from its data';
 
+CREATE FUNCTION leadscore._rule_points(ids bigint[], scorecard text) RETURNS TABLE (rule_id int, points bigint)
+LANGUAGE c STABLE COST 100000 AS 'MODULE_PATHNAME', 'rule_points_wrapper';
+COMMENT ON FUNCTION leadscore._rule_points(bigint[], text) IS 'How many points each rule gives to some persons, or to all (NULL), as far as they reach a scorecard';
+
+-- Without settings of its own, so that it becomes part of the query that asks; all names in it are bound.
+CREATE FUNCTION leadscore._scored(owner text, tenant text, scorecard text)
+RETURNS TABLE (person_id bigint, since timestamptz, score bigint, category text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT p.person_id, p.since, p.score, p.category
+    FROM leadscore.person p
+    WHERE _scored.scorecard = 'main' AND p.active
+      AND (_scored.owner IS NULL OR p.owner = _scored.owner) AND (_scored.tenant IS NULL OR p.tenant = _scored.tenant)
+    UNION ALL
+    SELECT p.person_id, p.since, s.score, s.category
+    FROM leadscore.person p
+    JOIN leadscore.person_score s ON s.person_id = p.person_id AND s.scorecard = _scored.scorecard
+    WHERE _scored.scorecard <> 'main' AND p.active
+      AND (_scored.owner IS NULL OR p.owner = _scored.owner) AND (_scored.tenant IS NULL OR p.tenant = _scored.tenant);
+END;
+COMMENT ON FUNCTION leadscore._scored(text, text, text) IS 'Active persons with score and category on a scorecard, of an owner and a tenant or (NULL) of all';
+
 -- How many persons were in which category at the end of each of the last days: as they are now,
 -- with the changes since taken back. Persons count from the day since when they are known.
-CREATE FUNCTION leadscore._category_course(days int) RETURNS TABLE (day date, category text, persons bigint)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION leadscore._category_course(days int, owner text, tenant text, scorecard text) RETURNS TABLE (day date, category text, persons bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
 BEGIN ATOMIC
     WITH today AS (
         SELECT w.scored_on AS day FROM leadscore.state w
@@ -19,18 +41,22 @@ BEGIN ATOMIC
         FROM leadscore.category_change h
         CROSS JOIN today t
         CROSS JOIN LATERAL (VALUES (h.to_category, 1), (h.from_category, -1)) x(category, persons)
-        WHERE h.scored_on > t.day - days
+        WHERE h.scored_on > t.day - days AND h.scorecard = _category_course.scorecard
+          AND EXISTS (SELECT FROM leadscore.person p
+                      WHERE p.person_id = h.person_id AND p.active
+                        AND (_category_course.owner IS NULL OR p.owner = _category_course.owner)
+                        AND (_category_course.tenant IS NULL OR p.tenant = _category_course.tenant))
         GROUP BY h.scored_on, x.category
         UNION ALL
         SELECT least(leadscore.scoring_day(p.since), t.day), coalesce(f.from_category, p.category), count(*)
-        FROM leadscore.person p
+        FROM leadscore._scored(_category_course.owner, _category_course.tenant, _category_course.scorecard) p
         CROSS JOIN today t
         LEFT JOIN LATERAL (SELECT h.from_category FROM leadscore.category_change h
-                           WHERE h.person_id = p.person_id ORDER BY h.change_id LIMIT 1) f ON true
+                           WHERE h.person_id = p.person_id AND h.scorecard = _category_course.scorecard ORDER BY h.change_id LIMIT 1) f ON true
         WHERE p.since > (t.day - days - 2)::timestamptz
         GROUP BY 1, 2
     ), present AS (
-        SELECT p.category, count(*) AS persons FROM leadscore.person p GROUP BY p.category
+        SELECT p.category, count(*) AS persons FROM leadscore._scored(_category_course.owner, _category_course.tenant, _category_course.scorecard) p GROUP BY p.category
     )
     SELECT d.day::date, n.category,
            greatest(0, coalesce(n.persons, 0) - coalesce((SELECT sum(m.persons) FROM moved m
@@ -42,79 +68,109 @@ BEGIN ATOMIC
                 SELECT DISTINCT m.category, 0 FROM moved m
                 WHERE NOT EXISTS (SELECT FROM present p WHERE p.category IS NOT DISTINCT FROM m.category)) n;
 END;
-COMMENT ON FUNCTION leadscore._category_course(int) IS 'How many persons were in which category on each of the last days';
+COMMENT ON FUNCTION leadscore._category_course(int, text, text, text) IS 'How many persons were in which category on each of the last days';
 
 -- Lists on the page are short: it is for reading, and for paper.
-CREATE FUNCTION leadscore.report(language text DEFAULT 'en') RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
+CREATE FUNCTION leadscore.report(language text DEFAULT 'en', owner text DEFAULT NULL, tenant text DEFAULT NULL, scorecard text DEFAULT 'main') RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET datestyle = 'ISO, YMD' SET plan_cache_mode = force_custom_plan AS $$
+#variable_conflict use_column
 DECLARE
     today date := (SELECT w.scored_on FROM leadscore.state w);
     -- No further back than changes of category are kept.
     days  int := (SELECT least(30, leadscore.scoring_day() - (leadscore.scoring_day() - s.keep_category_changes)::date)
                   FROM leadscore.settings s);
+    ids   bigint[];
 BEGIN
-    PERFORM leadscore._require_language('report', language);
+    PERFORM leadscore._require_language('report', language), leadscore._need_scorecard(report.scorecard, 'report');
+    IF report.owner IS NOT NULL OR report.tenant IS NOT NULL THEN
+        ids := ARRAY(SELECT x.person_id FROM leadscore._scored(report.owner, report.tenant, report.scorecard) x);
+    END IF;
     RETURN leadscore._report_page(jsonb_build_object(
         'language', language,
         'scored_on', today,
         'days', days,
-        'persons', (SELECT count(*) FROM leadscore.person),
+        'person_url', (SELECT s.person_url FROM leadscore.settings s),
+        'scorecard', report.scorecard, 'owner', report.owner, 'tenant', report.tenant,
+        'persons', (SELECT count(*) FROM leadscore._scored(report.owner, report.tenant, report.scorecard)),
         'bands', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', c.person_kind, 'name', c.name, 'low', c.min_score, 'color', c.color)
-                                            ORDER BY c.person_kind NULLS FIRST, c.min_score DESC NULLS LAST), '[]') FROM leadscore.category c),
-        'course', (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.day), '[]') FROM leadscore._category_course(days) c),
+                                            ORDER BY c.person_kind NULLS FIRST, c.min_score DESC NULLS LAST), '[]')
+                  FROM leadscore.category c
+                  WHERE c.scorecard = report.scorecard AND (c.tenant IS NULL OR report.tenant IS NULL OR c.tenant = report.tenant)),
+        'course', (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.day), '[]') FROM leadscore._category_course(days, report.owner, report.tenant, report.scorecard) c),
         'scores', (SELECT coalesce(jsonb_agg(jsonb_build_object('low', b.low, 'high', b.low + b.width, 'persons', b.persons) ORDER BY b.low), '[]')
                    FROM (SELECT e.first + e.width * ((p.score - e.first) / e.width) AS low, e.width, count(*) AS persons
-                         FROM leadscore.person p
+                         FROM leadscore._scored(report.owner, report.tenant, report.scorecard) p
                          CROSS JOIN (SELECT 5 * floor(min(q.score) / 5.0)::bigint AS first,
                                             greatest(5, 5 * ceil((max(q.score) - min(q.score) + 1) / 200.0)::bigint) AS width
-                                     FROM leadscore.person q) e
+                                     FROM leadscore._scored(report.owner, report.tenant, report.scorecard) q) e
                          GROUP BY 1, 2) b),
         'rules', (SELECT coalesce(jsonb_agg(jsonb_build_object('rule', t.rule, 'points', t.points) ORDER BY t.points DESC), '[]')
-                  FROM (SELECT coalesce(r.name, '±') AS rule,
-                               sum(leadscore._worth(s.points, s.counts_from, s.decays_until, today))::bigint AS points
-                        FROM leadscore.score_record s
+                  FROM (SELECT coalesce(r.name, '±') AS rule, sum(s.points)::bigint AS points
+                        FROM leadscore._rule_points(ids, report.scorecard) s
                         LEFT JOIN leadscore.rule r ON r.rule_id = s.rule_id
-                        WHERE s.counts_from <= today
                         GROUP BY 1) t),
         'first', (SELECT coalesce(jsonb_agg(to_jsonb(w)), '[]')
-                  FROM (SELECT w.person_id, w.kind, w.external_id, w.owner, w.score, w.category, w.change_7,
-                               w.last_activity, leadscore.scoring_day(w.last_activity_at) AS last_on, w.why
-                        FROM leadscore.worklist w ORDER BY w.score DESC, w.person_id LIMIT 10) w),
+                  FROM (SELECT w.person_id, w.name, w.kind, w.external_id, w.owner, x.score, x.category,
+                               CASE WHEN report.scorecard = 'main' THEN w.change_7 END AS change_7,
+                               w.last_activity, leadscore.scoring_day(w.last_activity_at) AS last_on,
+                               CASE WHEN report.scorecard = 'main' THEN w.why END AS why
+                        FROM (SELECT x.* FROM leadscore._scored(report.owner, report.tenant, report.scorecard) x ORDER BY x.score DESC, x.person_id LIMIT 10) x
+                        JOIN leadscore.worklist w ON w.person_id = x.person_id
+                        ORDER BY x.score DESC, x.person_id) w),
         'cooling', (SELECT coalesce(jsonb_agg(to_jsonb(c)), '[]')
-                    FROM (SELECT c.* FROM leadscore.cooling(14) c ORDER BY c.score DESC, c.falls_on, c.person_id LIMIT 10) c),
+                    FROM (SELECT c.* FROM leadscore.cooling(14, report.scorecard) c
+                          WHERE (report.owner IS NULL OR c.owner = report.owner) AND (report.tenant IS NULL OR c.tenant = report.tenant)
+                          ORDER BY c.score DESC, c.falls_on, c.person_id LIMIT 10) c),
+        'grid', (SELECT coalesce(jsonb_agg(to_jsonb(g) ORDER BY g.scorecard, g.category NULLS FIRST, g.other NULLS FIRST), '[]')
+                 FROM (SELECT s.scorecard, p.category, s.category AS other, count(*) AS persons
+                       FROM leadscore._scored(report.owner, report.tenant, 'main') p
+                       JOIN leadscore.person_score s ON s.person_id = p.person_id
+                       WHERE s.scorecard IN (SELECT c.scorecard FROM leadscore.category c)
+                       GROUP BY s.scorecard, p.category, s.category) g),
         'runs', (SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]')
                  FROM (SELECT u.scored_on, round(extract(epoch FROM u.finished_at - u.started_at), 2)::text AS seconds,
                               u.persons_changed, u.categories_changed
                        FROM leadscore.run u ORDER BY u.run_id DESC LIMIT 7) r)));
 END $$;
-COMMENT ON FUNCTION leadscore.report(text) IS 'A self-contained HTML page about all persons, in English (en) or Dutch (nl)';
+COMMENT ON FUNCTION leadscore.report(text, text, text, text) IS 'A self-contained HTML page about all persons, in English (en) or Dutch (nl)';
 
-CREATE FUNCTION leadscore.person_card(person_id bigint, language text DEFAULT 'en') RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' AS $$
+CREATE FUNCTION leadscore.person_card(person_id bigint, language text DEFAULT 'en', scorecard text DEFAULT 'main') RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET datestyle = 'ISO, YMD' AS $$
 #variable_conflict use_column
 DECLARE
     today date := (SELECT w.scored_on FROM leadscore.state w);
 BEGIN
-    PERFORM leadscore._require_language('person_card', language), leadscore._need_person(person_card.person_id, 'person_card');
+    PERFORM leadscore._require_language('person_card', language), leadscore._need_scorecard(person_card.scorecard, 'person_card'),
+            leadscore._need_person(person_card.person_id, 'person_card');
     RETURN leadscore._card_page((
         SELECT jsonb_build_object(
             'language', language,
             'scored_on', today,
             'person_id', p.person_id, 'kind', p.kind, 'external_id', p.external_id, 'owner', p.owner, 'status', p.status,
-            'score', p.score, 'category', p.category,
+            'name', p.name, 'person_url', (SELECT s.person_url FROM leadscore.settings s), 'scorecard', person_card.scorecard,
+            'score', coalesce(x.score, p.score), 'category', CASE WHEN person_card.scorecard = 'main' THEN p.category ELSE x.category END,
+            'others', (SELECT coalesce(jsonb_agg(jsonb_build_object('scorecard', s.scorecard, 'score', s.score, 'category', s.category)
+                                                 ORDER BY s.scorecard), '[]')
+                       FROM (SELECT 'main' AS scorecard, p.score, p.category
+                             UNION ALL
+                             SELECT s.scorecard, s.score, s.category FROM leadscore.person_score s WHERE s.person_id = p.person_id) s
+                       WHERE s.scorecard <> person_card.scorecard),
             'bands', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', c.person_kind, 'name', c.name, 'low', c.min_score, 'color', c.color)
                                                 ORDER BY c.min_score DESC NULLS LAST), '[]')
                       FROM leadscore.category c
-                      WHERE c.person_kind IS NOT DISTINCT FROM
-                            (SELECT max(o.person_kind) FROM leadscore.category o WHERE o.person_kind = p.kind)),
-            'history', (SELECT coalesce(jsonb_agg(to_jsonb(h)), '[]') FROM leadscore.history(p.person_id, today - 180, today) h),
-            'forecast', (SELECT coalesce(jsonb_agg(to_jsonb(f)), '[]') FROM leadscore.forecast(p.person_id, today + 90) f),
+                      WHERE c.scorecard = person_card.scorecard AND (c.tenant IS NULL OR c.tenant = p.tenant)
+                        AND c.person_kind IS NOT DISTINCT FROM
+                            (SELECT max(o.person_kind) FROM leadscore.category o
+                             WHERE o.scorecard = person_card.scorecard AND (o.tenant IS NULL OR o.tenant = p.tenant) AND o.person_kind = p.kind)),
+            'history', (SELECT coalesce(jsonb_agg(to_jsonb(h)), '[]') FROM leadscore.history(p.person_id, today - 180, today, person_card.scorecard) h),
+            'forecast', (SELECT coalesce(jsonb_agg(to_jsonb(f)), '[]') FROM leadscore.forecast(p.person_id, today + 90, person_card.scorecard) f),
             'lines', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                                  'rule', e.rule, 'activity_type', e.activity_type,
                                  'day', coalesce(leadscore.scoring_day(e.occurred_at), e.counts_from),
                                  'points', e.points, 'counts_until', e.counts_until)), '[]')
-                      FROM leadscore.explain(p.person_id) e WHERE e.counts))
+                      FROM leadscore.explain(p.person_id, scorecard => person_card.scorecard) e WHERE e.counts))
         FROM leadscore.person p
+        LEFT JOIN leadscore.person_score x ON x.person_id = p.person_id AND x.scorecard = person_card.scorecard
         WHERE p.person_id = person_card.person_id));
 END $$;
-COMMENT ON FUNCTION leadscore.person_card(bigint, text) IS 'A self-contained HTML page about one person: the score over time, what makes it, and its forecast, in English (en) or Dutch (nl)';
+COMMENT ON FUNCTION leadscore.person_card(bigint, text, text) IS 'A self-contained HTML page about one person: the score over time, what makes it, and its forecast, in English (en) or Dutch (nl)';

@@ -19,15 +19,19 @@ CREATE FUNCTION leadscore._top_rules(person_id bigint) RETURNS text
 LANGUAGE c STABLE STRICT COST 1000 AS 'MODULE_PATHNAME', 'top_rules_wrapper';
 COMMENT ON FUNCTION leadscore._top_rules(bigint) IS 'The two rules that give a person most, with the points as they stand';
 
-CREATE VIEW leadscore.worklist AS
+CREATE VIEW leadscore.worklist WITH (security_invoker = true) AS
 SELECT p.person_id, p.kind, p.external_id, p.owner, p.status, p.score, p.category,
        leadscore._change(p.person_id, p.score, 7) AS change_7,
        leadscore._change(p.person_id, p.score, 30) AS change_30,
        leadscore._last_activity(p.person_id, p.last_activity_at) AS last_activity,
        p.last_activity_at,
        leadscore._outlook(p.person_id, p.category) AS outlook,
-       leadscore._top_rules(p.person_id) AS why
-FROM leadscore.person p;
+       leadscore._top_rules(p.person_id) AS why,
+       p.name, p.tenant,
+       (SELECT jsonb_object_agg(s.scorecard, jsonb_build_object('score', s.score, 'category', s.category))
+        FROM leadscore.person_score s WHERE s.person_id = p.person_id) AS scorecards
+FROM leadscore.person p
+WHERE p.active;
 COMMENT ON VIEW leadscore.worklist IS 'Persons to spend time on: add WHERE owner = … ORDER BY score DESC LIMIT …, and only the rows returned cost';
 COMMENT ON COLUMN leadscore.worklist.person_id IS 'The person';
 COMMENT ON COLUMN leadscore.worklist.kind IS 'What the person is';
@@ -42,3 +46,6 @@ COMMENT ON COLUMN leadscore.worklist.last_activity IS 'What the latest activity 
 COMMENT ON COLUMN leadscore.worklist.last_activity_at IS 'When it took place';
 COMMENT ON COLUMN leadscore.worklist.outlook IS 'The next change of category within a year if nothing more is registered';
 COMMENT ON COLUMN leadscore.worklist.why IS 'The two rules that give most, with their points';
+COMMENT ON COLUMN leadscore.worklist.name IS 'What people call the person';
+COMMENT ON COLUMN leadscore.worklist.tenant IS 'Whose person it is';
+COMMENT ON COLUMN leadscore.worklist.scorecards IS 'Score and category on each other scorecard; NULL: there is none';

@@ -1,14 +1,92 @@
 //! The report and the card of a person: typed data in, one self-contained page out.
 
 use crate::ask::chart::{self, Canvas, Months};
+use crate::configure::config;
 use crate::error::Refusal;
 use askama::Template;
 use chrono::{Days, NaiveDate};
 use pgrx::JsonB;
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::prelude::*;
+use scoring::calendar::Day;
+use scoring::person::Standpoint;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use std::collections::{HashMap, HashSet};
+
+/// `_rule_points(bigint[], text)`: how many points each rule gives now to some persons, or to all that the caller may
+/// see, as far as they reach a scorecard; `None` for adjustments.
+pub fn rule_points(ids: Option<Vec<Option<i64>>>, scorecard: &str) -> Vec<(Option<i32>, i64)> {
+    let config = config::for_reading();
+    config.tables.check_may_read();
+    let Some(card) = config.cards.place(scorecard) else { return Vec::new() };
+    let wanted: Option<HashSet<i64>> = ids.map(|ids| ids.into_iter().flatten().collect());
+    let visible = config.tables.visible();
+    let mut reaches: HashMap<i64, Day> = HashMap::new();
+    config.tables.each_person(|row| {
+        if let Some(day) = row.scored_through.filter(|day| *day > config.scored_on) {
+            reaches.insert(row.person_id, day);
+        }
+    });
+    let is_in = |ids: &Option<HashSet<i64>>, id: i64| ids.as_ref().is_none_or(|ids| ids.contains(&id));
+    let scored_on = config.scored_on;
+    let mut points: HashMap<Option<i32>, i128> = HashMap::new();
+    config.tables.each_record(|person_id, record| {
+        if config.cards.reaches(record.card, card) && is_in(&wanted, person_id) && is_in(&visible, person_id) {
+            let reach = reaches.get(&person_id).copied().unwrap_or(scored_on);
+            *points.entry(record.rule_id).or_default() += i128::from(record.counted(Standpoint { scored_on, reach }));
+        }
+    });
+    // Nothing that a page shows is beyond a bigint.
+    points.into_iter().map(|(rule, points)| (rule, points.clamp(i64::MIN.into(), i64::MAX.into()) as i64)).collect()
+}
+
+/// What a person is called on a page: the name, or else kind and key.
+fn called(name: Option<&str>, kind: &str, external_id: Option<&str>) -> String {
+    match (name, external_id) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(external_id)) => format!("{kind} {external_id}"),
+        (None, None) => kind.to_owned(),
+    }
+}
+
+/// Where a person is in the application, by `settings.person_url`; only on the web, so that a page runs no script.
+fn link(person_url: Option<&str>, kind: &str, external_id: Option<&str>) -> Option<String> {
+    let (url, external_id) = (person_url?, external_id?);
+    let is_web =
+        ["http://", "https://"].iter().any(|scheme| url.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme)));
+    // One pass, so that a key with braces stays what it is.
+    let mut link = String::new();
+    let mut rest = url;
+    while let Some(at) = rest.find('{') {
+        link.push_str(&rest[..at]);
+        rest = &rest[at..];
+        if let Some(after) = rest.strip_prefix("{kind}") {
+            link.push_str(&encoded(kind));
+            rest = after;
+        } else if let Some(after) = rest.strip_prefix("{external_id}") {
+            link.push_str(&encoded(external_id));
+            rest = after;
+        } else {
+            link.push('{');
+            rest = &rest[1..];
+        }
+    }
+    link.push_str(rest);
+    is_web.then_some(link)
+}
+
+/// Percent-encoded as one component of an address.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(byte as char),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
 
 #[derive(Debug, Deserialize)]
 pub struct Band {
@@ -46,7 +124,8 @@ struct Lead {
     owner: Option<String>,
     score: i64,
     category: Option<String>,
-    change_7: i64,
+    change_7: Option<i64>,
+    name: Option<String>,
     last_activity: Option<String>,
     last_on: Option<NaiveDate>,
     why: Option<String>,
@@ -63,6 +142,43 @@ struct Cooling {
     falls_on: NaiveDate,
     falls_to_score: i64,
     falls_to_category: Option<String>,
+    name: Option<String>,
+}
+
+impl Lead {
+    fn called(&self) -> String {
+        called(self.name.as_deref(), &self.kind, self.external_id.as_deref())
+    }
+}
+
+impl Cooling {
+    fn called(&self) -> String {
+        called(self.name.as_deref(), &self.kind, self.external_id.as_deref())
+    }
+}
+
+/// How many persons are in a category of `main` and in one of another scorecard.
+#[derive(Debug, Deserialize)]
+struct Cell {
+    scorecard: String,
+    category: Option<String>,
+    other: Option<String>,
+    persons: i64,
+}
+
+/// A score on another scorecard than `main`.
+#[derive(Debug, Deserialize)]
+struct OtherScore {
+    scorecard: String,
+    score: i64,
+    category: Option<String>,
+}
+
+/// The categories of `main` against those of another scorecard.
+struct Grid<'r> {
+    scorecard: &'r str,
+    columns: Vec<&'r str>,
+    rows: Vec<(&'r str, Vec<i64>)>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -87,6 +203,11 @@ struct Report {
     first: Vec<Lead>,
     cooling: Vec<Cooling>,
     runs: Vec<Run>,
+    person_url: Option<String>,
+    scorecard: String,
+    owner: Option<String>,
+    tenant: Option<String>,
+    grid: Vec<Cell>,
 }
 
 /// A category with how many persons are in it, and by how many that changed.
@@ -163,10 +284,51 @@ impl Page for Card {
 }
 
 impl Report {
+    fn link(&self, kind: &str, external_id: &Option<String>) -> Option<String> {
+        link(self.person_url.as_deref(), kind, external_id.as_deref())
+    }
+
+    /// A grid for each other scorecard that has categories.
+    fn grids(&self) -> Vec<Grid<'_>> {
+        let mut cards: Vec<&str> = self.grid.iter().map(|cell| cell.scorecard.as_str()).collect();
+        cards.dedup();
+        let grid = |scorecard| {
+            let cells: Vec<&Cell> = self.grid.iter().filter(|cell| cell.scorecard == scorecard).collect();
+            let distinct = |of: fn(&Cell) -> Option<&str>| {
+                let mut names: Vec<Option<&str>> = Vec::new();
+                for cell in &cells {
+                    if !names.contains(&of(cell)) {
+                        names.push(of(cell));
+                    }
+                }
+                names
+            };
+            let columns = distinct(|cell| cell.other.as_deref());
+            let row = |name: Option<&str>| {
+                let persons = |column: &Option<&str>| {
+                    cells
+                        .iter()
+                        .filter(|c| c.category.as_deref() == name && c.other.as_deref() == *column)
+                        .map(|c| c.persons)
+                        .sum()
+                };
+                columns.iter().map(persons).collect()
+            };
+            let rows = distinct(|cell| cell.category.as_deref()).into_iter();
+            Grid {
+                scorecard,
+                rows: rows.map(|name| (name.unwrap_or("–"), row(name))).collect(),
+                columns: columns.iter().map(|name| name.unwrap_or("–")).collect(),
+            }
+        };
+        cards.into_iter().map(grid).collect()
+    }
+
     fn has_long_words(&self) -> bool {
         let leads = self.first.iter().flat_map(|p| {
             [
                 Some(&p.kind),
+                p.name.as_ref(),
                 p.external_id.as_ref(),
                 p.owner.as_ref(),
                 p.category.as_ref(),
@@ -175,7 +337,14 @@ impl Report {
             ]
         });
         let cooling = self.cooling.iter().flat_map(|p| {
-            [Some(&p.kind), p.external_id.as_ref(), p.owner.as_ref(), p.category.as_ref(), p.falls_to_category.as_ref()]
+            [
+                Some(&p.kind),
+                p.name.as_ref(),
+                p.external_id.as_ref(),
+                p.owner.as_ref(),
+                p.category.as_ref(),
+                p.falls_to_category.as_ref(),
+            ]
         });
         has_long_words(leads.chain(cooling).chain(self.rules.iter().map(|r| Some(&r.rule))).map(|text| text.map(String::as_str)))
     }
@@ -281,9 +450,21 @@ struct Card {
     history: Vec<Point>,
     forecast: Vec<Point>,
     lines: Vec<Line>,
+    name: Option<String>,
+    person_url: Option<String>,
+    scorecard: String,
+    others: Vec<OtherScore>,
 }
 
 impl Card {
+    fn called(&self) -> String {
+        called(self.name.as_deref(), &self.kind, self.external_id.as_deref())
+    }
+
+    fn link(&self) -> Option<String> {
+        link(self.person_url.as_deref(), &self.kind, self.external_id.as_deref())
+    }
+
     fn color(&self, category: &Option<String>) -> String {
         hex(color_of(&self.bands, category.as_deref()))
     }
@@ -337,7 +518,8 @@ mod tests {
     fn card(language: &str) -> Card {
         let data = serde_json::json!({
             "language": language, "scored_on": "2026-03-01", "person_id": 1, "kind": "candidate", "external_id": "<b>", "owner": null,
-            "status": null, "score": -1234567, "category": null, "bands": [], "history": [], "forecast": [], "lines": []
+            "status": null, "score": -1234567, "category": null, "bands": [], "history": [], "forecast": [], "lines": [],
+            "name": null, "person_url": null, "scorecard": "main", "others": []
         });
         serde_json::from_value(data).unwrap()
     }
@@ -357,6 +539,23 @@ mod tests {
             page.contains("&#60;b&#62;") && !page.contains("<b>&") && page.contains("−1.234.567") && page.contains("Niets."),
             "{page}"
         );
+    }
+
+    #[test]
+    fn links_are_encoded_and_lead_to_the_web_alone() {
+        let to = |url, key| link(Some(url), "a b", Some(key));
+        assert_eq!(
+            to("https://app/{kind}/{external_id}?x={y}", "{kind}/\"é").unwrap(),
+            "https://app/a%20b/%7Bkind%7D%2F%22%C3%A9?x={y}"
+        );
+        assert_eq!((to("javascript:alert({external_id})", "1"), to("{external_id}", "http://x")), (None, None));
+        assert_eq!(link(None, "a", Some("1")), None);
+    }
+
+    #[test]
+    fn a_person_is_called_by_name_or_kind_and_key() {
+        assert_eq!(called(Some("Ann"), "contact", Some("7")), "Ann");
+        assert_eq!((called(None, "contact", Some("7")), called(None, "contact", None)), ("contact 7".into(), "contact".into()));
     }
 
     #[test]

@@ -1,0 +1,114 @@
+//! Who will fall to a lower category if nothing more is registered, when and to which: one pass over what is
+//! stored finds the few for whom anything can change, and the course of each says the rest.
+
+use crate::ask::one;
+use crate::configure::config::{self, Config};
+use crate::error::{OrRaise, Refusal};
+use scoring::calendar::Day;
+use scoring::course::course;
+use scoring::record::Fade;
+use scoring::scorecard::MAIN;
+use std::collections::{HashMap, HashSet};
+
+/// A person who will fall.
+pub struct Fall {
+    pub person_id: i64,
+    /// As it stands.
+    pub score: i64,
+    pub category: Option<String>,
+    pub falls_on: Day,
+    pub falls_to_score: i64,
+    pub falls_to_category: Option<String>,
+}
+
+/// Where a person stands that is above the lowest category.
+struct Above {
+    score: i64,
+    /// The lowest score of its category.
+    floor: i64,
+    /// The last day that the stored score has in it.
+    reach: Day,
+}
+
+/// `_cooling(int, text)`: the persons that fall within so many days, of those that the caller may see.
+pub fn cooling(within_days: i32, scorecard: &str) -> Vec<Fall> {
+    let config = config::for_reading();
+    config.tables.check_may_read();
+    let Some(card) = config.cards.place(scorecard) else { return Vec::new() };
+    let until = config.scored_on.plus(within_days);
+    let above = above_the_lowest(&config, card);
+    if above.is_empty() {
+        return Vec::new();
+    }
+    let mut candidates: Vec<i64> = candidates(&config, card, until, &above).into_iter().collect();
+    candidates.sort_unstable();
+    candidates.into_iter().filter_map(|person_id| fall(&config, card, person_id, &above[&person_id], until)).collect()
+}
+
+/// The active persons that can fall at all.
+fn above_the_lowest(config: &Config, card: u16) -> HashMap<i64, Above> {
+    let visible = config.tables.visible();
+    let mut others: HashMap<i64, i64> = HashMap::new();
+    if card != MAIN {
+        config.tables.each_other_score(|person_id, of, score, _| {
+            if of == card {
+                others.insert(person_id, score);
+            }
+        });
+    }
+    let mut above = HashMap::new();
+    config.tables.each_person(|row| {
+        if !row.is_active || visible.as_ref().is_some_and(|visible| !visible.contains(&row.person_id)) {
+            return;
+        }
+        let score = if card == MAIN { Some(row.score) } else { others.get(&row.person_id).copied() };
+        let floor = |score: i64| config.rulebook(row.tenant).configuration.floor(card, row.kind, score);
+        if let Some(score) = score
+            && let Some(floor) = floor(score)
+        {
+            let reach = row.scored_through.map_or(config.scored_on, |day| day.max(config.scored_on));
+            above.insert(row.person_id, Above { score, floor, reach });
+        }
+    });
+    above
+}
+
+/// Those for whom something that is stored changes until a day: a record ends, starts or fades, or a penalty can fall due.
+fn candidates(config: &Config, card: u16, until: Day, above: &HashMap<i64, Above>) -> HashSet<i64> {
+    let mut candidates = HashSet::new();
+    config.tables.each_record(|person_id, record| {
+        let changes = record.counts_until.is_some_and(|day| day <= until)
+            || record.counts_from > config.scored_on && record.counts_from <= until
+            || record.fade != Fade::None;
+        if changes && config.cards.reaches(record.card, card) && above.contains_key(&person_id) {
+            candidates.insert(person_id);
+        }
+    });
+    config.tables.each_due(|person_id, day| {
+        if day <= until && above.contains_key(&person_id) {
+            candidates.insert(person_id);
+        }
+    });
+    candidates
+}
+
+/// When and to which category one person falls, if it does until a day.
+fn fall(config: &Config, card: u16, person_id: i64, stands: &Above, until: Day) -> Option<Fall> {
+    one::ask(config, person_id, |mut one| {
+        let configuration = &one.rulebook.configuration;
+        let days = course(configuration, &one.person, &mut one.history, config.scored_on, until);
+        let days = days.map_err(Refusal::from).or_raise();
+        let (falls_on, scores) =
+            days.into_iter().find(|(day, scores)| *day > stands.reach && scores[card as usize] < stands.floor)?;
+        let category = |score: i64| configuration.category(card, one.person.kind, score).map(str::to_owned);
+        let falls_to_score = scores[card as usize];
+        Some(Fall {
+            person_id,
+            score: stands.score,
+            category: category(stands.score),
+            falls_on,
+            falls_to_score,
+            falls_to_category: category(falls_to_score),
+        })
+    })?
+}
