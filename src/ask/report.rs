@@ -50,11 +50,12 @@ fn called(name: Option<&str>, kind: &str, external_id: Option<&str>) -> String {
     }
 }
 
-/// Where a person is in the application, by `settings.person_url`; only on the web, so that a page runs no script.
+/// Where a person is in the application, by `settings.person_url`; only what the setting allows, so that no link is a script.
 fn link(person_url: Option<&str>, kind: &str, external_id: Option<&str>) -> Option<String> {
     let (url, external_id) = (person_url?, external_id?);
-    let is_web =
-        ["http://", "https://"].iter().any(|scheme| url.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme)));
+    let is_web = ["http://", "https://", "/"]
+        .iter()
+        .any(|start| url.get(..start.len()).is_some_and(|given| given.eq_ignore_ascii_case(start)));
     // One pass, so that a key with braces stays what it is.
     let mut link = String::new();
     let mut rest = url;
@@ -548,6 +549,7 @@ mod tests {
             to("https://app/{kind}/{external_id}?x={y}", "{kind}/\"é").unwrap(),
             "https://app/a%20b/%7Bkind%7D%2F%22%C3%A9?x={y}"
         );
+        assert_eq!(to("/of/{external_id}", "1").unwrap(), "/of/1");
         assert_eq!((to("javascript:alert({external_id})", "1"), to("{external_id}", "http://x")), (None, None));
         assert_eq!(link(None, "a", Some("1")), None);
     }

@@ -25,6 +25,7 @@ SELECT page LIKE '%<h1><a href%>Cas</a>%' AS name, page LIKE '%fit · good<b>7</
 SELECT page LIKE '%main · warm<b>10</b>%' AS main, page LIKE '%>good<b>7</b>%' AS fit FROM leadscore.person_card(3, scorecard => 'fit') page;
 -- Links lead to the web alone.
 UPDATE leadscore.settings SET person_url = 'javascript:alert({external_id})';
+UPDATE leadscore.settings SET person_url = NULL;
 SELECT page LIKE '%<a href%' AS link FROM leadscore.report() page;
 SELECT score, category, scorecards FROM leadscore.worklist WHERE person_id = 3;
 -- What waits.
