@@ -121,8 +121,10 @@ BEGIN
                     FROM (SELECT c.* FROM leadscore.cooling(14, report.scorecard) c
                           WHERE (report.owner IS NULL OR c.owner = report.owner) AND (report.tenant IS NULL OR c.tenant = report.tenant)
                           ORDER BY c.score DESC, c.falls_on, c.person_id LIMIT 10) c),
-        'grid', (SELECT coalesce(jsonb_agg(to_jsonb(g) ORDER BY g.scorecard, g.category NULLS FIRST, g.other NULLS FIRST), '[]')
-                 FROM (SELECT s.scorecard, p.category, s.category AS other, count(*) AS persons
+        'grid', (SELECT coalesce(jsonb_agg(to_jsonb(g) ORDER BY g.scorecard, g.high DESC, g.category, g.other_high DESC, g.other), '[]')
+                 FROM (SELECT s.scorecard, p.category, s.category AS other, count(*) AS persons,
+                              max(max(p.score)) OVER (PARTITION BY s.scorecard, p.category) AS high,
+                              max(max(s.score)) OVER (PARTITION BY s.scorecard, s.category) AS other_high
                        FROM leadscore._scored(report.owner, report.tenant, 'main') p
                        JOIN leadscore.person_score s ON s.person_id = p.person_id
                        WHERE s.scorecard IN (SELECT c.scorecard FROM leadscore.category c)
