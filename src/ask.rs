@@ -7,5 +7,7 @@ pub mod differing;
 pub mod explain;
 pub mod one;
 pub mod population;
+pub mod preview;
 pub mod report;
+pub mod verify;
 pub mod worklist;

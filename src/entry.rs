@@ -10,7 +10,9 @@ use crate::ask::cooling;
 use crate::ask::course;
 use crate::ask::differing;
 use crate::ask::explain;
+use crate::ask::preview::{self, Question};
 use crate::ask::report;
+use crate::ask::verify;
 use crate::ask::worklist;
 use crate::configure::config;
 use crate::configure::document;
@@ -18,7 +20,7 @@ use crate::configure::rule_trigger;
 use crate::error::Refusal;
 use crate::pg;
 use crate::pg::meet;
-use crate::pg::source::{self as rows, Rows};
+use crate::pg::source::{self as rows, Rows, Scratch};
 use crate::score::activity_trigger;
 use crate::score::night;
 use crate::score::person_trigger;
@@ -263,6 +265,120 @@ fn last_activity(person_id: Option<i64>, at: Option<TimestampWithTimeZone>) -> O
 #[pg_extern(sql = false)]
 fn top_rules(person_id: i64) -> Option<String> {
     worklist::top_rules(person_id)
+}
+
+/// Fills a tuplestore as it derives: everybody may differ.
+///
+/// # Safety
+/// Called by PostgreSQL as a set-returning function.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn differences_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: as the function's declaration in SQL says.
+    let result = unsafe { Rows::of(call) };
+    let mut scratch = Scratch::new();
+    verify::differences(|difference| {
+        rows::in_scratch_memory(&mut scratch, || {
+            result.add(vec![
+                difference.person_id.into_datum(),
+                difference.item.into_datum(),
+                difference.rule_id.into_datum(),
+                difference.activity_id.into_datum(),
+                difference.stored.into_datum(),
+                difference.derived.into_datum(),
+            ]);
+        });
+    });
+    pg_sys::Datum::from(0)
+}
+
+/// Declares the calling convention of [`differences_wrapper`].
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn pg_finfo_differences_wrapper() -> &'static pg_sys::Pg_finfo_record {
+    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &V1
+}
+
+/// Fills a tuplestore as it derives: a row for each person.
+///
+/// # Safety
+/// Called by PostgreSQL as a set-returning function of what is assumed, a day, a tenant and a scorecard.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn preview_persons_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: as the function's declaration in SQL says.
+    let (result, assumption, on_day, tenant, scorecard) = unsafe {
+        let text = |nth| rows::argument::<String>(call, nth);
+        (Rows::of(call), text(0), rows::argument::<Date>(call, 1), text(2), text(3))
+    };
+    let (Some(assumption), Some(on_day), Some(scorecard)) = (assumption, on_day, scorecard) else {
+        return pg_sys::Datum::from(0);
+    };
+    let question = Question { on_day, tenant: tenant.as_deref(), scorecard: &scorecard };
+    let mut scratch = Scratch::new();
+    preview::preview_persons(&assumption, &question, |person| {
+        rows::in_scratch_memory(&mut scratch, || {
+            result.add(vec![
+                person.person_id.into_datum(),
+                person.kind.into_datum(),
+                person.score_before.into_datum(),
+                person.category_before.into_datum(),
+                person.score_after.into_datum(),
+                person.category_after.into_datum(),
+                person.tenant.into_datum(),
+            ]);
+        });
+    });
+    pg_sys::Datum::from(0)
+}
+
+/// Declares the calling convention of [`preview_persons_wrapper`].
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn pg_finfo_preview_persons_wrapper() -> &'static pg_sys::Pg_finfo_record {
+    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &V1
+}
+
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn preview(
+    assumption: &str,
+    on_day: Date,
+    tenant: Option<&str>,
+    scorecard: &str,
+) -> TableIterator<
+    'static,
+    (
+        name!(kind, String),
+        name!(category_before, Option<String>),
+        name!(category_after, Option<String>),
+        name!(tenant, Option<String>),
+        name!(persons, i64),
+    ),
+> {
+    TableIterator::new(preview::preview(assumption, &Question { on_day, tenant, scorecard }))
+}
+
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn test_config(
+    assumption: &str,
+    tests: &str,
+    tenant: Option<&str>,
+) -> TableIterator<
+    'static,
+    (
+        name!(test, String),
+        name!(on_day, Date),
+        name!(expected_score, i64),
+        name!(score, i64),
+        name!(expected_category, Option<String>),
+        name!(category, Option<String>),
+        name!(passed, bool),
+        name!(scorecard, String),
+    ),
+> {
+    TableIterator::new(preview::test_config(assumption, tests, tenant))
 }
 
 #[pg_extern(sql = false)]

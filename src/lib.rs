@@ -1,7 +1,6 @@
 //! leadscore: lead scoring inside PostgreSQL. This page lists what there is, in the order in
-//! which data goes through it.
-//! The meaning of a score is `sql/derive.sql`; what is stored follows from it through
-//! `sql/rescore.sql`. Rust has what must be fast, and the checks of what people configure.
+//! which data goes through it. The meaning of a score is the scoring engine (`crates/scoring`); what
+//! is stored follows from it through the room `score`, and what people ask through the room `ask`.
 
 use pgrx::prelude::*;
 
@@ -37,8 +36,7 @@ extension_sql_file!("../sql/table/run.sql", name = "run", requires = ["category_
 extension_sql_file!("../sql/table/configuration_change.sql", name = "configuration_change", requires = ["run"]);
 extension_sql_file!("../sql/table/consent.sql", name = "consent", requires = ["configuration_change"]);
 extension_sql_file!("../sql/score/day.sql", name = "day", requires = ["consent"]);
-extension_sql_file!("../sql/score/derive.sql", name = "derive", requires = ["day"]);
-extension_sql_file!("../sql/score/differing.sql", name = "differing", requires = ["derive"]);
+extension_sql_file!("../sql/score/differing.sql", name = "differing", requires = ["day"]);
 extension_sql_file!("../sql/score/rescore.sql", name = "rescore", requires = ["differing"]);
 extension_sql_file!("../sql/table/source.sql", name = "source", requires = ["rescore"]);
 extension_sql_file!("../sql/configure/configuration_trigger.sql", name = "configuration_trigger", requires = ["source"]);
@@ -61,7 +59,6 @@ extension_sql_file!("../sql/ask/forecast.sql", name = "forecast", requires = ["e
 extension_sql_file!("../sql/ask/cooling.sql", name = "cooling", requires = ["forecast"]);
 extension_sql_file!("../sql/ask/worklist.sql", name = "worklist", requires = ["cooling"]);
 extension_sql_file!("../sql/ask/describe.sql", name = "describe", requires = ["worklist"]);
-extension_sql_file!("../sql/ask/what_if.sql", name = "what_if", requires = ["describe"]);
-extension_sql_file!("../sql/ask/preview.sql", name = "preview", requires = ["what_if"]);
+extension_sql_file!("../sql/ask/preview.sql", name = "preview", requires = ["describe"]);
 extension_sql_file!("../sql/ask/status.sql", name = "status", requires = ["preview"]);
 extension_sql_file!("../sql/ask/report.sql", name = "report", requires = ["status"]);

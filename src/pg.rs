@@ -730,3 +730,12 @@ pub fn timestamptz(at: pg_sys::TimestampTz) -> pgrx::datum::TimestampWithTimeZon
     // SAFETY: the value comes from a column of that type.
     unsafe { pgrx::datum::TimestampWithTimeZone::from_datum(pg_sys::Datum::from(at), false).expect("not null") }
 }
+
+/// An instant as PostgreSQL prints it in this session.
+pub fn timestamptz_text(at: pg_sys::TimestampTz) -> String {
+    // SAFETY: timestamptz_out takes an instant and gives a C string.
+    unsafe {
+        let text = direct_function_call_as_datum(pg_sys::timestamptz_out, &[Some(pg_sys::Datum::from(at))]);
+        text.map_or(String::new(), |text| CStr::from_ptr(text.cast_mut_ptr()).to_string_lossy().into_owned())
+    }
+}

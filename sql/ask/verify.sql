@@ -9,71 +9,21 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION leadscore._person_line(leadscore.source, text, text, text, timestamptz, jsonb, boolean) IS 'A person as verify() shows it';
 
+-- Whole tables are read at once, in memory: nearly always nobody differs.
+CREATE FUNCTION leadscore._differences()
+RETURNS TABLE (person_id bigint, item text, rule_id int, activity_id bigint, stored text, derived text)
+LANGUAGE c STABLE COST 100000 AS 'MODULE_PATHNAME', 'differences_wrapper';
+COMMENT ON FUNCTION leadscore._differences() IS 'What is stored of persons and is not what the engine derives; persons that wait to be scored are left out';
+
 -- Is all that is stored what the function gives? Reads only, so it works on a standby too.
 CREATE FUNCTION leadscore.verify()
 RETURNS TABLE (person_id bigint, item text, rule_id int, activity_id bigint, stored text, derived text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET plan_cache_mode = force_custom_plan AS $$
 #variable_conflict use_column
 DECLARE
-    today  date := (SELECT scored_on FROM leadscore.state);
     source leadscore.source;
-    ids    bigint[];
 BEGIN
-    -- Nearly always nobody differs: what differs is looked for only where something does.
-    ids := ARRAY(SELECT leadscore._differing(false));
-    RETURN QUERY
-    WITH record AS (
-        SELECT coalesce(s.person_id, d.person_id) AS person_id, coalesce(s.rule_id, d.rule_id) AS rule_id,
-               coalesce(s.activity_id, d.activity_id) AS activity_id,
-               CASE WHEN s.person_id IS NOT NULL
-                    THEN format('%s points from %s until %s', s.points, s.counts_from, coalesce(s.counts_until::text, 'ever')) END AS stored,
-               CASE WHEN d.person_id IS NOT NULL
-                    THEN format('%s points from %s until %s', d.points, d.counts_from, coalesce(d.counts_until::text, 'ever')) END AS derived
-        FROM (SELECT x.*, 1 AS nth FROM leadscore._derived(today, true) x WHERE x.person_id = ANY (ids)) d
-        FULL JOIN (SELECT r.*, row_number() OVER (PARTITION BY r.person_id, r.activity_id, r.rule_id, r.adjustment_id, r.points,
-                                                               r.counts_from, r.counts_until, r.decays_until) AS nth
-                   FROM leadscore.score_record r WHERE r.person_id = ANY (ids)) s
-          ON s.person_id = d.person_id AND s.counts_from = d.counts_from AND s.nth = d.nth
-         AND coalesce(s.activity_id, 0) = coalesce(d.activity_id, 0)
-         AND coalesce(s.rule_id, 0) = coalesce(d.rule_id, 0)
-         AND coalesce(s.adjustment_id, 0) = coalesce(d.adjustment_id, 0)
-         AND s.points = d.points
-         AND coalesce(s.counts_until, 'infinity') = coalesce(d.counts_until, 'infinity')
-         AND coalesce(s.decays_until, 'infinity') = coalesce(d.decays_until, 'infinity')
-        WHERE s.person_id IS NULL OR d.person_id IS NULL
-    ), standing AS (
-        SELECT p.*, coalesce(t.score, 0) AS right_score, b.name AS right_category, t.last_activity_at AS right_last_activity_at,
-               coalesce(t.penalised, false) AS right_penalised,
-               CASE WHEN p.scored_through > today THEN today ELSE least(t.next_on, t.starts_on) END AS right_due_on, u.due_on
-        FROM leadscore.person p
-        LEFT JOIN leadscore._standing(today) t ON t.person_id = p.person_id AND t.person_id = ANY (ids)
-        LEFT JOIN leadscore.due u ON u.person_id = p.person_id
-        LEFT JOIN LATERAL leadscore._band_at(p.kind, coalesce(t.score, 0)) b ON true
-        WHERE p.person_id = ANY (ids)
-    )
-    SELECT r.person_id, 'score record', r.rule_id, r.activity_id, r.stored, r.derived FROM record r
-    UNION ALL
-    SELECT t.person_id, 'score', NULL, NULL, t.score::text, t.right_score::text
-    FROM standing t WHERE t.score <> t.right_score
-    UNION ALL
-    SELECT t.person_id, 'category', NULL, NULL, t.category, t.right_category
-    FROM standing t WHERE t.category IS DISTINCT FROM t.right_category
-    UNION ALL
-    SELECT t.person_id, 'last activity', NULL, NULL, t.last_activity_at::text, t.right_last_activity_at::text
-    FROM standing t WHERE t.last_activity_at IS DISTINCT FROM t.right_last_activity_at
-    UNION ALL
-    -- The flag may be set where nothing is to be cleared any more, but not the other way round.
-    SELECT t.person_id, 'penalised', NULL, NULL, t.penalised::text, t.right_penalised::text
-    FROM standing t WHERE t.right_penalised AND NOT t.penalised
-    UNION ALL
-    -- The due day is a lower bound: it may be early but never late.
-    SELECT t.person_id, 'due day', NULL, NULL, t.due_on::text, t.right_due_on::text
-    FROM standing t WHERE t.right_due_on < coalesce(t.due_on, 'infinity')
-    UNION ALL
-    SELECT a.person_id, 'activity without a person', NULL, a.activity_id, a.activity_type, NULL
-    FROM leadscore.activity a
-    WHERE a.person_id = ANY (ids) AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = a.person_id)
-    ORDER BY 1, 2, 3, 4, 5 NULLS FIRST, 6;
+    RETURN QUERY SELECT * FROM leadscore._differences() d ORDER BY 1, 2, 3, 4, 5 NULLS FIRST, 6;
 
     -- What came from attached tables that are gone.
     RETURN QUERY

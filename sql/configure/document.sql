@@ -263,7 +263,7 @@ COMMENT ON FUNCTION leadscore._apply_config(jsonb, boolean, text) IS 'Brings the
 CREATE FUNCTION leadscore.import_config(config jsonb, tenant text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM leadscore._require_tests_pass(config);
+    PERFORM leadscore._require_tests_pass(config, import_config.tenant);
     PERFORM leadscore._apply_config(config, true, import_config.tenant);
 END $$;
 COMMENT ON FUNCTION leadscore.import_config(jsonb, text) IS 'Makes a document the configuration, or a tenant''s own rules and categories: a section that it has replaces that section, rules are matched by name; all or nothing, and nothing when a test that it carries fails';

@@ -16,10 +16,14 @@ use std::hash::BuildHasher;
 /// to be a bound (the day on which the night must look again, whether a penalty is to be cleared)
 /// must be the tightest one only if `exact`.
 pub fn differing(exact: bool) -> HashSet<i64> {
-    let config = config::as_seen();
+    differing_by(&config::as_seen(), exact)
+}
+
+/// The same by a configuration.
+pub fn differing_by(config: &Config, exact: bool) -> HashSet<i64> {
     config.tables.check_may_read();
     let mut differing = HashSet::new();
-    population::each_part(&config, |is_in| differing_among(&config, exact, &is_in, &mut differing));
+    population::each_part(config, |is_in| differing_among(config, exact, &is_in, &mut differing));
     differing
 }
 

@@ -3,7 +3,7 @@
 
 use crate::configure::config::Config;
 use crate::configure::rulebook::Rulebook;
-use crate::pg::{self, LocalDays};
+use crate::pg::{self, LocalDays, scan};
 use crate::score::matching::Matching;
 use scoring::activity::{Activity, Adjustment, History};
 use scoring::calendar::Day;
@@ -129,12 +129,17 @@ pub struct Persons {
 impl Persons {
     /// Reads those that are in a part.
     pub fn read(config: &Config, is_in: &dyn Fn(i64) -> bool) -> Persons {
+        Persons::read_those(config, &|row| is_in(row.person_id))
+    }
+
+    /// Reads those that are wanted.
+    pub fn read_those(config: &Config, is_wanted: &dyn Fn(&scan::PersonRow) -> bool) -> Persons {
         let mut names = Names::default();
         let mut rows = Vec::new();
         let mut days = LocalDays::of(config.time_zone);
         let mut asks_consent = false;
         config.tables.each_person(|row| {
-            if is_in(row.person_id) {
+            if is_wanted(&row) {
                 let rulebook = config.rulebook(row.tenant);
                 asks_consent |= rulebook.configuration.looks_at.consent;
                 rows.push(PersonRow {

@@ -89,11 +89,6 @@ impl Config {
         self.activity_types.contains(activity_type)
     }
 
-    /// How many activity types there are.
-    pub fn activity_types(&self) -> &HashSet<String> {
-        &self.activity_types
-    }
-
     /// Whether persons of different tenants can be scored by different rules.
     pub fn has_tenants(&self) -> bool {
         !self.tenants.is_empty()

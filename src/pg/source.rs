@@ -662,7 +662,16 @@ impl Rows {
 /// `call` is the call of a function whose first argument is an int.
 pub unsafe fn first_argument(call: pg_sys::FunctionCallInfo) -> Option<i32> {
     // SAFETY: as the caller promises.
-    unsafe { pgrx::pg_getarg::<i32>(call, 0) }
+    unsafe { argument(call, 0) }
+}
+
+/// An argument by its place; `None` if it is NULL.
+///
+/// # Safety
+/// `call` is the call of a function that has an argument of that type there.
+pub unsafe fn argument<T: FromDatum>(call: pg_sys::FunctionCallInfo, nth: usize) -> Option<T> {
+    // SAFETY: as the caller promises.
+    unsafe { pgrx::pg_getarg::<T>(call, nth) }
 }
 
 /// A jsonb value from its text.
