@@ -2980,9 +2980,9 @@ BEGIN
     PERFORM leadscore._rescore(ARRAY[adjust.person_id]);
     RETURN made;
 END $$;
-COMMENT ON FUNCTION leadscore.adjust(bigint, int, text, date, date, text) IS 'Gives a person points with a reason, from a day (today) until a day (for ever), and returns the adjustment''s id';
+COMMENT ON FUNCTION leadscore.adjust(bigint, int, text, date, date) IS 'Gives a person points with a reason, from a day (today) until a day (for ever), and returns the adjustment''s id';
 -- Whoever adjusts writes the score of anybody: the owner says who may.
-REVOKE ALL ON FUNCTION leadscore.adjust(bigint, int, text, date, date, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION leadscore.adjust(bigint, int, text, date, date) FROM PUBLIC;
 
 CREATE FUNCTION leadscore.unadjust(id bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
