@@ -240,7 +240,7 @@ REVOKE ALL ON FUNCTION leadscore._take_edits_in() FROM PUBLIC;
 
 -- What a rule says by itself is checked in Rust, where its type is.
 CREATE FUNCTION leadscore._check_rule(rule text, restored boolean) RETURNS void
-LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'check_rule_wrapper';
+LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'check_rule_row_wrapper';
 COMMENT ON FUNCTION leadscore._check_rule(text, boolean) IS 'Raises an error when a rule, as JSON with ISO 8601 intervals, has no meaning; one that is restored may be of an earlier version';
 
 -- Why a filter cannot be one; NULL if it can. A predicate is true, false or unknown whatever it looks at; any other path

@@ -2,7 +2,7 @@
 -- nothing here lists them.
 
 CREATE FUNCTION leadscore._checked_config(config text, tenant text DEFAULT NULL) RETURNS jsonb
-LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'checked_config_wrapper';
+LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'checked_document_wrapper';
 COMMENT ON FUNCTION leadscore._checked_config(text, text) IS 'The document, of a tenant if one is named, with its types checked; an error names the path to the field that is wrong';
 
 CREATE FUNCTION leadscore._preset(name text) RETURNS jsonb
