@@ -373,7 +373,7 @@ BEGIN ATOMIC
             FROM (jsonb_array_elements((_differences.before -> 'rules'::text)) o(item)
               FULL JOIN jsonb_array_elements((_differences.after -> 'rules'::text)) n(item) ON (((n.item ->> 'name'::text) = (o.item ->> 'name'::text))))) i
       CROSS JOIN LATERAL ( SELECT string_agg(format('%s %s → %s'::text, k.key, COALESCE((i.old ->> k.key), 'none'::text), COALESCE((i.new ->> k.key), 'none'::text)), ', '::text ORDER BY k.key) FILTER (WHERE ((i.old -> k.key) IS DISTINCT FROM (i.new -> k.key))) AS changes,
-             string_agg(format('%s %s'::text, k.key, (i.new ->> k.key)), ', '::text ORDER BY k.key) FILTER (WHERE ((k.key <> ALL (ARRAY['name'::text, 'person_kind'::text])) AND ((k.key <> 'scorecard'::text) OR (i.section = 4)) AND ((((((k.key <> 'kind'::text) OR ((i.new ->> k.key) <> 'activity'::text)) AND ((k.key <> 'scorecard'::text) OR ((i.new ->> k.key) <> 'main'::text))) AND ((k.key <> 'decay'::text) OR ((i.new ->> k.key) <> 'none'::text))) AND ((k.key <> 'excused_by_planned'::text) OR ((i.new ->> k.key) <> 'false'::text))) AND ((k.key <> 'enabled'::text) OR ((i.new ->> k.key) <> 'true'::text))))) AS "values"
+             string_agg(format('%s %s'::text, k.key, (i.new ->> k.key)), ', '::text ORDER BY k.key) FILTER (WHERE ((k.key <> ALL (ARRAY['name'::text, 'person_kind'::text])) AND ((k.key <> 'scorecard'::text) OR (i.section = 4)) AND (((k.key || ' '::text) || COALESCE((i.new ->> k.key), ''::text)) <> ALL ('{"kind activity","scorecard main","decay none","excused_by_planned false","enabled true"}'::text[])))) AS "values"
             FROM jsonb_object_keys((COALESCE(i.old, '{}'::jsonb) || COALESCE(i.new, '{}'::jsonb))) k(key)) c)
    WHERE (i.old IS DISTINCT FROM i.new)
    ORDER BY i.section, i.what;
