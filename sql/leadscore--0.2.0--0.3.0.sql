@@ -233,6 +233,8 @@ ALTER TABLE leadscore.category ADD COLUMN tenant text;
 
 ALTER TABLE leadscore.category ADD COLUMN scorecard text DEFAULT 'main'::text NOT NULL;
 
+ALTER TABLE leadscore.category ADD COLUMN recorded_at timestamp with time zone DEFAULT now() NOT NULL;
+
 ALTER TABLE leadscore.category ADD CONSTRAINT category_tenant_check CHECK ((tenant <> ''::text));
 
 ALTER TABLE leadscore.category ADD CONSTRAINT category_tenant_scorecard_person_kind_min_score_key UNIQUE NULLS NOT DISTINCT (tenant, scorecard, person_kind, min_score);
@@ -261,10 +263,6 @@ ALTER TABLE leadscore.scorecard ADD CONSTRAINT scorecard_scorecard_check CHECK (
 
 ALTER TABLE leadscore.scorecard ADD CONSTRAINT scorecard_pkey PRIMARY KEY (scorecard);
 
-ALTER TABLE leadscore.rule ADD CONSTRAINT rule_scorecard_fkey FOREIGN KEY (scorecard) REFERENCES leadscore.scorecard(scorecard);
-
-ALTER TABLE leadscore.category ADD CONSTRAINT category_scorecard_fkey FOREIGN KEY (scorecard) REFERENCES leadscore.scorecard(scorecard);
-
 CREATE OR REPLACE FUNCTION leadscore._replace_main()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -272,8 +270,14 @@ CREATE OR REPLACE FUNCTION leadscore._replace_main()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-    IF NEW.recorded_at <> now() THEN
-        DELETE FROM leadscore.scorecard c WHERE c.scorecard = 'main';
+    IF NEW.recorded_at = now() THEN
+        RETURN NEW;
+    END IF;
+    UPDATE leadscore.scorecard c
+    SET part_of = NEW.part_of, min_score = NEW.min_score, max_score = NEW.max_score, description = NEW.description, recorded_at = NEW.recorded_at
+    WHERE c.scorecard = 'main';
+    IF FOUND THEN
+        RETURN NULL;
     END IF;
     RETURN NEW;
 END $function$;
@@ -956,8 +960,9 @@ CREATE OR REPLACE FUNCTION leadscore._check_category()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-    -- A dump brings scorecards first, as foreign keys lead to them.
-    IF NOT EXISTS (SELECT FROM leadscore.scorecard c WHERE c.scorecard = NEW.scorecard) THEN
+    -- A dump may bring the scorecard later.
+    IF NOT EXISTS (SELECT FROM leadscore.scorecard c WHERE c.scorecard = NEW.scorecard)
+       AND (TG_OP = 'UPDATE' OR NEW.recorded_at = now() OR EXISTS (SELECT FROM leadscore.instance)) THEN
         RAISE foreign_key_violation USING
             MESSAGE = format('category %L: scorecard %L does not exist', NEW.name, NEW.scorecard),
             DETAIL = 'A category is a band of the score of a scorecard.',
@@ -1004,6 +1009,9 @@ BEGIN
         IF NOT EXISTS (SELECT FROM added n WHERE n.recorded_at = now()) THEN
             RETURN NULL;
         END IF;
+    ELSIF TG_OP = 'UPDATE' AND pg_trigger_depth() > 1 AND NOT EXISTS (SELECT FROM leadscore.instance) THEN
+        -- The row main of a dump, which may be part of one that is still to come.
+        RETURN NULL;
     END IF;
     PERFORM leadscore._check_scorecards((SELECT jsonb_agg(to_jsonb(c) - 'recorded_at' - 'description')::text FROM leadscore.scorecard c));
     RETURN NULL;
@@ -1221,7 +1229,8 @@ AS $function$
 DECLARE
     -- A dump brings rows by INSERTs into a database that is not in use, whose single rows these take the place of; a row
     -- that is made here and now is none of a dump's.
-    noted boolean := TG_OP = 'UPDATE' OR EXISTS (SELECT FROM leadscore.instance);
+    noted boolean := EXISTS (SELECT FROM leadscore.instance)
+                     OR (TG_OP = 'UPDATE' AND NOT (TG_TABLE_NAME = 'scorecard' AND pg_trigger_depth() > 1));
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         IF noted AND TG_TABLE_NAME = 'rule' THEN
@@ -3576,7 +3585,7 @@ BEGIN ATOMIC
                 FROM leadscore.activity_type t), 'scorecards', ( SELECT COALESCE(jsonb_agg(leadscore._as_document((to_jsonb(c.*) - 'recorded_at'::text), 'leadscore.scorecard'::regclass) ORDER BY (c.scorecard <> 'main'::text), c.scorecard), '[]'::jsonb) AS "coalesce"
                 FROM leadscore.scorecard c))
              ELSE '{}'::jsonb
-         END || jsonb_build_object('categories', ( SELECT COALESCE(jsonb_agg(leadscore._as_document((to_jsonb(c.*) - '{category_id,tenant}'::text[]), 'leadscore.category'::regclass) ORDER BY (c.scorecard <> 'main'::text), c.scorecard, c.person_kind NULLS FIRST, c.min_score NULLS FIRST), '[]'::jsonb) AS "coalesce"
+         END || jsonb_build_object('categories', ( SELECT COALESCE(jsonb_agg(leadscore._as_document((to_jsonb(c.*) - '{category_id,tenant,recorded_at}'::text[]), 'leadscore.category'::regclass) ORDER BY (c.scorecard <> 'main'::text), c.scorecard, c.person_kind NULLS FIRST, c.min_score NULLS FIRST), '[]'::jsonb) AS "coalesce"
             FROM leadscore.category c
            WHERE (NOT (c.tenant IS DISTINCT FROM export_config.tenant))), 'rules', ( SELECT COALESCE(jsonb_agg(leadscore._as_document(((to_jsonb(r.*) - '{rule_id,tenant,created_at}'::text[]) -
                  CASE
@@ -3639,10 +3648,11 @@ BEGIN ATOMIC
      x.min_score,
      x.color,
      x.tenant,
-     x.scorecard
+     x.scorecard,
+     x.recorded_at
     FROM ((jsonb_array_elements((_document_categories.document -> 'categories'::text)) WITH ORDINALITY n(category, nth)
       LEFT JOIN leadscore.category c ON (((c.name = (n.category ->> 'name'::text)) AND (c.scorecard = COALESCE((n.category ->> 'scorecard'::text), 'main'::text)) AND (NOT (c.person_kind IS DISTINCT FROM (n.category ->> 'person_kind'::text))) AND (NOT (c.tenant IS DISTINCT FROM _document_categories.tenant)))))
-      CROSS JOIN LATERAL jsonb_populate_record(NULL::leadscore.category, (n.category || jsonb_build_object('category_id', COALESCE(c.category_id, (- (n.nth)::integer)), 'tenant', _document_categories.tenant, 'scorecard', COALESCE((n.category ->> 'scorecard'::text), 'main'::text)))) x(category_id, person_kind, name, min_score, color, tenant, scorecard));
+      CROSS JOIN LATERAL jsonb_populate_record(NULL::leadscore.category, (n.category || jsonb_build_object('category_id', COALESCE(c.category_id, (- (n.nth)::integer)), 'tenant', _document_categories.tenant, 'scorecard', COALESCE((n.category ->> 'scorecard'::text), 'main'::text)))) x(category_id, person_kind, name, min_score, color, tenant, scorecard, recorded_at));
 END;
 
 CREATE OR REPLACE FUNCTION leadscore._check_times(document jsonb)
@@ -3727,9 +3737,9 @@ CREATE OR REPLACE FUNCTION leadscore._gives_way(old leadscore.category, bands le
  IMMUTABLE
 BEGIN ATOMIC
  SELECT ((NOT (EXISTS ( SELECT
-            FROM unnest(_gives_way.bands) b(category_id, person_kind, name, min_score, color, tenant, scorecard)
+            FROM unnest(_gives_way.bands) b(category_id, person_kind, name, min_score, color, tenant, scorecard, recorded_at)
            WHERE (b.* = _gives_way.old)))) AND (replace OR (EXISTS ( SELECT
-            FROM unnest(_gives_way.bands) b(category_id, person_kind, name, min_score, color, tenant, scorecard)
+            FROM unnest(_gives_way.bands) b(category_id, person_kind, name, min_score, color, tenant, scorecard, recorded_at)
            WHERE ((b.scorecard = (_gives_way.old).scorecard) AND (NOT (b.person_kind IS DISTINCT FROM (_gives_way.old).person_kind)))))));
 END;
 
@@ -4060,6 +4070,7 @@ BEGIN
         RETURN QUERY SELECT 'note', 'there are no rules', 'Every score is 0.',
             'SELECT leadscore.load_preset(''recruitment''); or INSERT INTO leadscore.rule …';
     END IF;
+    RETURN QUERY SELECT * FROM leadscore._doctor_dump();
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._in_words(r leadscore.rule, language text)
@@ -4178,8 +4189,9 @@ CREATE OR REPLACE VIEW leadscore_what_if.category WITH (security_invoker=true) A
     c.min_score,
     c.color,
     c.tenant,
-    c.scorecard
-   FROM jsonb_populate_recordset(NULL::leadscore.category, leadscore_what_if.assumed('categories'::text)) c(category_id, person_kind, name, min_score, color, tenant, scorecard);
+    c.scorecard,
+    c.recorded_at
+   FROM jsonb_populate_recordset(NULL::leadscore.category, leadscore_what_if.assumed('categories'::text)) c(category_id, person_kind, name, min_score, color, tenant, scorecard, recorded_at);
 
 CREATE OR REPLACE VIEW leadscore_what_if.person WITH (security_invoker=true) AS
  SELECT p.person_id,
@@ -4595,7 +4607,28 @@ CREATE OR REPLACE VIEW leadscore.status AS
           ORDER BY u.run_id DESC
          LIMIT 1) r ON (true));
 
+CREATE OR REPLACE FUNCTION leadscore._doctor_dump()
+ RETURNS TABLE(severity text, finding text, detail text, remedy text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT 'warning'::text AS severity,
+     format('the owner of the database, %I, cannot dump it'::text, o.name) AS finding,
+     'pg_dump reads all of leadscore''s tables and sequences.'::text AS detail,
+     format('GRANT USAGE ON SCHEMA leadscore TO %1$I; GRANT SELECT ON ALL TABLES IN SCHEMA leadscore TO %1$I; GRANT SELECT ON ALL SEQUENCES IN SCHEMA leadscore TO %1$I;'::text, o.name) AS remedy
+    FROM ( SELECT d.datdba AS role,
+             pg_get_userbyid(d.datdba) AS name
+            FROM pg_database d
+           WHERE (d.datname = current_database())) o
+   WHERE ((NOT has_schema_privilege(o.role, 'leadscore'::text, 'USAGE'::text)) OR (EXISTS ( SELECT
+            FROM (pg_extension e
+              CROSS JOIN LATERAL unnest(e.extconfig) c(relation))
+           WHERE ((e.extname = 'leadscore'::name) AND (NOT has_table_privilege(o.role, c.relation, 'SELECT'::text))))));
+END;
+
 COMMENT ON COLUMN leadscore.adjustment.scorecard IS 'The scorecard that its points belong to';
+COMMENT ON COLUMN leadscore.category.recorded_at IS 'When the row was inserted';
 COMMENT ON COLUMN leadscore.category.scorecard IS 'The scorecard whose score it is a band of';
 COMMENT ON COLUMN leadscore.category.tenant IS 'Whose category it is; NULL: of all tenants that have none of their own';
 COMMENT ON COLUMN leadscore.category_change.scorecard IS 'The scorecard whose category changed';
@@ -4671,7 +4704,7 @@ COMMENT ON TABLE leadscore.renamed_category IS 'Names that categories had since 
 SELECT pg_catalog.pg_extension_config_dump('leadscore.renamed_category', '');
 COMMENT ON TABLE leadscore.scorecard IS 'Scorecards: scores of their own, or limited parts of others; an edit takes effect at the next leadscore_recompute()';
 SELECT pg_catalog.pg_extension_config_dump('leadscore.scorecard', '');
-COMMENT ON FUNCTION leadscore._replace_main() IS 'Trigger: the row main of a dump takes the place of the one that is there';
+COMMENT ON FUNCTION leadscore._replace_main() IS 'Trigger: the row main of a dump is written over the one that is there';
 REVOKE EXECUTE ON FUNCTION leadscore._replace_main() FROM PUBLIC;
 COMMENT ON TABLE leadscore.person_score IS 'The score of each person on each scorecard other than main, which person.score has; written by leadscore alone';
 SELECT pg_catalog.pg_extension_config_dump('leadscore.person_score', '');
@@ -4866,6 +4899,7 @@ COMMENT ON FUNCTION leadscore_what_if._derived(date,boolean,date) IS 'leadscore.
 COMMENT ON VIEW leadscore_what_if._band IS 'leadscore._band over what is assumed';
 GRANT SELECT ON TABLE leadscore_what_if._band TO PUBLIC;
 COMMENT ON FUNCTION leadscore_what_if._band_at(text,bigint) IS 'leadscore._band_at() over what is assumed';
+COMMENT ON FUNCTION leadscore._doctor_dump() IS 'What doctor() finds about dumps by the owner of the database';
 
 -- A table that lacks a column that it needs is left without; doctor() names it.
 SELECT leadscore._put_triggers(s.source_id)
@@ -4873,3 +4907,18 @@ FROM leadscore.source s
 WHERE s.attached AND leadscore._name_of(s.source) IS NOT NULL AND leadscore._is_whole(s)
 ORDER BY s.source_id;
 SELECT leadscore._forget_configuration();
+
+-- The owner of the database can dump it: pg_dump reads the rows of all tables that an extension says are the user's, and
+-- the positions of their sequences. Everything else of the database's owner goes by what others get. When the database
+-- changes hands, doctor() names the new owner.
+DO $$
+DECLARE
+    owner name := (SELECT pg_get_userbyid(d.datdba) FROM pg_database d WHERE d.datname = current_database());
+BEGIN
+    -- Whoever owns the schema can read it anyway.
+    IF NOT pg_has_role(owner, (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'leadscore'), 'USAGE') THEN
+        EXECUTE format('GRANT USAGE ON SCHEMA leadscore TO %I', owner);
+        EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA leadscore TO %I', owner);
+        EXECUTE format('GRANT SELECT ON ALL SEQUENCES IN SCHEMA leadscore TO %I', owner);
+    END IF;
+END $$;

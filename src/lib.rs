@@ -64,3 +64,4 @@ extension_sql_file!("../sql/ask/what_if.sql", name = "what_if", requires = ["des
 extension_sql_file!("../sql/ask/preview.sql", name = "preview", requires = ["what_if"]);
 extension_sql_file!("../sql/ask/status.sql", name = "status", requires = ["preview"]);
 extension_sql_file!("../sql/ask/report.sql", name = "report", requires = ["status"]);
+extension_sql_file!("../sql/owner.sql", name = "owner", requires = ["report"]);

@@ -51,7 +51,7 @@ BEGIN ATOMIC
                                                  ORDER BY c.scorecard <> 'main', c.scorecard), '[]')
                        FROM leadscore.scorecard c)) ELSE '{}' END
         || jsonb_build_object(
-        'categories', (SELECT coalesce(jsonb_agg(leadscore._as_document(to_jsonb(c) - '{category_id,tenant}'::text[], 'leadscore.category')
+        'categories', (SELECT coalesce(jsonb_agg(leadscore._as_document(to_jsonb(c) - '{category_id,tenant,recorded_at}'::text[], 'leadscore.category')
                                                  ORDER BY c.scorecard <> 'main', c.scorecard, c.person_kind NULLS FIRST, c.min_score NULLS FIRST), '[]')
                        FROM leadscore.category c WHERE c.tenant IS NOT DISTINCT FROM export_config.tenant),
         -- A rule of before can have max_repeats that limit nothing.

@@ -53,3 +53,18 @@ FROM leadscore.source s
 WHERE s.attached AND leadscore._name_of(s.source) IS NOT NULL AND leadscore._is_whole(s)
 ORDER BY s.source_id;
 SELECT leadscore._forget_configuration();
+
+-- The owner of the database can dump it: pg_dump reads the rows of all tables that an extension says are the user's, and
+-- the positions of their sequences. Everything else of the database's owner goes by what others get. When the database
+-- changes hands, doctor() names the new owner.
+DO $$
+DECLARE
+    owner name := (SELECT pg_get_userbyid(d.datdba) FROM pg_database d WHERE d.datname = current_database());
+BEGIN
+    -- Whoever owns the schema can read it anyway.
+    IF NOT pg_has_role(owner, (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'leadscore'), 'USAGE') THEN
+        EXECUTE format('GRANT USAGE ON SCHEMA leadscore TO %I', owner);
+        EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA leadscore TO %I', owner);
+        EXECUTE format('GRANT SELECT ON ALL SEQUENCES IN SCHEMA leadscore TO %I', owner);
+    END IF;
+END $$;
