@@ -3652,7 +3652,7 @@ BEGIN ATOMIC
      x.recorded_at
     FROM ((jsonb_array_elements((_document_categories.document -> 'categories'::text)) WITH ORDINALITY n(category, nth)
       LEFT JOIN leadscore.category c ON (((c.name = (n.category ->> 'name'::text)) AND (c.scorecard = COALESCE((n.category ->> 'scorecard'::text), 'main'::text)) AND (NOT (c.person_kind IS DISTINCT FROM (n.category ->> 'person_kind'::text))) AND (NOT (c.tenant IS DISTINCT FROM _document_categories.tenant)))))
-      CROSS JOIN LATERAL jsonb_populate_record(NULL::leadscore.category, (n.category || jsonb_build_object('category_id', COALESCE(c.category_id, (- (n.nth)::integer)), 'tenant', _document_categories.tenant, 'scorecard', COALESCE((n.category ->> 'scorecard'::text), 'main'::text)))) x(category_id, person_kind, name, min_score, color, tenant, scorecard, recorded_at));
+      CROSS JOIN LATERAL jsonb_populate_record(NULL::leadscore.category, (n.category || jsonb_build_object('category_id', COALESCE(c.category_id, (- (n.nth)::integer)), 'tenant', _document_categories.tenant, 'scorecard', COALESCE((n.category ->> 'scorecard'::text), 'main'::text), 'recorded_at', COALESCE(c.recorded_at, now())))) x(category_id, person_kind, name, min_score, color, tenant, scorecard, recorded_at));
 END;
 
 CREATE OR REPLACE FUNCTION leadscore._check_times(document jsonb)

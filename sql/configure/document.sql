@@ -87,7 +87,8 @@ BEGIN ATOMIC
     LEFT JOIN leadscore.category c ON c.name = n.category ->> 'name' AND c.scorecard = coalesce(n.category ->> 'scorecard', 'main')
         AND c.person_kind IS NOT DISTINCT FROM n.category ->> 'person_kind' AND c.tenant IS NOT DISTINCT FROM _document_categories.tenant
     CROSS JOIN LATERAL jsonb_populate_record(NULL::leadscore.category, n.category || jsonb_build_object(
-        'category_id', coalesce(c.category_id, -n.nth::int), 'tenant', _document_categories.tenant, 'scorecard', coalesce(n.category ->> 'scorecard', 'main'))) x;
+        'category_id', coalesce(c.category_id, -n.nth::int), 'tenant', _document_categories.tenant, 'scorecard', coalesce(n.category ->> 'scorecard', 'main'),
+        'recorded_at', coalesce(c.recorded_at, now()))) x;
 END;
 COMMENT ON FUNCTION leadscore._document_categories(jsonb, text) IS 'The categories of a checked document as rows, with the ids of those that are there, and negative ones';
 
