@@ -99,8 +99,8 @@ bench: setup install
 
 lint:
 	@$(ENVIRONMENT)
-	cargo fmt --check
-	cargo clippy --all-targets $(FEATURES) -- -D warnings
+	cargo fmt --check --all
+	cargo clippy --workspace --all-targets $(FEATURES) -- -D warnings
 
 deny:
 	@cargo deny --version >/dev/null 2>&1 || { echo "deny: building cargo-deny (several minutes)"; cargo install --locked --quiet cargo-deny; }

@@ -144,16 +144,16 @@ pub extern "C-unwind" fn pg_finfo_reached_row_changed_wrapper() -> &'static pg_s
 /// Called by PostgreSQL as a set-returning function.
 #[pg_guard]
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn source_rows_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+pub unsafe extern "C-unwind" fn source_table_rows_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: as the function's declaration in SQL says.
     let (result, number) = unsafe { (Rows::of(call), rows::first_argument(call)) };
     source_trigger::source_rows(&result, number);
     pg_sys::Datum::from(0)
 }
 
-/// Declares the calling convention of [`source_rows_wrapper`].
+/// Declares the calling convention of [`source_table_rows_wrapper`].
 #[unsafe(no_mangle)]
-pub extern "C-unwind" fn pg_finfo_source_rows_wrapper() -> &'static pg_sys::Pg_finfo_record {
+pub extern "C-unwind" fn pg_finfo_source_table_rows_wrapper() -> &'static pg_sys::Pg_finfo_record {
     const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
     &V1
 }
@@ -201,7 +201,7 @@ fn rescore(ids: Vec<Option<i64>>, days: Option<Vec<Option<Date>>>, touch: bool) 
 }
 
 #[pg_extern(sql = false)]
-fn pass_days(
+fn pass_days_between(
     last_day: Date,
     today: Date,
     left_out: Vec<Option<i64>>,
@@ -425,7 +425,7 @@ fn forget_configuration() {
 }
 
 #[pg_extern(sql = false)]
-fn check_rule(row: Option<&str>, restored: Option<bool>) {
+fn check_rule_row(row: Option<&str>, restored: Option<bool>) {
     rule_trigger::check_rule(row, restored);
 }
 
@@ -441,7 +441,7 @@ fn slow_tables() -> TableIterator<'static, (name!(relation, String), name!(what,
 }
 
 #[pg_extern(sql = false)]
-fn checked_config(config: Option<&str>, tenant: Option<&str>) -> pg::JsonText {
+fn checked_document(config: Option<&str>, tenant: Option<&str>) -> pg::JsonText {
     document::checked_config(config, tenant)
 }
 
@@ -494,4 +494,22 @@ fn report_page(data: JsonB) -> String {
 #[pg_extern(sql = false)]
 fn card_page(data: JsonB) -> String {
     report::card_page(data)
+}
+
+// -------------------------------------------------------------------------- earlier versions
+
+/// Functions that earlier versions have in SQL and this library has not, or has with other arguments. They are there so
+/// that a database whose extension is not updated yet, and a script of such a version, finds them.
+macro_rules! gone {
+    ($($name:ident)*) => { $(
+        #[pg_extern(sql = false)]
+        fn $name() {
+            pg::refuse_earlier_version(concat!("the function ", stringify!($name), " is of an earlier version"));
+        }
+    )* };
+}
+
+// Of 0.1.0 and 0.2.0. A function of a released version that goes, or takes other arguments under a new name, comes here.
+gone! {
+    check_assumed_rule check_rule checked_config nobody_waits_unseen note_derived pass_days rescore_each source_rows
 }

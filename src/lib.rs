@@ -62,3 +62,4 @@ extension_sql_file!("../sql/ask/describe.sql", name = "describe", requires = ["w
 extension_sql_file!("../sql/ask/preview.sql", name = "preview", requires = ["describe"]);
 extension_sql_file!("../sql/ask/status.sql", name = "status", requires = ["preview"]);
 extension_sql_file!("../sql/ask/report.sql", name = "report", requires = ["status"]);
+extension_sql_file!("../sql/owner.sql", name = "owner", requires = ["report"]);

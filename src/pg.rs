@@ -8,6 +8,7 @@ pub mod scan;
 pub mod source;
 pub mod table;
 
+use crate::error::Refusal;
 use person::Tables;
 use pgrx::prelude::*;
 use pgrx::{direct_function_call, direct_function_call_as_datum, pg_sys};
@@ -227,6 +228,24 @@ fn with_settings<T>(settings: &[(&CStr, &CStr)], work: impl FnOnce() -> T) -> T 
         let result = work();
         pg_sys::AtEOXact_GUC(true, level);
         result
+    }
+}
+
+/// Refuses to work in a database whose extension is of an earlier version than the library, for the reason given.
+pub fn refuse_earlier_version(reason: &str) -> ! {
+    Refusal::new(
+        PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        "the extension leadscore of this database is of an earlier version than the installed library",
+    )
+    .detail(format!("The library is of version {}, and {reason}.", env!("CARGO_PKG_VERSION")))
+    .hint("ALTER EXTENSION leadscore UPDATE;")
+    .raise()
+}
+
+/// Refuses a schema of an earlier version; 0.3.0 brought the table that is looked for.
+pub fn need_present_version(schema: pg_sys::Oid) {
+    if table(schema, "scorecard") == pg_sys::InvalidOid {
+        refuse_earlier_version("there is no table leadscore.scorecard");
     }
 }
 

@@ -201,7 +201,7 @@ REVOKE ALL ON FUNCTION leadscore._take_persons(int, text[], text[], text[], text
 CREATE FUNCTION leadscore._source_rows(of_source int)
 RETURNS TABLE (key text, person text, tenant text, activity_type text, moment timestamptz, attributes jsonb, name text, status text,
                owner text, active boolean, score text, category text, scorecards jsonb)
-LANGUAGE c ROWS 100000 AS 'MODULE_PATHNAME', 'source_rows_wrapper';
+LANGUAGE c ROWS 100000 AS 'MODULE_PATHNAME', 'source_table_rows_wrapper';
 COMMENT ON FUNCTION leadscore._source_rows(int) IS 'The rows of an attached table that are persons or activities';
 REVOKE ALL ON FUNCTION leadscore._source_rows(int) FROM PUBLIC;
 

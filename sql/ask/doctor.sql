@@ -222,6 +222,7 @@ BEGIN
         RETURN QUERY SELECT 'note', 'there are no rules', 'Every score is 0.',
             'SELECT leadscore.load_preset(''recruitment''); or INSERT INTO leadscore.rule …';
     END IF;
+    RETURN QUERY SELECT * FROM leadscore._doctor_dump();
 END $$;
 COMMENT ON FUNCTION leadscore.doctor() IS 'What keeps scores from being right or on time, each with what mends it; no row when all is well';
 

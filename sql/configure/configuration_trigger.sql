@@ -240,7 +240,7 @@ REVOKE ALL ON FUNCTION leadscore._take_edits_in() FROM PUBLIC;
 
 -- What a rule says by itself is checked in Rust, where its type is.
 CREATE FUNCTION leadscore._check_rule(rule text, restored boolean) RETURNS void
-LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'check_rule_wrapper';
+LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'check_rule_row_wrapper';
 COMMENT ON FUNCTION leadscore._check_rule(text, boolean) IS 'Raises an error when a rule, as JSON with ISO 8601 intervals, has no meaning; one that is restored may be of an earlier version';
 
 -- Why a filter cannot be one; NULL if it can. A predicate is true, false or unknown whatever it looks at; any other path
@@ -355,8 +355,9 @@ COMMENT ON FUNCTION leadscore._refuse_bound(text, text, text, bigint, text, text
 CREATE FUNCTION leadscore._check_category() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- A dump brings scorecards first, as foreign keys lead to them.
-    IF NOT EXISTS (SELECT FROM leadscore.scorecard c WHERE c.scorecard = NEW.scorecard) THEN
+    -- A dump may bring the scorecard later.
+    IF NOT EXISTS (SELECT FROM leadscore.scorecard c WHERE c.scorecard = NEW.scorecard)
+       AND (TG_OP = 'UPDATE' OR NEW.recorded_at = now() OR EXISTS (SELECT FROM leadscore.instance)) THEN
         RAISE foreign_key_violation USING
             MESSAGE = format('category %L: scorecard %L does not exist', NEW.name, NEW.scorecard),
             DETAIL = 'A category is a band of the score of a scorecard.',
@@ -399,6 +400,9 @@ BEGIN
         IF NOT EXISTS (SELECT FROM added n WHERE n.recorded_at = now()) THEN
             RETURN NULL;
         END IF;
+    ELSIF TG_OP = 'UPDATE' AND pg_trigger_depth() > 1 AND NOT EXISTS (SELECT FROM leadscore.instance) THEN
+        -- The row main of a dump, which may be part of one that is still to come.
+        RETURN NULL;
     END IF;
     PERFORM leadscore._check_scorecards((SELECT jsonb_agg(to_jsonb(c) - 'recorded_at' - 'description')::text FROM leadscore.scorecard c));
     RETURN NULL;
@@ -646,7 +650,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- A dump brings rows by INSERTs into a database that is not in use, whose single rows these take the place of; a row
     -- that is made here and now is none of a dump's.
-    noted boolean := TG_OP = 'UPDATE' OR EXISTS (SELECT FROM leadscore.instance);
+    noted boolean := EXISTS (SELECT FROM leadscore.instance)
+                     OR (TG_OP = 'UPDATE' AND NOT (TG_TABLE_NAME = 'scorecard' AND pg_trigger_depth() > 1));
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         IF noted AND TG_TABLE_NAME = 'rule' THEN

@@ -2,7 +2,7 @@
 -- nothing here lists them.
 
 CREATE FUNCTION leadscore._checked_config(config text, tenant text DEFAULT NULL) RETURNS jsonb
-LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'checked_config_wrapper';
+LANGUAGE c IMMUTABLE AS 'MODULE_PATHNAME', 'checked_document_wrapper';
 COMMENT ON FUNCTION leadscore._checked_config(text, text) IS 'The document, of a tenant if one is named, with its types checked; an error names the path to the field that is wrong';
 
 CREATE FUNCTION leadscore._preset(name text) RETURNS jsonb
@@ -51,7 +51,7 @@ BEGIN ATOMIC
                                                  ORDER BY c.scorecard <> 'main', c.scorecard), '[]')
                        FROM leadscore.scorecard c)) ELSE '{}' END
         || jsonb_build_object(
-        'categories', (SELECT coalesce(jsonb_agg(leadscore._as_document(to_jsonb(c) - '{category_id,tenant}'::text[], 'leadscore.category')
+        'categories', (SELECT coalesce(jsonb_agg(leadscore._as_document(to_jsonb(c) - '{category_id,tenant,recorded_at}'::text[], 'leadscore.category')
                                                  ORDER BY c.scorecard <> 'main', c.scorecard, c.person_kind NULLS FIRST, c.min_score NULLS FIRST), '[]')
                        FROM leadscore.category c WHERE c.tenant IS NOT DISTINCT FROM export_config.tenant),
         -- A rule of before can have max_repeats that limit nothing.
@@ -87,7 +87,8 @@ BEGIN ATOMIC
     LEFT JOIN leadscore.category c ON c.name = n.category ->> 'name' AND c.scorecard = coalesce(n.category ->> 'scorecard', 'main')
         AND c.person_kind IS NOT DISTINCT FROM n.category ->> 'person_kind' AND c.tenant IS NOT DISTINCT FROM _document_categories.tenant
     CROSS JOIN LATERAL jsonb_populate_record(NULL::leadscore.category, n.category || jsonb_build_object(
-        'category_id', coalesce(c.category_id, -n.nth::int), 'tenant', _document_categories.tenant, 'scorecard', coalesce(n.category ->> 'scorecard', 'main'))) x;
+        'category_id', coalesce(c.category_id, -n.nth::int), 'tenant', _document_categories.tenant, 'scorecard', coalesce(n.category ->> 'scorecard', 'main'),
+        'recorded_at', coalesce(c.recorded_at, now()))) x;
 END;
 COMMENT ON FUNCTION leadscore._document_categories(jsonb, text) IS 'The categories of a checked document as rows, with the ids of those that are there, and negative ones';
 

@@ -2,5 +2,5 @@
 SELECT jsonb_build_object(
     'rules', (SELECT coalesce(jsonb_agg(to_jsonb(r) - 'created_at'), '[]')
               FROM leadscore.rule r WHERE r.tenant IS NULL OR r.tenant = $1),
-    'categories', (SELECT coalesce(jsonb_agg(to_jsonb(c) - 'category_id'), '[]')
+    'categories', (SELECT coalesce(jsonb_agg(to_jsonb(c) - 'category_id' - 'recorded_at'), '[]')
                    FROM leadscore.category c WHERE c.tenant IS NULL OR c.tenant = $1))::text

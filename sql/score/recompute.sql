@@ -2,7 +2,7 @@
 
 CREATE FUNCTION leadscore._pass_days(last_day date, today date, left_out bigint[])
 RETURNS TABLE (counts bigint[], to_derive bigint[])
-LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'pass_days_wrapper';
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'pass_days_between_wrapper';
 COMMENT ON FUNCTION leadscore._pass_days(date, date, bigint[]) IS 'Brings persons through the days between two days: removes records that ended, takes what decays and what silence takes; returns what changed and who is to be derived anew';
 REVOKE ALL ON FUNCTION leadscore._pass_days(date, date, bigint[]) FROM PUBLIC;
 

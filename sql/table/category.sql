@@ -8,6 +8,7 @@ CREATE TABLE leadscore.category (
     color       text,
     tenant      text CHECK (tenant <> ''),
     scorecard   text NOT NULL DEFAULT 'main',
+    recorded_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE NULLS NOT DISTINCT (tenant, scorecard, person_kind, min_score),
     UNIQUE NULLS NOT DISTINCT (tenant, scorecard, person_kind, name)
 );
@@ -21,6 +22,7 @@ COMMENT ON COLUMN leadscore.category.min_score IS 'The lowest score, in points, 
 COMMENT ON COLUMN leadscore.category.color IS 'A colour for pages and reports, such as #d9480f';
 COMMENT ON COLUMN leadscore.category.tenant IS 'Whose category it is; NULL: of all tenants that have none of their own';
 COMMENT ON COLUMN leadscore.category.scorecard IS 'The scorecard whose score it is a band of';
+COMMENT ON COLUMN leadscore.category.recorded_at IS 'When the row was inserted';
 
 -- A category that is renamed is the same one: whoever is in it does not change.
 CREATE TABLE leadscore.renamed_category (

@@ -48,7 +48,7 @@ BEGIN ATOMIC
                                -- Of what is added, what is not as by default.
                                string_agg(format('%s %s', k.key, i.new ->> k.key), ', ' ORDER BY k.key)
                                    FILTER (WHERE k.key NOT IN ('name', 'person_kind') AND (k.key <> 'scorecard' OR i.section = 4)
-                                             AND (k.key, i.new ->> k.key) NOT IN (('kind', 'activity'), ('scorecard', 'main'), ('decay', 'none'), ('excused_by_planned', 'false'), ('enabled', 'true'))) AS values
+                                             AND k.key || ' ' || coalesce(i.new ->> k.key, '') <> ALL ('{kind activity,scorecard main,decay none,excused_by_planned false,enabled true}')) AS values
                         FROM jsonb_object_keys(coalesce(i.old, '{}') || coalesce(i.new, '{}')) k(key)) c
     WHERE i.old IS DISTINCT FROM i.new
     ORDER BY i.section, i.what;

@@ -8,21 +8,27 @@ CREATE TABLE leadscore.scorecard (
     recorded_at timestamptz NOT NULL DEFAULT now()
 );
 INSERT INTO leadscore.scorecard (scorecard) VALUES ('main');
--- Foreign keys have a dump bring scorecards before what names them.
-ALTER TABLE leadscore.rule ADD FOREIGN KEY (scorecard) REFERENCES leadscore.scorecard;
-ALTER TABLE leadscore.category ADD FOREIGN KEY (scorecard) REFERENCES leadscore.scorecard;
+-- No foreign keys lead here, since pg_restore -j brings rows of an extension's tables in any order: triggers on rule,
+-- category and scorecard see to the same.
 -- The install script puts the row main into the table, and a dump brings its own, which is older than the transaction
--- that restores it: the same row of the same name twice is otherwise refused.
+-- that restores it: it is written over the one that is there, which rules may refer to by now. The same row of the same name
+-- twice is otherwise refused.
 CREATE FUNCTION leadscore._replace_main() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF NEW.recorded_at <> now() THEN
-        DELETE FROM leadscore.scorecard c WHERE c.scorecard = 'main';
+    IF NEW.recorded_at = now() THEN
+        RETURN NEW;
+    END IF;
+    UPDATE leadscore.scorecard c
+    SET part_of = NEW.part_of, min_score = NEW.min_score, max_score = NEW.max_score, description = NEW.description, recorded_at = NEW.recorded_at
+    WHERE c.scorecard = 'main';
+    IF FOUND THEN
+        RETURN NULL;
     END IF;
     RETURN NEW;
 END $$;
 REVOKE ALL ON FUNCTION leadscore._replace_main() FROM PUBLIC;
-COMMENT ON FUNCTION leadscore._replace_main() IS 'Trigger: the row main of a dump takes the place of the one that is there';
+COMMENT ON FUNCTION leadscore._replace_main() IS 'Trigger: the row main of a dump is written over the one that is there';
 CREATE TRIGGER replace_main BEFORE INSERT ON leadscore.scorecard
     FOR EACH ROW WHEN (NEW.scorecard = 'main') EXECUTE FUNCTION leadscore._replace_main();
 SELECT pg_catalog.pg_extension_config_dump('leadscore.scorecard', '');

@@ -68,7 +68,7 @@ fn differing_among(config: &Config, exact: bool, is_in: &dyn Fn(i64) -> bool, di
         }
         None => orphans(person_id),
     });
-    let registered = Registered::read(config, &persons, |person_id| orphans(person_id));
+    let registered = Registered::read(config, &persons, orphans);
 
     registered.each(|place, person, rulebook, history| {
         let row = persons.row(place);

@@ -166,6 +166,7 @@ fn understood<T: for<'d> Deserialize<'d>>(document: &str) -> T {
 }
 
 fn read(schema: pg_sys::Oid) -> Config {
+    pg::need_present_version(schema);
     // A statement's own snapshot may be older than the lock that it waited for.
     understand(schema, pg::in_own_settings(|| pg::latest(CONFIGURATION, pg_sys::TEXTOID, None)), Origin::Latest)
 }
@@ -334,6 +335,7 @@ pub fn read_only() -> Config {
 /// The configuration as the active snapshot shows it, whoever asks.
 pub fn as_seen() -> Config {
     let schema = pg::own_schema();
+    pg::need_present_version(schema);
     let owner = pg::owner_of(pg::table(schema, "state"));
     let document = pg::as_role(owner, || pg::in_own_settings(|| pg::seen(CONFIGURATION, "")));
     understand(schema, document, Origin::Seen)

@@ -49,7 +49,7 @@ fn position(table: pg_sys::Oid, column: &str) -> usize {
     let name = CString::new(column).unwrap_or_default();
     // SAFETY: looks up the catalogs by a C string that outlives the call.
     let number = unsafe { pg_sys::get_attnum(table, name.as_ptr()) };
-    usize::try_from(number - 1).unwrap_or_else(|_| error!("leadscore: column {column} is missing"))
+    usize::try_from(number - 1).unwrap_or_else(|_| super::refuse_earlier_version(&format!("a table has no column {column}")))
 }
 
 /// leadscore's tables of persons.

@@ -10,6 +10,8 @@ from definitions import HOME, Database, Key, column_sql, differences
 from versions import PRESENT, ROOT, Extension, fresh, released, upgraded
 
 CAN_BE_DROPPED = ("trigger", "constraint", "index", "view", "function", "type")
+# What is by hand comes first; below this line is what needs the new objects.
+AFTER = "-- AFTER WHAT IS COMPARED\n"
 HEADER = """-- leadscore {old} to {new}. tools/upgrade-script makes this script: what is by hand in it comes from
 -- tests/upgrade/by_hand. tests/upgrade/run holds it to the install script.
 SET LOCAL search_path = pg_catalog, pg_temp;
@@ -31,10 +33,12 @@ def rows_of(new: Database, table: str) -> list[str]:
     if not columns:
         return []
     names = ", ".join(c["name"] for c in columns)
-    new.cursor.execute(f"SELECT {', '.join(c['name'] + '::text' for c in columns)} FROM {table} ORDER BY 1")
+    # A moment of the installation is one of the upgrade.
+    read = [f"CASE WHEN {c['name']} > now() - interval '1 hour' THEN 'DEFAULT' ELSE {c['name']}::text END" if c["default"] == "now()" else f"{c['name']}::text" for c in columns]
+    new.cursor.execute(f"SELECT {', '.join(read)} FROM {table} ORDER BY 1")
     return [
         f"INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE VALUES ("
-        + ", ".join("NULL" if v is None else f"{literal(v)}::{c['type']}" for c, v in zip(columns, row))
+        + ", ".join("NULL" if v is None else v if (v, c["default"]) == ("DEFAULT", "now()") else f"{literal(v)}::{c['type']}" for c, v in zip(columns, row))
         + ")"
         for row in new.cursor.fetchall()
     ]
@@ -198,9 +202,8 @@ def compose(extension: Extension, old_version: str) -> tuple[str, list[str]]:
     """The script from a released version to what is installed, and what differs after it has run."""
     name = f"leadscore--{old_version}--{PRESENT}.sql"
     by_hand = ROOT / "tests" / "upgrade" / "by_hand" / name
-    parts = [HEADER.format(old=old_version, new=PRESENT)]
-    if by_hand.exists():
-        parts.append(by_hand.read_text())
+    first, _, last = (by_hand.read_text() if by_hand.exists() else "").partition(AFTER)
+    parts = [HEADER.format(old=old_version, new=PRESENT)] + ([first.rstrip() + "\n"] if first else [])
     extension.place(released(old_version))
     extension.place(name, script(parts))
     new = Database(fresh("new"))
@@ -213,4 +216,6 @@ def compose(extension: Extension, old_version: str) -> tuple[str, list[str]]:
         more = labels(Database(upgraded("old", old_version)), new)
         parts += ["\n" + more[0], *more[1:]] if more else []
         extension.place(name, script(parts))
+    parts += ["\n" + last.lstrip()] if last else []
+    extension.place(name, script(parts))
     return script(parts), differences(Database(upgraded("old", old_version)), new)

@@ -382,7 +382,7 @@ mod tests {
     #[test]
     fn silence_is_penalised_until_activity_resumes() {
         let repeated = Rule { repeat_every: days(10), max_repeats: Some(3), ..silence() };
-        let silent = standing(&[repeated.clone()], &[], 8955);
+        let silent = standing(std::slice::from_ref(&repeated), &[], 8955);
         assert_eq!(records(&silent), [(None, 8985, None), (None, 8995, None)]);
         assert_eq!((silent.scores[0], silent.is_penalised, silent.due_on), (-8, true, Some(Day(9005))));
         let resumed = standing(&[repeated], &[8999], 8955);
@@ -392,8 +392,8 @@ mod tests {
     #[test]
     fn a_planned_activity_excuses_a_silence() {
         let excused = Rule { excused_by_planned: true, ..silence() };
-        assert_eq!(standing(&[excused.clone()], &[], 8955).scores, [-4]);
-        assert_eq!(standing(&[excused.clone()], &[9010], 8955).scores, [0]);
+        assert_eq!(standing(std::slice::from_ref(&excused), &[], 8955).scores, [-4]);
+        assert_eq!(standing(std::slice::from_ref(&excused), &[9010], 8955).scores, [0]);
         assert_eq!(standing(&[silence()], &[9010], 8955).scores, [-4]);
         // Its own silence, from 9010, is to come.
         assert_eq!(standing(&[excused], &[9010], 8955).due_on, Some(Day(9040)));
@@ -409,9 +409,9 @@ mod tests {
     #[test]
     fn a_profile_counts_from_since_on() {
         let profile = Rule { kind: RuleKind::Profile, relevant_for: days(10), ..rule(3) };
-        assert_eq!(records(&standing(&[profile.clone()], &[8999], 8995)), [(None, 8995, Some(9005))]);
-        assert_eq!(standing(&[profile.clone()], &[], 8995).scores, [10]);
-        assert_eq!(standing(&[profile.clone()], &[], 8990).scores, [0]);
+        assert_eq!(records(&standing(std::slice::from_ref(&profile), &[8999], 8995)), [(None, 8995, Some(9005))]);
+        assert_eq!(standing(std::slice::from_ref(&profile), &[], 8995).scores, [10]);
+        assert_eq!(standing(std::slice::from_ref(&profile), &[], 8990).scores, [0]);
         let later = Rule { effective_from: Some(Day(9003)), ..profile };
         let standing = standing(&[later], &[], 8000);
         assert_eq!((standing.scores[0], standing.due_on), (0, Some(Day(9003))));

@@ -1,0 +1,4924 @@
+-- leadscore 0.2.0 to 0.3.0. tools/upgrade-script makes this script: what is by hand in it comes from
+-- tests/upgrade/by_hand. tests/upgrade/run holds it to the install script.
+SET LOCAL search_path = pg_catalog, pg_temp;
+SET LOCAL check_function_bodies = false;
+-- Writers are waited for, and wait, as for a run.
+LOCK TABLE leadscore.state IN EXCLUSIVE MODE;
+-- Whatever is stored is derived anew by the first run.
+UPDATE leadscore.instance SET rebuild_due = true WHERE NOT rebuild_due;
+
+-- Records say what they are.
+ALTER TABLE leadscore.score_record ADD COLUMN kind "char" NOT NULL DEFAULT 'a';
+UPDATE leadscore.score_record SET kind = CASE WHEN adjustment_id IS NULL THEN 'i' ELSE 'm' END WHERE activity_id IS NULL;
+
+-- Attached tables: columns may be several and reached through foreign keys, so that what is read is a list of its own. The
+-- names are those of today, which the column list of a trigger knows; of a table without triggers those that were noted.
+ALTER TABLE leadscore.source ADD COLUMN name text, ADD COLUMN owner name, ADD COLUMN label text NOT NULL DEFAULT '', ADD COLUMN time_zone text, ADD COLUMN read_in text;
+UPDATE leadscore.source s
+SET parts = s.parts
+        || jsonb_build_object('key', jsonb_build_array(s.parts -> 'key'), 'steps', '[]'::jsonb, 'reads', n.reads, 'names', n.names,
+                              'columns', (SELECT jsonb_agg(jsonb_build_array(0, g) ORDER BY g) FROM generate_series(0, n.reads - 1) g))
+        || CASE WHEN s.parts ? 'person' THEN jsonb_build_object('person', jsonb_build_array(s.parts -> 'person')) ELSE '{}' END,
+    name = n.called,
+    owner = n.holder,
+    read_in = CASE WHEN s.parts ? 'moment' THEN (SELECT z.time_zone FROM leadscore.settings z) END
+FROM (SELECT x.source_id, b.names, coalesce(format('%I.%I', h.nspname, c.relname), x.source::text) AS called,
+             coalesce(pg_get_userbyid(c.relowner), current_user) AS holder,
+             jsonb_array_length(b.names) - (x.parts ? 'score')::int - (x.parts ? 'category')::int AS reads
+      FROM leadscore.source x
+      LEFT JOIN pg_class c ON c.oid = x.source
+      LEFT JOIN pg_namespace h ON h.oid = c.relnamespace
+      CROSS JOIN LATERAL (
+          SELECT coalesce((SELECT jsonb_agg(a.attname ORDER BY l.at)
+                           FROM pg_trigger g
+                           CROSS JOIN LATERAL unnest(g.tgattr) WITH ORDINALITY l(number, at)
+                           JOIN pg_attribute a ON a.attrelid = g.tgrelid AND a.attnum = l.number
+                           WHERE g.tgrelid = x.source AND g.tgname = format('leadscore_%s_columns', x.source_id)), x.parts -> 'names') AS names) b) n
+WHERE n.source_id = s.source_id;
+ALTER TABLE leadscore.source ALTER COLUMN name SET NOT NULL, ALTER COLUMN owner SET NOT NULL;
+-- Their triggers go, and come again when all is there.
+DO $$
+DECLARE
+    g record;
+BEGIN
+    FOR g IN SELECT t.tgname, t.tgrelid::regclass AS relation
+             FROM leadscore.source s
+             JOIN pg_trigger t ON t.tgrelid = s.source AND t.tgname LIKE 'leadscore\_' || s.source_id || '\_%' AND t.tgparentid = 0
+             ORDER BY t.tgrelid, t.tgname LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', g.tgname, g.relation);
+    END LOOP;
+END $$;
+
+DROP FUNCTION leadscore._check_assumed_rule(leadscore.rule,text[]);
+
+DROP FUNCTION leadscore_what_if._band_at(text,bigint);
+
+DROP VIEW leadscore_what_if._band;
+
+DROP FUNCTION leadscore_what_if._derived(date,boolean,date);
+
+DROP FUNCTION leadscore_what_if._candidate(date,date);
+
+DROP FUNCTION leadscore_what_if._other_candidate(date,date);
+
+DROP FUNCTION leadscore_what_if._penalty(date,date);
+
+DROP VIEW leadscore_what_if._spell;
+
+DROP VIEW leadscore_what_if._online_rule;
+
+DROP VIEW leadscore_what_if._capped_record;
+
+DROP VIEW leadscore_what_if._plain_record;
+
+DROP VIEW leadscore_what_if._match;
+
+DROP FUNCTION leadscore_what_if._matching_rule(text,jsonb,text,text);
+
+DROP VIEW leadscore_what_if._rule_by_type;
+
+DROP VIEW leadscore_what_if.person;
+
+DROP VIEW leadscore_what_if.category;
+
+DROP VIEW leadscore_what_if.rule;
+
+DROP VIEW leadscore_what_if.settings;
+
+DROP FUNCTION leadscore.load_preset(text);
+
+DROP FUNCTION leadscore.import_config(jsonb);
+
+DROP FUNCTION leadscore._apply_config(jsonb,boolean);
+
+DROP FUNCTION leadscore._document_rules(jsonb);
+
+DROP FUNCTION leadscore.export_config();
+
+DROP FUNCTION leadscore._checked_config(text);
+
+DROP FUNCTION leadscore.adjust(bigint,integer,text,date,date);
+
+DROP FUNCTION leadscore._begin_run(timestamp with time zone,boolean);
+
+DROP FUNCTION leadscore._pass(date,date);
+
+DROP FUNCTION leadscore._pass_days(bigint[],bigint[],bigint[],bigint[],date,date);
+
+DROP FUNCTION leadscore.detach(regclass,boolean);
+
+DROP FUNCTION leadscore._detach(regclass,boolean);
+
+DROP FUNCTION leadscore.attach_activity(regclass,text,name,text,name,name,name,name[],jsonb);
+
+DROP FUNCTION leadscore._attach_activity(regclass,text,name,text,name,name,name,name[],jsonb);
+
+DROP FUNCTION leadscore.attach_person(regclass,text,name,name,name,name,name,name);
+
+DROP FUNCTION leadscore._attach_person(regclass,text,name,name,name,name,name,name);
+
+DROP FUNCTION leadscore._register_source(regclass,text,text,text,jsonb);
+
+DROP FUNCTION leadscore._drop_triggers(integer,regclass);
+
+DROP FUNCTION leadscore._put_triggers(integer,regclass,name[],name[]);
+
+DROP FUNCTION leadscore._key_column(regclass,name);
+
+DROP FUNCTION leadscore._is_unique(regclass,name);
+
+DROP FUNCTION leadscore._check_key_type(regclass,name,text);
+
+DROP FUNCTION leadscore._check_column(regclass,name,text,text[]);
+
+DROP FUNCTION leadscore._check_source(regclass,text);
+
+DROP FUNCTION leadscore._source_rows(integer);
+
+DROP FUNCTION leadscore._take_persons(integer,text[],text[],text[],text[],timestamp with time zone[]);
+
+DROP FUNCTION leadscore._make_way(text,text[],bigint[]);
+
+DROP FUNCTION leadscore._take_activities(integer,text[],text[],text[],text[],timestamp with time zone[],jsonb[]);
+
+DROP TRIGGER score_changed ON leadscore.person;
+
+DROP TRIGGER note_changed ON leadscore.person;
+
+DROP FUNCTION leadscore._refuse_bound(text,text,text,bigint);
+
+DROP TRIGGER configuration_changed ON leadscore.settings;
+
+DROP TRIGGER configuration_changed ON leadscore.category;
+
+DROP TRIGGER configuration_changed ON leadscore.rule;
+
+DROP FUNCTION leadscore._nobody_waits_unseen(bigint[]);
+
+ALTER TABLE leadscore.person_alias DROP CONSTRAINT person_alias_pkey;
+
+ALTER TABLE leadscore.source DROP CONSTRAINT source_source_role_key;
+
+DROP FUNCTION leadscore._rescore_due(bigint[]);
+
+DROP FUNCTION leadscore._rescore_each(bigint[]);
+
+DROP FUNCTION leadscore._rescore(bigint[],boolean);
+
+DROP FUNCTION leadscore._drop_copies(bigint[]);
+
+DROP FUNCTION leadscore._note_derived();
+
+DROP FUNCTION leadscore._reach(bigint[],date[]);
+
+ALTER TABLE leadscore.pending DROP CONSTRAINT pending_pkey;
+
+ALTER TABLE leadscore.category DROP CONSTRAINT category_person_kind_name_key;
+
+ALTER TABLE leadscore.category DROP CONSTRAINT category_person_kind_min_score_key;
+
+ALTER TABLE leadscore.rule DROP CONSTRAINT rule_name_key;
+
+ALTER TABLE leadscore.person DROP CONSTRAINT person_kind_external_id_key;
+
+ALTER TABLE leadscore.settings ADD COLUMN scoring text DEFAULT 'at_once'::text NOT NULL;
+
+ALTER TABLE leadscore.settings ADD COLUMN person_url text;
+
+ALTER TABLE leadscore.settings ADD COLUMN outcome_type text;
+
+ALTER TABLE leadscore.settings ADD COLUMN outcome_horizon interval;
+
+CREATE TABLE leadscore.edited (
+    tenant text,
+    person_kind text,
+    rule_id integer
+);
+
+ALTER TABLE leadscore.person ADD COLUMN tenant text;
+
+ALTER TABLE leadscore.person ADD COLUMN name text;
+
+ALTER TABLE leadscore.person ADD COLUMN attributes jsonb;
+
+ALTER TABLE leadscore.person ADD COLUMN active boolean DEFAULT true NOT NULL;
+
+ALTER TABLE leadscore.person ADD CONSTRAINT person_tenant_check CHECK ((tenant <> ''::text));
+
+CREATE UNIQUE INDEX person_key_idx ON leadscore.person USING btree (kind, external_id, tenant) NULLS NOT DISTINCT WHERE (external_id IS NOT NULL);
+
+CREATE INDEX person_tenant_idx ON leadscore.person USING btree (tenant) WHERE (tenant IS NOT NULL);
+
+ALTER TABLE leadscore.rule ADD COLUMN tenant text;
+
+ALTER TABLE leadscore.rule ADD COLUMN scorecard text DEFAULT 'main'::text NOT NULL;
+
+ALTER TABLE leadscore.rule ADD COLUMN filter jsonpath;
+
+ALTER TABLE leadscore.rule ADD COLUMN person_filter jsonpath;
+
+ALTER TABLE leadscore.rule ADD COLUMN half_life interval;
+
+ALTER TABLE leadscore.rule ADD COLUMN excused_by_planned boolean DEFAULT false NOT NULL;
+
+ALTER TABLE leadscore.rule ADD COLUMN at_least integer;
+
+ALTER TABLE leadscore.rule ADD COLUMN within interval;
+
+ALTER TABLE leadscore.rule ADD CONSTRAINT rule_tenant_check CHECK ((tenant <> ''::text));
+
+ALTER TABLE leadscore.rule ADD CONSTRAINT rule_tenant_name_key UNIQUE NULLS NOT DISTINCT (tenant, name);
+
+ALTER TABLE leadscore.category ADD COLUMN tenant text;
+
+ALTER TABLE leadscore.category ADD COLUMN scorecard text DEFAULT 'main'::text NOT NULL;
+
+ALTER TABLE leadscore.category ADD COLUMN recorded_at timestamp with time zone DEFAULT now() NOT NULL;
+
+ALTER TABLE leadscore.category ADD CONSTRAINT category_tenant_check CHECK ((tenant <> ''::text));
+
+ALTER TABLE leadscore.category ADD CONSTRAINT category_tenant_scorecard_person_kind_min_score_key UNIQUE NULLS NOT DISTINCT (tenant, scorecard, person_kind, min_score);
+
+ALTER TABLE leadscore.category ADD CONSTRAINT category_tenant_scorecard_person_kind_name_key UNIQUE NULLS NOT DISTINCT (tenant, scorecard, person_kind, name);
+
+CREATE TABLE leadscore.renamed_category (
+    category_id integer NOT NULL,
+    name text NOT NULL
+);
+
+ALTER TABLE leadscore.renamed_category ADD CONSTRAINT renamed_category_pkey PRIMARY KEY (category_id, name);
+
+CREATE TABLE leadscore.scorecard (
+    scorecard text NOT NULL,
+    part_of text,
+    min_score bigint,
+    max_score bigint,
+    description text,
+    recorded_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+INSERT INTO leadscore.scorecard (scorecard, part_of, min_score, max_score, description, recorded_at) OVERRIDING SYSTEM VALUE VALUES ('main'::text, NULL, NULL, NULL, NULL, DEFAULT);
+
+ALTER TABLE leadscore.scorecard ADD CONSTRAINT scorecard_scorecard_check CHECK ((scorecard <> ''::text));
+
+ALTER TABLE leadscore.scorecard ADD CONSTRAINT scorecard_pkey PRIMARY KEY (scorecard);
+
+CREATE OR REPLACE FUNCTION leadscore._replace_main()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NEW.recorded_at = now() THEN
+        RETURN NEW;
+    END IF;
+    UPDATE leadscore.scorecard c
+    SET part_of = NEW.part_of, min_score = NEW.min_score, max_score = NEW.max_score, description = NEW.description, recorded_at = NEW.recorded_at
+    WHERE c.scorecard = 'main';
+    IF FOUND THEN
+        RETURN NULL;
+    END IF;
+    RETURN NEW;
+END $function$;
+
+CREATE TRIGGER replace_main BEFORE INSERT ON leadscore.scorecard FOR EACH ROW WHEN ((new.scorecard = 'main'::text)) EXECUTE FUNCTION leadscore._replace_main();
+
+CREATE TABLE leadscore.person_score (
+    person_id bigint NOT NULL,
+    scorecard text NOT NULL,
+    score bigint DEFAULT 0 NOT NULL,
+    category text
+) WITH (fillfactor=80);
+
+ALTER TABLE leadscore.person_score ADD CONSTRAINT person_score_pkey PRIMARY KEY (person_id, scorecard);
+
+ALTER TABLE leadscore.score_record ADD COLUMN half_life interval;
+
+ALTER TABLE leadscore.score_record ADD COLUMN scorecard text;
+
+ALTER TABLE leadscore.adjustment ADD COLUMN scorecard text DEFAULT 'main'::text NOT NULL;
+
+ALTER TABLE leadscore.category_change ADD COLUMN scorecard text DEFAULT 'main'::text NOT NULL;
+
+ALTER TABLE leadscore.category_change ADD COLUMN tenant text;
+
+ALTER TABLE leadscore.run ADD COLUMN configuration_change_id bigint;
+
+ALTER TABLE leadscore.pending ADD COLUMN day date;
+
+ALTER TABLE leadscore.pending ADD COLUMN recorded_at timestamp with time zone DEFAULT now() NOT NULL;
+
+CREATE INDEX pending_person_id_idx ON leadscore.pending USING btree (person_id);
+
+CREATE OR REPLACE VIEW leadscore.progress AS
+ SELECT r.run_id,
+    r.scored_on,
+    r.started_at,
+        CASE
+            WHEN (p.left_over = 0) THEN 'finishing'::text
+            ELSE 'deriving persons'::text
+        END AS phase,
+    (r.persons_due - p.left_over) AS done,
+    r.persons_due AS total,
+    round(((100.0 * ((r.persons_due - p.left_over))::numeric) / (NULLIF(r.persons_due, 0))::numeric), 1) AS percent
+   FROM (leadscore.run r
+     CROSS JOIN ( SELECT count(DISTINCT n.person_id) AS left_over
+           FROM leadscore.pending n) p)
+  WHERE (r.finished_at IS NULL);
+
+CREATE TABLE leadscore.configuration_change (
+    configuration_change_id bigint GENERATED BY DEFAULT AS IDENTITY NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    changed_by name DEFAULT SESSION_USER NOT NULL,
+    tenant text,
+    before jsonb NOT NULL,
+    after jsonb
+);
+
+ALTER TABLE leadscore.configuration_change ADD CONSTRAINT configuration_change_pkey PRIMARY KEY (configuration_change_id);
+
+CREATE INDEX configuration_change_begun_idx ON leadscore.configuration_change USING btree (tenant) WHERE (after IS NULL);
+
+CREATE OR REPLACE FUNCTION leadscore._differences(before jsonb, after jsonb)
+ RETURNS SETOF text
+ LANGUAGE sql
+ IMMUTABLE
+BEGIN ATOMIC
+ SELECT (i.what ||
+         CASE
+             WHEN (i.new IS NULL) THEN ': removed'::text
+             WHEN (i.old IS NULL) THEN (': added'::text || COALESCE((' with '::text || c."values"), ''::text))
+             ELSE (': '::text || c.changes)
+         END)
+    FROM (( SELECT 1 AS section,
+             'settings'::text AS what,
+             (_differences.before -> 'settings'::text) AS old,
+             (_differences.after -> 'settings'::text) AS new
+         UNION ALL
+          SELECT 2,
+             format('scorecard "%s"'::text, (COALESCE(o.item, n.item) ->> 'scorecard'::text)) AS format,
+             o.item,
+             n.item
+            FROM (jsonb_array_elements((_differences.before -> 'scorecards'::text)) o(item)
+              FULL JOIN jsonb_array_elements((_differences.after -> 'scorecards'::text)) n(item) ON (((n.item ->> 'scorecard'::text) = (o.item ->> 'scorecard'::text))))
+         UNION ALL
+          SELECT 3,
+             concat_ws(' '::text, format('category "%s"'::text, (COALESCE(o.item, n.item) ->> 'name'::text)), ('of kind '::text || (COALESCE(o.item, n.item) ->> 'person_kind'::text)), ('on scorecard '::text || NULLIF((COALESCE(o.item, n.item) ->> 'scorecard'::text), 'main'::text))) AS concat_ws,
+             o.item,
+             n.item
+            FROM (jsonb_array_elements((_differences.before -> 'categories'::text)) o(item)
+              FULL JOIN jsonb_array_elements((_differences.after -> 'categories'::text)) n(item) ON ((((n.item ->> 'name'::text) = (o.item ->> 'name'::text)) AND ((n.item ->> 'scorecard'::text) = (o.item ->> 'scorecard'::text)) AND (COALESCE((n.item ->> 'person_kind'::text), ''::text) = COALESCE((o.item ->> 'person_kind'::text), ''::text)))))
+         UNION ALL
+          SELECT 4,
+             format('rule "%s"'::text, (COALESCE(o.item, n.item) ->> 'name'::text)) AS format,
+             o.item,
+             n.item
+            FROM (jsonb_array_elements((_differences.before -> 'rules'::text)) o(item)
+              FULL JOIN jsonb_array_elements((_differences.after -> 'rules'::text)) n(item) ON (((n.item ->> 'name'::text) = (o.item ->> 'name'::text))))) i
+      CROSS JOIN LATERAL ( SELECT string_agg(format('%s %s → %s'::text, k.key, COALESCE((i.old ->> k.key), 'none'::text), COALESCE((i.new ->> k.key), 'none'::text)), ', '::text ORDER BY k.key) FILTER (WHERE ((i.old -> k.key) IS DISTINCT FROM (i.new -> k.key))) AS changes,
+             string_agg(format('%s %s'::text, k.key, (i.new ->> k.key)), ', '::text ORDER BY k.key) FILTER (WHERE ((k.key <> ALL (ARRAY['name'::text, 'person_kind'::text])) AND ((k.key <> 'scorecard'::text) OR (i.section = 4)) AND (((k.key || ' '::text) || COALESCE((i.new ->> k.key), ''::text)) <> ALL ('{"kind activity","scorecard main","decay none","excused_by_planned false","enabled true"}'::text[])))) AS "values"
+            FROM jsonb_object_keys((COALESCE(i.old, '{}'::jsonb) || COALESCE(i.new, '{}'::jsonb))) k(key)) c)
+   WHERE (i.old IS DISTINCT FROM i.new)
+   ORDER BY i.section, i.what;
+END;
+
+CREATE OR REPLACE VIEW leadscore.configuration_history WITH (security_invoker=true) AS
+ SELECT c.configuration_change_id,
+    c.changed_at,
+    c.changed_by,
+    c.tenant,
+    d.what
+   FROM (leadscore.configuration_change c
+     CROSS JOIN LATERAL leadscore._differences(c.before, c.after) WITH ORDINALITY d(what, nth))
+  WHERE (c.after IS NOT NULL)
+  ORDER BY c.configuration_change_id, d.nth;
+
+CREATE OR REPLACE FUNCTION leadscore._present_configuration()
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT max(c.configuration_change_id) AS max
+    FROM leadscore.configuration_change c;
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._need_scorecard(name text, purpose text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NOT EXISTS (SELECT FROM leadscore.scorecard c WHERE c.scorecard = name) THEN
+        RAISE undefined_object USING
+            MESSAGE = format('%s: scorecard %s does not exist', purpose, coalesce(quote_literal(name), 'NULL')),
+            DETAIL = 'leadscore.scorecard has no such row.',
+            HINT = 'Leave it out for main; SELECT scorecard FROM leadscore.scorecard; lists all.';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE VIEW leadscore._rule_by_type AS
+ SELECT t.activity_type,
+    r.rule_id,
+    r.name,
+    r.kind,
+    r.activity_types,
+    r.condition,
+    r.person_kinds,
+    r.statuses,
+    r.points,
+    r.relevant_for,
+    r.decay,
+    r.max_per_day,
+    r.max_counted,
+    r.inactive_for,
+    r.repeat_every,
+    r.max_repeats,
+    r.effective_from,
+    r.enabled,
+    r.created_at,
+    r.tenant,
+    r.scorecard,
+    r.filter,
+    r.person_filter,
+    r.half_life,
+    r.excused_by_planned,
+    r.at_least,
+    r.within
+   FROM (leadscore.rule r
+     JOIN leadscore.activity_type t ON (((r.activity_types IS NULL) OR (t.activity_type = ANY (r.activity_types)))))
+  WHERE r.enabled;
+
+CREATE OR REPLACE FUNCTION leadscore._matching_rule(activity_type text, attributes jsonb, person_kind text, person_status text)
+ RETURNS SETOF leadscore._rule_by_type
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT r.activity_type,
+     r.rule_id,
+     r.name,
+     r.kind,
+     r.activity_types,
+     r.condition,
+     r.person_kinds,
+     r.statuses,
+     r.points,
+     r.relevant_for,
+     r.decay,
+     r.max_per_day,
+     r.max_counted,
+     r.inactive_for,
+     r.repeat_every,
+     r.max_repeats,
+     r.effective_from,
+     r.enabled,
+     r.created_at,
+     r.tenant,
+     r.scorecard,
+     r.filter,
+     r.person_filter,
+     r.half_life,
+     r.excused_by_planned,
+     r.at_least,
+     r.within
+    FROM leadscore._rule_by_type r
+   WHERE ((r.activity_type = _matching_rule.activity_type) AND ((r.condition IS NULL) OR (_matching_rule.attributes @> r.condition)) AND leadscore._applies(r.person_kinds, r.statuses, _matching_rule.person_kind, _matching_rule.person_status));
+END;
+
+CREATE OR REPLACE VIEW leadscore._match AS
+ SELECT a.person_id,
+    a.activity_id,
+    a.occurred_at,
+    d.day,
+    p.scored_through,
+    r.rule_id,
+    r.kind,
+    r.points,
+    r.relevant_for,
+    r.decay,
+    r.max_per_day,
+    r.max_counted,
+    r.effective_from
+   FROM ((((leadscore.activity a
+     CROSS JOIN leadscore.settings s)
+     CROSS JOIN LATERAL ( SELECT leadscore._day(a.occurred_at, s.time_zone) AS day) d)
+     JOIN leadscore.person p ON ((p.person_id = a.person_id)))
+     CROSS JOIN LATERAL leadscore._matching_rule(a.activity_type, a.attributes, p.kind, p.status) r(activity_type, rule_id, name, kind, activity_types, condition, person_kinds, statuses, points, relevant_for, decay, max_per_day, max_counted, inactive_for, repeat_every, max_repeats, effective_from, enabled, created_at, tenant, scorecard, filter, person_filter, half_life, excused_by_planned, at_least, within));
+
+CREATE OR REPLACE FUNCTION leadscore._rescore_counts(ids bigint[], days date[], touch boolean)
+ RETURNS bigint[]
+ LANGUAGE c
+AS 'MODULE_PATHNAME', $function$rescore_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._rescore(ids bigint[], days date[] DEFAULT NULL::date[], touch boolean DEFAULT true)
+ RETURNS leadscore._outcome
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    counts bigint[];
+BEGIN
+    counts := leadscore._rescore_counts(ids, days, touch);
+    RETURN (counts[1], counts[2], counts[3], counts[4])::leadscore._outcome;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._rescore_all(ahead boolean)
+ RETURNS leadscore._outcome
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    ids      bigint[];
+    orphaned bigint;
+    outcome  leadscore._outcome;
+BEGIN
+    PERFORM leadscore._begin();
+    IF NOT ahead THEN
+        UPDATE leadscore.person SET scored_through = NULL WHERE scored_through IS NOT NULL;
+    END IF;
+    ids := ARRAY(SELECT leadscore._differing(true));
+    -- Of persons who are not there, which only tampering can leave.
+    WITH gone AS MATERIALIZED (
+        SELECT u.id FROM unnest(ids) u(id) WHERE NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = u.id)
+    ), other AS (
+        DELETE FROM leadscore.person_score s WHERE s.person_id IN (SELECT g.id FROM gone g)
+    ), removed AS (
+        DELETE FROM leadscore.score_record s WHERE s.person_id IN (SELECT g.id FROM gone g) RETURNING s.person_id
+    )
+    SELECT count(*) INTO orphaned FROM removed;
+    outcome := leadscore._rescore(ids, touch => false);
+    outcome.records_removed := outcome.records_removed + orphaned;
+    RETURN outcome;
+END $function$;
+
+ALTER TABLE leadscore.source ADD CONSTRAINT source_source_role_person_kind_label_key UNIQUE (source, role, person_kind, label);
+
+CREATE TABLE leadscore.source_step (
+    source_id integer NOT NULL,
+    step integer NOT NULL,
+    relation regclass NOT NULL,
+    names text[] NOT NULL
+);
+
+ALTER TABLE leadscore.source_step ADD CONSTRAINT source_step_pkey PRIMARY KEY (source_id, step);
+
+CREATE INDEX source_step_relation_idx ON leadscore.source_step USING btree (relation);
+
+CREATE OR REPLACE FUNCTION leadscore._bound_columns(relation oid, trigger_name text, OUT columns jsonb, OUT types jsonb)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT jsonb_agg(a.attname ORDER BY l.at) AS jsonb_agg,
+     jsonb_agg(format('%I.%I'::text, n.nspname, t.typname) ORDER BY l.at) AS jsonb_agg
+    FROM ((((pg_trigger g
+      CROSS JOIN LATERAL unnest(g.tgattr) WITH ORDINALITY l(number, at))
+      JOIN pg_attribute a ON (((a.attrelid = g.tgrelid) AND (a.attnum = l.number))))
+      JOIN pg_type t ON ((t.oid = a.atttypid)))
+      JOIN pg_namespace n ON ((n.oid = t.typnamespace)))
+   WHERE ((g.tgrelid = _bound_columns.relation) AND (g.tgname = _bound_columns.trigger_name));
+END;
+
+ALTER TABLE leadscore.waiting ADD COLUMN tenant text;
+
+CREATE INDEX waiting_type_idx ON leadscore.waiting USING btree (activity_type);
+
+ALTER TABLE leadscore.person_alias ADD COLUMN tenant text;
+
+CREATE UNIQUE INDEX person_alias_key_idx ON leadscore.person_alias USING btree (kind, external_id, tenant) NULLS NOT DISTINCT;
+
+CREATE OR REPLACE VIEW leadscore._person_key AS
+ SELECT person.kind,
+    person.external_id,
+    person.person_id,
+    person.source_id,
+    person.tenant
+   FROM leadscore.person
+UNION ALL
+ SELECT person_alias.kind,
+    person_alias.external_id,
+    person_alias.person_id,
+    person_alias.source_id,
+    person_alias.tenant
+   FROM leadscore.person_alias;
+
+CREATE OR REPLACE FUNCTION leadscore._admit_waiting(ids bigint[] DEFAULT NULL::bigint[])
+ RETURNS void
+ LANGUAGE c
+AS 'MODULE_PATHNAME', $function$admit_waiting_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._go_live()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NOT EXISTS (SELECT FROM leadscore.instance) THEN
+        INSERT INTO leadscore.instance DEFAULT VALUES ON CONFLICT DO NOTHING;
+        -- Whatever a dump brought is derived anew by the first run.
+        INSERT INTO leadscore.edited DEFAULT VALUES;
+        PERFORM leadscore._forget_configuration();
+    END IF;
+END $function$;
+
+CREATE TRIGGER a_write_begins BEFORE INSERT OR DELETE OR UPDATE ON leadscore.scorecard FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_write_begins();
+
+CREATE OR REPLACE FUNCTION leadscore._note_edited(concerned leadscore.edited[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF cardinality(concerned) > 0 AND EXISTS (SELECT FROM leadscore.instance) THEN
+        INSERT INTO leadscore.edited SELECT DISTINCT e.* FROM unnest(concerned) e;
+        -- Even if it is due already: an older snapshot would not see that a run has just been.
+        UPDATE leadscore.instance SET rebuild_due = true;
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._configuration_changed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM leadscore._begin();
+    IF TG_ARGV[0] = 'rebuild' THEN
+        PERFORM leadscore._note_edited('{"(,,)"}');
+    END IF;
+    PERFORM leadscore._forget_configuration();
+    IF TG_TABLE_NAME = 'activity_type' AND EXISTS (SELECT FROM leadscore.instance) THEN
+        PERFORM leadscore._admit_waiting();
+    END IF;
+    RETURN NULL;
+END $function$;
+
+CREATE TRIGGER configuration_emptied AFTER TRUNCATE ON leadscore.rule FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_changed('rebuild');
+
+CREATE TRIGGER configuration_emptied AFTER TRUNCATE ON leadscore.category FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_changed('rebuild');
+
+CREATE OR REPLACE FUNCTION leadscore._rules_changed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    concerned leadscore.edited[];
+BEGIN
+    PERFORM leadscore._begin();
+    -- A tenant's rule takes the place of everybody's of the same name, so it concerns all of the tenant's persons.
+    IF TG_OP = 'INSERT' THEN
+        IF EXISTS (SELECT FROM new_rows n WHERE n.created_at = now()) THEN
+            PERFORM leadscore._go_live();
+        END IF;
+        concerned := ARRAY(SELECT DISTINCT ROW(n.tenant, NULL, CASE WHEN n.tenant IS NULL THEN n.rule_id END)::leadscore.edited FROM new_rows n);
+    ELSIF TG_OP = 'DELETE' THEN
+        concerned := ARRAY(SELECT DISTINCT ROW(o.tenant, NULL, CASE WHEN o.tenant IS NULL THEN o.rule_id END)::leadscore.edited FROM old_rows o);
+    ELSE
+        concerned := ARRAY(
+            SELECT DISTINCT ROW(w.tenant, NULL, CASE WHEN w.tenant IS NULL THEN w.rule_id END)::leadscore.edited
+            FROM old_rows o
+            FULL JOIN new_rows n ON n.rule_id = o.rule_id
+            CROSS JOIN LATERAL (VALUES (o.tenant, o.rule_id), (n.tenant, n.rule_id)) w(tenant, rule_id)
+            WHERE to_jsonb(o) - 'created_at' IS DISTINCT FROM to_jsonb(n) - 'created_at' AND w.rule_id IS NOT NULL);
+    END IF;
+    PERFORM leadscore._note_edited(concerned), leadscore._forget_configuration();
+    RETURN NULL;
+END $function$;
+
+CREATE TRIGGER rules_added AFTER INSERT ON leadscore.rule REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION leadscore._rules_changed();
+
+CREATE TRIGGER rules_changed AFTER UPDATE ON leadscore.rule REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION leadscore._rules_changed();
+
+CREATE TRIGGER rules_removed AFTER DELETE ON leadscore.rule REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION leadscore._rules_changed();
+
+CREATE OR REPLACE FUNCTION leadscore._categories_changed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    concerned leadscore.edited[];
+BEGIN
+    PERFORM leadscore._begin();
+    IF TG_OP = 'INSERT' THEN
+        concerned := ARRAY(SELECT DISTINCT ROW(n.tenant, n.person_kind, NULL)::leadscore.edited FROM new_rows n);
+    ELSIF TG_OP = 'DELETE' THEN
+        concerned := ARRAY(SELECT DISTINCT ROW(o.tenant, o.person_kind, NULL)::leadscore.edited FROM old_rows o);
+    ELSE
+        concerned := ARRAY(
+            SELECT DISTINCT ROW(w.tenant, w.person_kind, NULL)::leadscore.edited
+            FROM old_rows o
+            FULL JOIN new_rows n ON n.category_id = o.category_id
+            CROSS JOIN LATERAL (VALUES (o.category_id, o.tenant, o.person_kind), (n.category_id, n.tenant, n.person_kind)) w(category_id, tenant, person_kind)
+            WHERE to_jsonb(o) - 'color' IS DISTINCT FROM to_jsonb(n) - 'color' AND w.category_id IS NOT NULL);
+    END IF;
+    PERFORM leadscore._note_edited(concerned), leadscore._forget_configuration();
+    RETURN NULL;
+END $function$;
+
+CREATE TRIGGER categories_added AFTER INSERT ON leadscore.category REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION leadscore._categories_changed();
+
+CREATE TRIGGER categories_changed AFTER UPDATE ON leadscore.category REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION leadscore._categories_changed();
+
+CREATE TRIGGER categories_removed AFTER DELETE ON leadscore.category REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION leadscore._categories_changed();
+
+CREATE OR REPLACE FUNCTION leadscore._scorecards_changed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    concerns_all boolean := true;
+BEGIN
+    PERFORM leadscore._begin();
+    IF TG_OP = 'INSERT' THEN
+        IF EXISTS (SELECT FROM new_rows n WHERE n.recorded_at = now() AND n.scorecard <> 'main') THEN
+            PERFORM leadscore._go_live();
+        END IF;
+        concerns_all := EXISTS (SELECT FROM new_rows);
+    ELSIF TG_OP = 'DELETE' THEN
+        concerns_all := EXISTS (SELECT FROM old_rows);
+    ELSE
+        concerns_all := EXISTS (SELECT FROM old_rows o FULL JOIN new_rows n ON n.scorecard = o.scorecard
+                                WHERE (o.part_of, o.min_score, o.max_score) IS DISTINCT FROM (n.part_of, n.min_score, n.max_score));
+    END IF;
+    PERFORM leadscore._note_edited(CASE WHEN concerns_all THEN '{"(,,)"}' ELSE '{}' END::leadscore.edited[]), leadscore._forget_configuration();
+    RETURN NULL;
+END $function$;
+
+CREATE TRIGGER scorecards_added AFTER INSERT ON leadscore.scorecard REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION leadscore._scorecards_changed();
+
+CREATE TRIGGER scorecards_changed AFTER UPDATE ON leadscore.scorecard REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION leadscore._scorecards_changed();
+
+CREATE TRIGGER scorecards_removed AFTER DELETE ON leadscore.scorecard REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION leadscore._scorecards_changed();
+
+CREATE OR REPLACE FUNCTION leadscore._settings_changed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM leadscore._begin();
+    IF EXISTS (SELECT FROM new_rows n WHERE NOT EXISTS (SELECT FROM old_rows o WHERE o.time_zone = n.time_zone)) THEN
+        PERFORM leadscore._note_edited('{"(,,)"}');
+    END IF;
+    PERFORM leadscore._forget_configuration();
+    RETURN NULL;
+END $function$;
+
+CREATE TRIGGER settings_changed AFTER UPDATE ON leadscore.settings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION leadscore._settings_changed();
+
+CREATE TRIGGER configuration_changed AFTER INSERT ON leadscore.settings FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_changed('rebuild');
+
+CREATE OR REPLACE FUNCTION leadscore._persons_edited()
+ RETURNS bigint[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    rules   int[] := ARRAY(SELECT DISTINCT e.rule_id FROM leadscore.edited e WHERE e.rule_id IS NOT NULL);
+    tenants text[] := ARRAY(SELECT DISTINCT e.tenant FROM leadscore.edited e WHERE e.tenant IS NOT NULL);
+    kinds   text[] := ARRAY(SELECT DISTINCT e.person_kind FROM leadscore.edited e WHERE e.tenant IS NULL AND e.person_kind IS NOT NULL);
+    ids     bigint[];
+BEGIN
+    IF NOT EXISTS (SELECT FROM leadscore.instance i WHERE i.rebuild_due) THEN
+        RETURN '{}';
+    END IF;
+    IF NOT EXISTS (SELECT FROM leadscore.edited)
+        OR EXISTS (SELECT FROM leadscore.edited e WHERE e.tenant IS NULL AND e.person_kind IS NULL AND e.rule_id IS NULL)
+        OR EXISTS (SELECT FROM leadscore.rule r WHERE r.rule_id = ANY (rules) AND r.enabled AND r.tenant IS NULL
+                   AND r.person_kinds IS NULL AND r.statuses IS NULL AND r.person_filter IS NULL) THEN
+        RETURN NULL;
+    END IF;
+    SELECT array_agg(c.person_id ORDER BY c.person_id) INTO ids
+    FROM (SELECT p.person_id
+          FROM leadscore.person p
+          WHERE p.tenant = ANY (tenants)
+            AND EXISTS (SELECT FROM leadscore.edited e WHERE e.tenant = p.tenant AND (e.person_kind IS NULL OR e.person_kind = p.kind))
+          UNION
+          SELECT p.person_id FROM leadscore.person p WHERE kinds <> '{}' AND p.kind = ANY (kinds)
+          UNION
+          SELECT p.person_id
+          FROM leadscore.person p
+          JOIN leadscore.rule r ON r.rule_id = ANY (rules) AND r.enabled AND r.tenant IS NULL
+           AND (r.person_kinds IS NULL OR p.kind = ANY (r.person_kinds)) AND (r.statuses IS NULL OR p.status = ANY (r.statuses))
+           AND (r.person_filter IS NULL OR jsonb_path_match(coalesce(p.attributes, '{}'), r.person_filter, silent => true))
+          WHERE rules <> '{}'
+          UNION
+          SELECT s.person_id FROM leadscore.score_record s WHERE rules <> '{}' AND s.rule_id = ANY (rules)) c;
+    RETURN coalesce(ids, '{}');
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._take_edits_in()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    DELETE FROM leadscore.edited;
+    UPDATE leadscore.instance SET rebuild_due = false WHERE rebuild_due;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._check_rule(rule text, restored boolean)
+ RETURNS void
+ LANGUAGE c
+ IMMUTABLE
+AS 'MODULE_PATHNAME', $function$check_rule_row_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._no_predicate(path jsonpath)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF regexp_replace(path::text, '^strict ', '') IN ('true', 'false', 'null') THEN
+        RETURN 'It says the same of everybody, where a comparison was expected.';
+    END IF;
+    -- Days with and without a time zone cannot be compared without knowing the session's: PostgreSQL raises an error, even where silent.
+    IF regexp_replace(path::text, '"([^"\\]|\\.)*"', '""', 'g') ~ '\.(date|datetime|time|time_tz|timestamp|timestamp_tz)\(' THEN
+        RETURN 'How days and times compare depends on the time zone of the session; as texts such as "2026-01-31" they compare well.';
+    END IF;
+    PERFORM jsonb_path_match('{}', path);
+    RETURN NULL;
+EXCEPTION
+    WHEN singleton_sql_json_item_required OR sql_json_member_not_found THEN
+        RETURN 'It gives a value, where a comparison was expected.';
+    WHEN data_exception OR undefined_object THEN
+        RETURN format('It cannot be evaluated: %s.', SQLERRM);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._check_rule_names(rule leadscore.rule, known_types text[], known_scorecards text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    unknown text := (SELECT min(t.name) FROM unnest(rule.activity_types) t(name) WHERE t.name <> ALL (known_types));
+    filter  record;
+BEGIN
+    IF unknown IS NOT NULL THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('rule "%s": activity type "%s" does not exist', rule.name, unknown),
+            DETAIL = 'A rule that waits for an activity which cannot be registered would never apply.',
+            HINT = format('INSERT INTO leadscore.activity_type (activity_type) VALUES (%L);', unknown);
+    END IF;
+    IF rule.scorecard IS NOT NULL AND rule.scorecard <> ALL (known_scorecards) THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('rule "%s": scorecard "%s" does not exist', rule.name, rule.scorecard),
+            DETAIL = 'The points of a rule belong to a scorecard.',
+            HINT = format('INSERT INTO leadscore.scorecard (scorecard) VALUES (%L);', rule.scorecard);
+    END IF;
+    FOR filter IN
+        SELECT f.name, leadscore._no_predicate(f.path) AS problem, f.example
+        FROM (VALUES ('filter', rule.filter, '$.minutes >= 30 && $.channel == "video"'), ('person_filter', rule.person_filter, '$.region == "west"'))
+             f(name, path, example)
+        WHERE f.path IS NOT NULL
+    LOOP
+        IF filter.problem IS NOT NULL THEN
+            RAISE invalid_parameter_value USING
+                MESSAGE = format('rule "%s": %s is no predicate', rule.name, filter.name),
+                DETAIL = filter.problem,
+                HINT = format('Write it as a comparison, such as %L.', filter.example);
+        END IF;
+    END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._check_assumed_rule(rule leadscore.rule, known_types text[], known_scorecards text[] DEFAULT NULL::text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "IntervalStyle" TO 'iso_8601'
+AS $function$
+BEGIN
+    PERFORM leadscore._check_rule((to_jsonb(rule) - 'created_at')::text, false),
+            leadscore._check_rule_names(rule, known_types, coalesce(known_scorecards, ARRAY(SELECT c.scorecard FROM leadscore.scorecard c)));
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._check_rule()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "IntervalStyle" TO 'iso_8601'
+AS $function$
+DECLARE
+    -- What was stored once can be restored, and what it names may follow.
+    restored boolean := TG_OP = 'INSERT' AND NEW.created_at <> now() AND NOT EXISTS (SELECT FROM leadscore.instance);
+BEGIN
+    IF NEW.points IS NULL THEN
+        RETURN NEW;  -- PostgreSQL refuses it
+    END IF;
+    PERFORM leadscore._check_rule((to_jsonb(NEW) - 'created_at' || jsonb_build_object('name', coalesce(NEW.name, '')))::text, restored);
+    IF NOT restored THEN
+        PERFORM leadscore._check_rule_names(NEW,
+            ARRAY(SELECT t.activity_type FROM leadscore.activity_type t WHERE t.activity_type = ANY (NEW.activity_types)),
+            ARRAY(SELECT c.scorecard FROM leadscore.scorecard c));
+    END IF;
+    RETURN NEW;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._refuse_bound(name text, other text, person_kind text, min_score bigint, scorecard text DEFAULT 'main'::text, tenant text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    whom text := concat_ws(' ', coalesce('kind ' || quote_literal(person_kind), 'all kinds'),
+                           'on scorecard ' || quote_literal(nullif(scorecard, 'main')), 'of tenant ' || quote_literal(tenant));
+BEGIN
+    IF min_score IS NULL THEN
+        RAISE unique_violation USING
+            MESSAGE = format('category %L would be a second lowest one', name),
+            DETAIL = format('Category %L has no min_score already, for %s.', other, whom),
+            HINT = format('Give %L a min_score, the lowest score that falls in it.', name);
+    ELSE
+        RAISE unique_violation USING
+            MESSAGE = format('category %L begins at %s like category %L', name, min_score, other),
+            DETAIL = format('Two categories for %s cannot begin at the same score.', whom),
+            HINT = 'Choose another min_score, or change the category that is there.';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._check_category()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    -- A dump may bring the scorecard later.
+    IF NOT EXISTS (SELECT FROM leadscore.scorecard c WHERE c.scorecard = NEW.scorecard)
+       AND (TG_OP = 'UPDATE' OR NEW.recorded_at = now() OR EXISTS (SELECT FROM leadscore.instance)) THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('category %L: scorecard %L does not exist', NEW.name, NEW.scorecard),
+            DETAIL = 'A category is a band of the score of a scorecard.',
+            HINT = format('INSERT INTO leadscore.scorecard (scorecard) VALUES (%L);', NEW.scorecard);
+    END IF;
+    PERFORM leadscore._refuse_bound(NEW.name, c.name, c.person_kind, c.min_score, c.scorecard, c.tenant)
+    FROM leadscore.category c
+    WHERE c.person_kind IS NOT DISTINCT FROM NEW.person_kind
+      AND c.min_score IS NOT DISTINCT FROM NEW.min_score
+      AND c.scorecard = NEW.scorecard
+      AND c.tenant IS NOT DISTINCT FROM NEW.tenant
+      AND c.category_id <> NEW.category_id;
+    RETURN NEW;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._category_renamed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    INSERT INTO leadscore.renamed_category (category_id, name) VALUES (OLD.category_id, OLD.name) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $function$;
+
+CREATE TRIGGER a_renamed AFTER UPDATE ON leadscore.category FOR EACH ROW WHEN ((old.name <> new.name)) EXECUTE FUNCTION leadscore._category_renamed();
+
+CREATE OR REPLACE FUNCTION leadscore._check_scorecards(rows text)
+ RETURNS void
+ LANGUAGE c
+ IMMUTABLE
+AS 'MODULE_PATHNAME', $function$check_scorecards_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._check_scorecards()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    -- A dump may bring a part before the whole.
+    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM leadscore.instance) THEN
+        IF NOT EXISTS (SELECT FROM added n WHERE n.recorded_at = now()) THEN
+            RETURN NULL;
+        END IF;
+    ELSIF TG_OP = 'UPDATE' AND pg_trigger_depth() > 1 AND NOT EXISTS (SELECT FROM leadscore.instance) THEN
+        -- The row main of a dump, which may be part of one that is still to come.
+        RETURN NULL;
+    END IF;
+    PERFORM leadscore._check_scorecards((SELECT jsonb_agg(to_jsonb(c) - 'recorded_at' - 'description')::text FROM leadscore.scorecard c));
+    RETURN NULL;
+END $function$;
+
+CREATE TRIGGER check_scorecards AFTER DELETE OR UPDATE ON leadscore.scorecard FOR EACH STATEMENT EXECUTE FUNCTION leadscore._check_scorecards();
+
+CREATE TRIGGER check_added_scorecards AFTER INSERT ON leadscore.scorecard REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION leadscore._check_scorecards();
+
+CREATE OR REPLACE FUNCTION leadscore._keep_scorecard()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    named text;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF NEW.scorecard = OLD.scorecard THEN
+            RETURN NEW;
+        END IF;
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('scorecard %L cannot be renamed', OLD.scorecard),
+            DETAIL = 'Scores, rules, categories and adjustments know it by its name.',
+            HINT = CASE OLD.scorecard WHEN 'main' THEN 'main is the scorecard of person.score; its description can be anything.'
+                                      ELSE format('INSERT a scorecard %L, let what names %L name it, and DELETE %2$L.', NEW.scorecard, OLD.scorecard) END;
+    END IF;
+    -- An INSERT that replaces the row removes the old one from within a trigger.
+    IF OLD.scorecard = 'main' THEN
+        IF pg_trigger_depth() > 1 THEN
+            RETURN OLD;
+        END IF;
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = 'scorecard ''main'' cannot go',
+            DETAIL = 'It is the one of person.score and person.category.',
+            HINT = 'UPDATE its limits or its description instead.';
+    END IF;
+    named := coalesce((SELECT format('Rule %L', min(r.name)) FROM leadscore.rule r WHERE r.scorecard = OLD.scorecard HAVING count(*) > 0),
+                      (SELECT format('Category %L', min(c.name)) FROM leadscore.category c WHERE c.scorecard = OLD.scorecard HAVING count(*) > 0),
+                      (SELECT format('Adjustment %s', min(j.adjustment_id)) FROM leadscore.adjustment j WHERE j.scorecard = OLD.scorecard HAVING count(*) > 0));
+    IF named IS NOT NULL THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('scorecard %L is in use', OLD.scorecard),
+            DETAIL = format('%s belongs to it.', named),
+            HINT = CASE WHEN named ~ '^Adj' THEN 'Take it back first: SELECT leadscore.unadjust(…);'
+                        ELSE format('Move it first: UPDATE leadscore.%s SET scorecard = ''main'' WHERE scorecard = %L;', lower(split_part(named, ' ', 1)), OLD.scorecard) END;
+    END IF;
+    DELETE FROM leadscore.person_score s WHERE s.scorecard = OLD.scorecard;
+    RETURN OLD;
+END $function$;
+
+CREATE TRIGGER keep_scorecard BEFORE DELETE OR UPDATE OF scorecard ON leadscore.scorecard FOR EACH ROW EXECUTE FUNCTION leadscore._keep_scorecard();
+
+CREATE OR REPLACE FUNCTION leadscore._keep_scorecards()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RAISE object_not_in_prerequisite_state USING
+        MESSAGE = 'leadscore.scorecard cannot be emptied',
+        DETAIL = 'Scorecard main is always there.',
+        HINT = 'Name those that are to go: DELETE FROM leadscore.scorecard WHERE …';
+END $function$;
+
+CREATE TRIGGER keep_scorecards BEFORE TRUNCATE ON leadscore.scorecard FOR EACH STATEMENT EXECUTE FUNCTION leadscore._keep_scorecards();
+
+CREATE OR REPLACE FUNCTION leadscore._check_setting_length(setting text, length interval)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "IntervalStyle" TO 'postgres'
+AS $function$
+BEGIN
+    -- In this order: an infinite one has no fields.
+    IF length NOT BETWEEN '1 day' AND '1000 years' OR date_trunc('day', length) <> length
+        OR least(extract(year FROM length), extract(month FROM length), extract(day FROM length)) < 0 THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('settings: %s of %s cannot be used', setting, length),
+            DETAIL = format('%s is a length of whole days, at least one of them and at most 1000 years.', setting),
+            HINT = 'Use days, weeks, months or years, such as ''90 days'', or NULL.';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._check_outbox(notify_channel text, keep_category_changes interval)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    room int := current_setting('max_identifier_length');
+BEGIN
+    IF notify_channel = '' OR octet_length(notify_channel) > room THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('settings: notify_channel %L cannot be listened to', notify_channel),
+            DETAIL = format('The name of a channel has 1 to %s bytes; this one has %s.', room, octet_length(notify_channel)),
+            HINT = 'Use a name such as leadscore, or NULL to send nothing.';
+    END IF;
+    PERFORM leadscore._check_setting_length('keep_category_changes', keep_category_changes);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._check_settings(settings leadscore.settings, known_types text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    unknown text := (SELECT p.part[1] FROM regexp_matches(settings.person_url, '\{[^}]*\}?', 'g') p(part)
+                     WHERE p.part[1] NOT IN ('{person_id}', '{tenant}', '{kind}', '{external_id}') LIMIT 1);
+BEGIN
+    PERFORM leadscore._require_time_zone(settings.time_zone), leadscore._check_outbox(settings.notify_channel, settings.keep_category_changes),
+            leadscore._check_setting_length('outcome_horizon', settings.outcome_horizon);
+    IF settings.scoring NOT IN ('at_once', 'deferred') THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('settings: scoring %L does not exist', settings.scoring),
+            DETAIL = 'What is registered is scored in its own transaction, or waits for score_pending().',
+            HINT = 'Set scoring to at_once or deferred.';
+    END IF;
+    IF unknown IS NOT NULL THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('settings: person_url has %s, which no person has', unknown),
+            DETAIL = format('The address is %s.', settings.person_url),
+            HINT = 'Use {external_id}, {kind}, {tenant} and {person_id}, such as https://app/{kind}/{external_id}.';
+    ELSIF settings.person_url !~ '^(https?://|/)' THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('settings: person_url %L is no address', settings.person_url),
+            DETAIL = 'Pages link to it, so it begins with https://, http:// or /.',
+            HINT = 'Write it as https://app/{kind}/{external_id}, or NULL for no links.';
+    END IF;
+    IF settings.outcome_type IS NOT NULL AND settings.outcome_type <> ALL (known_types) THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('settings: activity type %L does not exist', settings.outcome_type),
+            DETAIL = 'outcome_type names the activities that scores are to foretell.',
+            HINT = format('INSERT INTO leadscore.activity_type (activity_type) VALUES (%L);', settings.outcome_type);
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._check_settings()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    -- A dump may bring the types afterwards.
+    PERFORM leadscore._check_settings(NEW, CASE WHEN TG_OP = 'UPDATE' OR EXISTS (SELECT FROM leadscore.instance)
+                                                THEN ARRAY(SELECT t.activity_type FROM leadscore.activity_type t) END);
+    RETURN NEW;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._check_activity_type()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF TG_OP = 'UPDATE' AND OLD.activity_type = NEW.activity_type THEN
+        RETURN NEW;
+    END IF;
+    IF EXISTS (SELECT FROM leadscore.activity a WHERE a.activity_type = OLD.activity_type) THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('activity type %L is in use', OLD.activity_type),
+            DETAIL = 'Activities of that type are registered.',
+            HINT = format('Move them first: UPDATE leadscore.activity SET activity_type = … WHERE activity_type = %L;', OLD.activity_type);
+    END IF;
+    IF EXISTS (SELECT FROM leadscore.rule r WHERE OLD.activity_type = ANY (r.activity_types)) THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('activity type %L is in use', OLD.activity_type),
+            DETAIL = format('Rule %L names it.', (SELECT r.name FROM leadscore.rule r WHERE OLD.activity_type = ANY (r.activity_types) ORDER BY 1 LIMIT 1)),
+            HINT = 'Change the rule first.';
+    END IF;
+    IF EXISTS (SELECT FROM leadscore.settings s WHERE s.outcome_type = OLD.activity_type) THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('activity type %L is in use', OLD.activity_type),
+            DETAIL = 'It is the outcome_type of leadscore.settings.',
+            HINT = 'UPDATE leadscore.settings SET outcome_type = NULL; first.';
+    END IF;
+    RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW ELSE OLD END;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._history_document(tenant text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN leadscore.export_config(tenant) - 'activity_types';
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._note_configuration(tenant text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NOT EXISTS (SELECT FROM leadscore.configuration_change c WHERE c.after IS NULL AND c.tenant IS NOT DISTINCT FROM _note_configuration.tenant) THEN
+        INSERT INTO leadscore.configuration_change (tenant, before)
+        VALUES (_note_configuration.tenant, leadscore._history_document(_note_configuration.tenant));
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._note_configuration()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    -- A dump brings rows by INSERTs into a database that is not in use, whose single rows these take the place of; a row
+    -- that is made here and now is none of a dump's.
+    noted boolean := EXISTS (SELECT FROM leadscore.instance)
+                     OR (TG_OP = 'UPDATE' AND NOT (TG_TABLE_NAME = 'scorecard' AND pg_trigger_depth() > 1));
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        IF noted AND TG_TABLE_NAME = 'rule' THEN
+            PERFORM leadscore._note_configuration(t.tenant) FROM (SELECT DISTINCT r.tenant FROM leadscore.rule r) t;
+        ELSIF noted THEN
+            PERFORM leadscore._note_configuration(t.tenant) FROM (SELECT DISTINCT c.tenant FROM leadscore.category c) t;
+        END IF;
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'INSERT' AND NOT noted THEN
+        IF TG_TABLE_NAME = 'rule' THEN
+            noted := NEW.created_at = now();
+        ELSIF TG_TABLE_NAME = 'scorecard' THEN
+            noted := NEW.recorded_at = now();
+        END IF;
+    END IF;
+    IF noted THEN
+        IF TG_TABLE_NAME IN ('settings', 'scorecard') THEN
+            PERFORM leadscore._note_configuration(NULL::text);
+        ELSE
+            IF TG_OP <> 'INSERT' THEN
+                PERFORM leadscore._note_configuration(OLD.tenant);
+            END IF;
+            IF TG_OP <> 'DELETE' THEN
+                PERFORM leadscore._note_configuration(NEW.tenant);
+            END IF;
+        END IF;
+    END IF;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END $function$;
+
+CREATE TRIGGER a_note_configuration BEFORE INSERT OR DELETE OR UPDATE ON leadscore.rule FOR EACH ROW EXECUTE FUNCTION leadscore._note_configuration();
+
+CREATE TRIGGER a_note_configuration BEFORE INSERT OR DELETE OR UPDATE ON leadscore.category FOR EACH ROW EXECUTE FUNCTION leadscore._note_configuration();
+
+CREATE TRIGGER a_note_configuration BEFORE INSERT OR DELETE OR UPDATE ON leadscore.scorecard FOR EACH ROW EXECUTE FUNCTION leadscore._note_configuration();
+
+CREATE TRIGGER a_note_configuration BEFORE INSERT OR DELETE OR UPDATE ON leadscore.settings FOR EACH ROW EXECUTE FUNCTION leadscore._note_configuration();
+
+CREATE TRIGGER a_note_configurations BEFORE TRUNCATE ON leadscore.rule FOR EACH STATEMENT EXECUTE FUNCTION leadscore._note_configuration();
+
+CREATE TRIGGER a_note_configurations BEFORE TRUNCATE ON leadscore.category FOR EACH STATEMENT EXECUTE FUNCTION leadscore._note_configuration();
+
+CREATE OR REPLACE FUNCTION leadscore._complete_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    present jsonb := leadscore._history_document(NEW.tenant);
+BEGIN
+    IF present = NEW.before THEN
+        DELETE FROM leadscore.configuration_change c WHERE c.configuration_change_id = NEW.configuration_change_id;
+    ELSE
+        UPDATE leadscore.configuration_change c SET after = present WHERE c.configuration_change_id = NEW.configuration_change_id;
+    END IF;
+    RETURN NULL;
+END $function$;
+
+CREATE CONSTRAINT TRIGGER complete_change AFTER INSERT ON leadscore.configuration_change DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.after IS NULL)) EXECUTE FUNCTION leadscore._complete_change();
+
+CREATE OR REPLACE FUNCTION leadscore._persons_arrived(ids bigint[], attached bigint[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+BEGIN
+    IF EXISTS (SELECT FROM leadscore.source) THEN
+        PERFORM leadscore._write_back(attached);
+        PERFORM leadscore._admit_waiting(ids);
+    END IF;
+    PERFORM leadscore._claim_visits(ids);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._person_inserted()
+ RETURNS trigger
+ LANGUAGE c
+ SECURITY DEFINER
+AS 'MODULE_PATHNAME', $function$person_inserted_wrapper$function$;
+
+CREATE TRIGGER note_changed AFTER UPDATE OF tenant, kind, status, since, attributes, active ON leadscore.person FOR EACH ROW EXECUTE FUNCTION leadscore._person_changed();
+
+CREATE TRIGGER score_changed AFTER UPDATE OF tenant, kind, status, since, attributes, active ON leadscore.person FOR EACH STATEMENT EXECUTE FUNCTION leadscore._person_changed();
+
+CREATE OR REPLACE FUNCTION leadscore._person_deleted()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    DELETE FROM leadscore.activity t USING old_row o WHERE t.person_id = o.person_id;
+    DELETE FROM leadscore.score_record t USING old_row o WHERE t.person_id = o.person_id;
+    DELETE FROM leadscore.person_score t USING old_row o WHERE t.person_id = o.person_id;
+    DELETE FROM leadscore.due t USING old_row o WHERE t.person_id = o.person_id;
+    DELETE FROM leadscore.pending t USING old_row o WHERE t.person_id = o.person_id;
+    DELETE FROM leadscore.adjustment t USING old_row o WHERE t.person_id = o.person_id;
+    DELETE FROM leadscore.category_change t USING old_row o WHERE t.person_id = o.person_id;
+    DELETE FROM leadscore.person_alias t USING old_row o WHERE t.person_id = o.person_id;
+    DELETE FROM leadscore.person_consent t USING old_row o WHERE t.person_id = o.person_id;
+    PERFORM leadscore._remove_visits(array_agg(o.person_id)) FROM old_row o;
+    RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._person_truncated()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    TRUNCATE leadscore.activity, leadscore.score_record, leadscore.person_score, leadscore.due, leadscore.pending, leadscore.adjustment, leadscore.category_change,
+             leadscore.person_alias, leadscore.person_consent, leadscore.event, leadscore.visitor_person, leadscore.visitor;
+    RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._shelve_activities(ids bigint[])
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ WITH shelved AS (
+          DELETE FROM leadscore.activity AS a
+            USING leadscore.person p
+           WHERE ((a.person_id = ANY (_shelve_activities.ids)) AND (p.person_id = a.person_id) AND (a.source_id IS NOT NULL) AND (p.external_id IS NOT NULL))
+           RETURNING a.activity_id,
+             a.person_id,
+             a.activity_type,
+             a.occurred_at,
+             a.attributes,
+             a.recorded_at,
+             a.source_id,
+             a.source_key,
+             p.kind,
+             p.tenant,
+             p.external_id
+         )
+  INSERT INTO leadscore.waiting (source_id, source_key, person_kind, tenant, external_id, activity_type, occurred_at, attributes)  SELECT s.source_id,
+             s.source_key,
+             s.kind,
+             s.tenant,
+             s.external_id,
+             s.activity_type,
+             s.occurred_at,
+             s.attributes
+            FROM shelved s ON CONFLICT(source_id, source_key) DO NOTHING;
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._make_way(of_kind text, keys text[], tenants text[], to_persons bigint[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    gone   bigint[];
+    holder leadscore.person;
+BEGIN
+    SELECT array_agg(p.person_id) INTO gone
+    FROM unnest(keys, tenants) c(key, tenant)
+    JOIN leadscore.person p ON p.kind = of_kind AND p.external_id = c.key AND p.tenant IS NOT DISTINCT FROM c.tenant
+    WHERE p.departed AND p.person_id <> ALL (to_persons);
+    IF gone IS NOT NULL THEN
+        PERFORM leadscore._lose_persons(gone);
+    END IF;
+    SELECT p.* INTO holder
+    FROM unnest(keys, tenants) c(key, tenant)
+    JOIN leadscore.person p ON p.kind = of_kind AND p.external_id = c.key AND p.tenant IS NOT DISTINCT FROM c.tenant
+    WHERE p.person_id <> ALL (to_persons) LIMIT 1;
+    IF FOUND THEN
+        RAISE unique_violation USING
+            MESSAGE = format('person %s of kind %L has the key %L still', holder.person_id, of_kind, holder.external_id),
+            DETAIL = 'A row changes to that key while another has it, or is only about to change, too.',
+            HINT = 'Exchange keys in one statement, on a partitioned table by way of keys that no row has.';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._as_told(source leadscore.source, keys text[], tenants text[], names text[], statuses text[], owners text[], moments timestamp with time zone[], details jsonb[], actives boolean[])
+ RETURNS TABLE(person_id bigint, name text, status text, owner text, moment timestamp with time zone, detail jsonb, active boolean)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT p.person_id,
+         CASE
+             WHEN ((_as_told.source).parts ? 'name'::text) THEN c.name
+             ELSE p.name
+         END AS name,
+         CASE
+             WHEN ((_as_told.source).parts ? 'status'::text) THEN c.status
+             ELSE p.status
+         END AS status,
+         CASE
+             WHEN ((_as_told.source).parts ? 'owner'::text) THEN c.owner
+             ELSE p.owner
+         END AS owner,
+     c.moment,
+         CASE
+             WHEN ((_as_told.source).parts ? 'attributes'::text) THEN c.detail
+             ELSE p.attributes
+         END AS attributes,
+         CASE
+             WHEN ((_as_told.source).parts ? 'only_when'::text) THEN c.active
+             ELSE p.active
+         END AS active
+    FROM (UNNEST(_as_told.keys, _as_told.tenants, _as_told.names, _as_told.statuses, _as_told.owners, _as_told.moments, _as_told.details, _as_told.actives) c(key, tenant, name, status, owner, moment, detail, active)
+      JOIN leadscore.person p ON (((p.kind = (_as_told.source).person_kind) AND (p.external_id = c.key) AND (NOT (p.tenant IS DISTINCT FROM c.tenant)))));
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._take_persons(of_source integer, old_keys text[], new_keys text[], tenants text[], names text[], statuses text[], owners text[], moments timestamp with time zone[], details jsonb[], actives boolean[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    source     leadscore.source;
+    renumbered bigint[];
+    given      text[];
+    of_tenants text[];
+BEGIN
+    source := leadscore._source_in_sight(of_source);
+
+    UPDATE leadscore.person p SET departed = true
+    FROM unnest(old_keys, new_keys) c(old_key, new_key)
+    WHERE c.new_key IS NULL AND p.kind = source.person_kind AND p.external_id = c.old_key AND p.source_id = of_source;
+    DELETE FROM leadscore.person_alias l
+    USING unnest(old_keys, new_keys) c(old_key, new_key)
+    WHERE c.new_key IS NULL AND l.kind = source.person_kind AND l.external_id = c.old_key AND coalesce(l.source_id, of_source) = of_source;
+
+    -- The application renumbered persons, or gave them to another tenant. Rows that name a new key already wait for it, and
+    -- those that still name the old one have no person now.
+    SELECT array_agg(p.person_id), array_agg(c.new_key), array_agg(c.tenant) INTO renumbered, given, of_tenants
+    FROM unnest(old_keys, new_keys, tenants) c(old_key, new_key, tenant)
+    JOIN leadscore.person p ON p.kind = source.person_kind AND p.external_id = c.old_key AND p.source_id = of_source
+    WHERE c.old_key <> c.new_key OR (c.new_key IS NOT NULL AND p.tenant IS DISTINCT FROM c.tenant);
+    IF renumbered IS NOT NULL THEN
+        PERFORM leadscore._make_way(source.person_kind, given, of_tenants, renumbered);
+        PERFORM leadscore._shelve_activities(renumbered);
+        -- First out of each other's way: keys may be exchanged.
+        UPDATE leadscore.person p SET external_id = NULL WHERE p.person_id = ANY (renumbered);
+        UPDATE leadscore.person p SET external_id = r.key, tenant = r.tenant
+        FROM unnest(renumbered, given, of_tenants) r(person_id, key, tenant)
+        WHERE p.person_id = r.person_id;
+        PERFORM leadscore._admit_waiting(renumbered);
+        PERFORM leadscore._write_back(renumbered);
+    END IF;
+
+    -- A new row with the key of one that is there is another row, of the same person in the end, if of any.
+    IF EXISTS (SELECT FROM unnest(old_keys, new_keys, tenants) c(old_key, new_key, tenant)
+               JOIN leadscore.person p ON p.kind = source.person_kind AND p.external_id = c.new_key AND p.tenant IS NOT DISTINCT FROM c.tenant
+               WHERE c.old_key IS NULL AND p.source_id = of_source AND NOT p.departed) THEN
+        PERFORM leadscore._recheck_at_commit(of_source);
+    END IF;
+    INSERT INTO leadscore.person AS p (kind, tenant, external_id, name, status, owner, since, attributes, active, source_id)
+    SELECT source.person_kind, c.tenant, c.new_key, c.name, c.status, c.owner, coalesce(c.moment, now()), c.detail, c.active, of_source
+    FROM unnest(new_keys, tenants, names, statuses, owners, moments, details, actives)
+         c(new_key, tenant, name, status, owner, moment, detail, active)
+    WHERE c.new_key IS NOT NULL
+      AND NOT EXISTS (SELECT FROM leadscore.person_alias l
+                      WHERE l.kind = source.person_kind AND l.external_id = c.new_key AND l.tenant IS NOT DISTINCT FROM c.tenant)
+      AND NOT EXISTS (SELECT FROM leadscore.person q
+                      WHERE q.kind = source.person_kind AND q.external_id = c.new_key AND q.tenant IS NOT DISTINCT FROM c.tenant)
+    -- By somebody else meanwhile, or after the snapshot of the transaction.
+    ON CONFLICT DO NOTHING;
+
+    UPDATE leadscore.person p
+    SET name = c.name, status = c.status, owner = c.owner, attributes = c.detail, active = c.active,
+        since = coalesce(c.moment, p.since), source_id = of_source, departed = false
+    FROM leadscore._as_told(source, new_keys, tenants, names, statuses, owners, moments, details, actives) c
+    WHERE p.person_id = c.person_id
+      AND (p.name, p.status, p.owner, p.attributes, p.active, p.since, p.source_id, p.departed)
+          IS DISTINCT FROM (c.name, c.status, c.owner, c.detail, c.active, coalesce(c.moment, p.since), of_source, false);
+    -- A row that came back has empty columns.
+    PERFORM leadscore._write_back(array_agg(p.person_id))
+    FROM unnest(old_keys, new_keys, tenants) c(old_key, new_key, tenant)
+    JOIN leadscore.person p ON p.kind = source.person_kind AND p.external_id = c.new_key AND p.tenant IS NOT DISTINCT FROM c.tenant
+    WHERE c.old_key IS NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._source_rows(of_source integer)
+ RETURNS TABLE(key text, person text, tenant text, activity_type text, moment timestamp with time zone, attributes jsonb, name text, status text, owner text, active boolean, score text, category text, scorecards jsonb)
+ LANGUAGE c
+ ROWS 100000
+AS 'MODULE_PATHNAME', $function$source_table_rows_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._source_begins()
+ RETURNS trigger
+ LANGUAGE c
+ SECURITY DEFINER
+AS 'MODULE_PATHNAME', $function$source_begins_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._reached_row_changed()
+ RETURNS trigger
+ LANGUAGE c
+ SECURITY DEFINER
+AS 'MODULE_PATHNAME', $function$reached_row_changed_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._reached_changed()
+ RETURNS trigger
+ LANGUAGE c
+ SECURITY DEFINER
+AS 'MODULE_PATHNAME', $function$reached_changed_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._check_source(source regclass, is_admitted boolean DEFAULT false)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    t           pg_class;
+    admitted    boolean := is_admitted OR leadscore._admitted(source);
+    distributed boolean := false;
+BEGIN
+    IF source IS NULL THEN
+        RAISE null_value_not_allowed USING
+            MESSAGE = 'attach: the source is NULL',
+            DETAIL = 'There is no table to put triggers on.',
+            HINT = 'Name the table, such as ''app.candidate''.';
+    END IF;
+    SELECT * INTO t FROM pg_class c WHERE c.oid = source;
+    IF NOT FOUND THEN
+        RAISE undefined_table USING
+            MESSAGE = format('attach: table with OID %s does not exist', source::oid),
+            DETAIL = 'It was dropped, or never there.',
+            HINT = 'Name the table, such as ''app.candidate''.';
+    END IF;
+    IF NOT admitted THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = format('must be owner of table %s', source),
+            DETAIL = 'What is in an attached table decides scores, and triggers are put on it.',
+            HINT = format('Let its owner, %s, or a superuser attach it.', pg_get_userbyid(t.relowner));
+    END IF;
+    IF t.relkind NOT IN ('r', 'p') THEN
+        RAISE wrong_object_type USING
+            MESSAGE = format('%s is %s, not a table', source, CASE t.relkind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view'
+                WHEN 'f' THEN 'a foreign table' WHEN 'S' THEN 'a sequence' WHEN 'i' THEN 'an index' ELSE 'another kind of relation' END),
+            DETAIL = 'Only a table tells, by triggers, when its rows change.',
+            HINT = 'Attach the table that holds the rows.';
+    END IF;
+    IF t.relpersistence = 't' OR t.relnamespace = 'leadscore'::regnamespace OR t.relnamespace = 'pg_catalog'::regnamespace THEN
+        RAISE wrong_object_type USING
+            MESSAGE = format('%s is no table of an application', source),
+            DETAIL = 'Temporary tables, system catalogs and leadscore''s own tables cannot be attached.',
+            HINT = 'Attach a permanent table that the application writes to.';
+    END IF;
+    IF t.relispartition THEN
+        RAISE wrong_object_type USING
+            MESSAGE = format('%s is a partition', source),
+            DETAIL = 'A partitioned table is attached as a whole.',
+            HINT = format('Attach %s.', (SELECT p.inhparent::regclass FROM pg_inherits p WHERE p.inhrelid = source));
+    END IF;
+    -- Citus keeps its list of tables in pg_catalog; elsewhere there is no such relation.
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL THEN
+        EXECUTE 'SELECT EXISTS (SELECT FROM pg_catalog.pg_dist_partition d WHERE d.logicalrelid = $1)' INTO distributed USING source;
+        IF distributed THEN
+            RAISE feature_not_supported USING
+                MESSAGE = format('%s is distributed by Citus', source),
+                DETAIL = 'Its rows are in shards, and changes of its shards would be missed.',
+                HINT = 'Attach an ordinary table.';
+        END IF;
+    END IF;
+    IF t.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits p WHERE source IN (p.inhparent, p.inhrelid)) THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('%s takes part in table inheritance', source),
+            DETAIL = 'Triggers of a parent do not see the rows of its children, and keys are not unique across them.',
+            HINT = 'Use declarative partitioning.';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._check_column(source regclass, column_name text, purpose text, types text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    a pg_attribute;
+BEGIN
+    IF column_name IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT * INTO a FROM pg_attribute x WHERE x.attrelid = source AND x.attname = column_name AND x.attnum > 0 AND NOT x.attisdropped;
+    IF NOT FOUND THEN
+        RAISE undefined_column USING
+            MESSAGE = format('column %I of %s does not exist', column_name, source),
+            DETAIL = format('It was named as %s.', purpose),
+            HINT = format('Columns: %s.', (SELECT string_agg(quote_ident(x.attname), ', ' ORDER BY x.attnum) FROM pg_attribute x
+                                           WHERE x.attrelid = source AND x.attnum > 0 AND NOT x.attisdropped));
+    END IF;
+    IF a.attgenerated = 'v' THEN
+        RAISE wrong_object_type USING
+            MESSAGE = format('column %I of %s is generated when it is read', column_name, source),
+            DETAIL = 'A trigger does not see its value.',
+            HINT = 'Name a stored column.';
+    END IF;
+    IF types IS NOT NULL AND NOT leadscore._base_type(a.atttypid)::text = ANY (types) THEN
+        RAISE datatype_mismatch USING
+            MESSAGE = format('column %I of %s is of type %s', column_name, source, format_type(a.atttypid, a.atttypmod)),
+            DETAIL = format('As %s it must be one of: %s.', purpose, array_to_string(types, ', ')),
+            HINT = 'Name another column.';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._check_key_type(source regclass, column_name text, purpose text, one_of_several boolean DEFAULT false)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    collation_name regcollation;
+BEGIN
+    PERFORM leadscore._check_column(source, column_name, purpose, ARRAY['smallint', 'integer', 'bigint', 'uuid', 'text',
+        'character varying', 'character', 'numeric']
+        || CASE WHEN one_of_several THEN ARRAY['date', 'timestamp without time zone', 'timestamp with time zone', 'boolean'] END);
+    SELECT c.oid INTO collation_name
+    FROM pg_attribute a JOIN pg_collation c ON c.oid = a.attcollation
+    WHERE a.attrelid = source AND a.attname = column_name AND NOT c.collisdeterministic;
+    IF FOUND THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('column %I of %s has collation %s, by which different texts can be equal', column_name, source, collation_name),
+            DETAIL = format('As %s its values must be equal only if they are the same.', purpose),
+            HINT = 'Name a column with another collation.';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._names_in(list text, separator text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT array_agg(
+         CASE
+             WHEN ((n.name ~ '^".*"$'::text) AND (_names_in.separator = '.'::text)) THEN replace(substr(n.name, 2, (length(n.name) - 2)), '""'::text, '"'::text)
+             ELSE n.name
+         END ORDER BY n.nth) AS array_agg
+    FROM ( SELECT btrim(m.found[1]) AS name,
+             m.nth
+            FROM regexp_matches(_names_in.list, format('((?:"(?:[^"]|"")*"|[^"%s])+)'::text, _names_in.separator), 'g'::text) WITH ORDINALITY m(found, nth)) n;
+END;
+
+CREATE TYPE leadscore._plan AS (relations regclass[], parents integer[], froms jsonb, tos jsonb, steps integer[], names text[], keys text[], at integer, extra jsonb);
+
+CREATE OR REPLACE FUNCTION leadscore._foreign_key(source regclass, column_name text, next_name text)
+ RETURNS pg_constraint
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT c.*::pg_constraint AS c
+    FROM (pg_constraint c
+      JOIN pg_attribute a ON (((a.attrelid = c.conrelid) AND (a.attname = _foreign_key.column_name) AND (a.attnum = ANY (c.conkey)))))
+   WHERE ((c.conrelid = (_foreign_key.source)::oid) AND (c.contype = 'f'::"char"))
+   ORDER BY (EXISTS ( SELECT
+            FROM pg_attribute n
+           WHERE ((n.attrelid = c.confrelid) AND (n.attname = _foreign_key.next_name) AND (NOT n.attisdropped)))) DESC, (c.conparentid <> (0)::oid), (cardinality(c.conkey)), c.conname
+  LIMIT 1;
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._has_column(source regclass, column_name text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT (EXISTS ( SELECT
+            FROM pg_attribute a
+           WHERE ((a.attrelid = (_has_column.source)::oid) AND (a.attname = _has_column.column_name) AND (a.attnum > 0) AND (NOT a.attisdropped)))) AS "exists";
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._bind(plan leadscore._plan, path text, purpose text, types text[], caller oid)
+ RETURNS leadscore._plan
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    relation regclass := plan.relations[1];
+    names    text[];
+    step     int := 0;
+    next     int;
+    fk       pg_constraint;
+    own      text[];
+    theirs   text[];
+    nth      int;
+BEGIN
+    plan.at := NULL;
+    IF path IS NULL THEN
+        RETURN plan;
+    END IF;
+    names := CASE WHEN leadscore._has_column(relation, path) THEN ARRAY[path] ELSE coalesce(leadscore._names_in(path, '.'), ARRAY[path]) END;
+    IF cardinality(names) > 4 THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('%s of %s leads through %s foreign keys', path, relation, cardinality(names) - 1),
+            DETAIL = format('It was named as %s, and three steps are the most.', purpose),
+            HINT = 'Name a column that is nearer, or keep a copy of it in the table.';
+    END IF;
+    FOR i IN 1 .. cardinality(names) - 1 LOOP
+        PERFORM leadscore._check_column(relation, names[i], purpose, NULL);
+        fk := leadscore._foreign_key(relation, names[i], names[i + 1]);
+        IF fk.oid IS NULL THEN
+            RAISE wrong_object_type USING
+                MESSAGE = format('column %I of %s is no foreign key', names[i], relation),
+                DETAIL = format('As %s, %s leads through it.', purpose, path),
+                HINT = 'Each column of a path but the last is one that has a FOREIGN KEY constraint.';
+        END IF;
+        IF NOT (has_table_privilege(caller, fk.confrelid, 'SELECT') AND has_table_privilege(caller, fk.confrelid, 'TRIGGER')) THEN
+            RAISE insufficient_privilege USING
+                MESSAGE = format('permission denied for table %s', fk.confrelid::regclass),
+                DETAIL = format('As %s, %s reads it, and a trigger on it tells when it changes.', purpose, path),
+                HINT = format('GRANT SELECT, TRIGGER ON %s TO %I;', fk.confrelid::regclass, pg_get_userbyid(caller));
+        END IF;
+        SELECT array_agg(a.attname ORDER BY k.nth), array_agg(b.attname ORDER BY k.nth) INTO own, theirs
+        FROM unnest(fk.conkey, fk.confkey) WITH ORDINALITY k(own, theirs, nth)
+        JOIN pg_attribute a ON a.attrelid = relation AND a.attnum = k.own
+        JOIN pg_attribute b ON b.attrelid = fk.confrelid AND b.attnum = k.theirs;
+        FOR nth IN 1 .. cardinality(own) LOOP
+            PERFORM leadscore._check_key_type(relation, own[nth], format('a step to %s', purpose)),
+                    leadscore._check_key_type(fk.confrelid, theirs[nth], format('a step to %s', purpose));
+        END LOOP;
+        SELECT k INTO next
+        FROM generate_series(1, cardinality(plan.relations) - 1) k
+        WHERE plan.parents[k] = step AND plan.relations[k + 1] = fk.confrelid AND plan.froms -> k = to_jsonb(own)
+          AND plan.tos -> k = to_jsonb(theirs);
+        IF next IS NULL THEN
+            next := cardinality(plan.relations);
+            plan.relations := plan.relations || fk.confrelid::regclass;
+            plan.parents := plan.parents || step;
+            plan.froms := plan.froms || jsonb_build_array(own);
+            plan.tos := plan.tos || jsonb_build_array(theirs);
+        END IF;
+        step := next;
+        relation := fk.confrelid;
+    END LOOP;
+    PERFORM leadscore._check_column(relation, names[cardinality(names)], purpose, types);
+    nth := array_position(plan.keys, step || '.' || names[cardinality(names)]);
+    IF nth IS NULL THEN
+        plan.steps := plan.steps || step;
+        plan.names := plan.names || names[cardinality(names)];
+        plan.keys := plan.keys || (step || '.' || names[cardinality(names)]);
+        nth := cardinality(plan.keys);
+    END IF;
+    plan.at := nth - 1;
+    RETURN plan;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._bound_names(plan leadscore._plan, step integer)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT array_agg(u.name ORDER BY u.nth) AS array_agg
+    FROM ( SELECT n.name,
+             min(n.nth) AS nth
+            FROM ( SELECT t.name,
+                     t.nth
+                    FROM jsonb_array_elements_text(((_bound_names.plan).tos -> _bound_names.step)) WITH ORDINALITY t(name, nth)
+                   WHERE (_bound_names.step > 0)
+                 UNION ALL
+                  SELECT c.name,
+                     (100 + c.nth)
+                    FROM UNNEST((_bound_names.plan).names, (_bound_names.plan).steps) WITH ORDINALITY c(name, step, nth)
+                   WHERE (c.step = _bound_names.step)
+                 UNION ALL
+                  SELECT f.name,
+                     ((10000 + (100 * p.nth)) + f.nth)
+                    FROM (unnest((_bound_names.plan).parents) WITH ORDINALITY p(parent, nth)
+                      CROSS JOIN LATERAL jsonb_array_elements_text(((_bound_names.plan).froms -> (p.nth)::integer)) WITH ORDINALITY f(name, nth))
+                   WHERE (p.parent = _bound_names.step)) n
+           GROUP BY n.name) u;
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._places(plan leadscore._plan, written text[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    lists   jsonb := '[]';
+    columns jsonb;
+    own     text[] := leadscore._bound_names(plan, 0);
+BEGIN
+    FOR step IN 0 .. cardinality(plan.relations) - 1 LOOP
+        lists := lists || jsonb_build_array(to_jsonb(leadscore._bound_names(plan, step)));
+    END LOOP;
+    WITH place AS MATERIALIZED (
+        SELECT l.nth - 1 AS step, n.name, n.nth - 1 AS at
+        FROM jsonb_array_elements(lists) WITH ORDINALITY l(names, nth)
+        CROSS JOIN LATERAL jsonb_array_elements_text(l.names) WITH ORDINALITY n(name, nth)
+    )
+    SELECT jsonb_agg(jsonb_build_array(c.step, p.at) ORDER BY c.nth) INTO columns
+    FROM unnest(plan.steps, plan.names) WITH ORDINALITY c(step, name, nth)
+    JOIN place p ON p.step = c.step AND p.name = c.name;
+    RETURN jsonb_build_object(
+        'columns', columns,
+        'reads', cardinality(own),
+        'names', to_jsonb(own || coalesce(written, '{}')),
+        'steps', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                             'parent', p.parent,
+                             'from', (SELECT jsonb_agg(o.nth - 1 ORDER BY f.nth)
+                                      FROM jsonb_array_elements_text(plan.froms -> p.step::int) WITH ORDINALITY f(name, nth)
+                                      JOIN jsonb_array_elements_text(lists -> p.parent) WITH ORDINALITY o(name, nth) ON o.name = f.name),
+                             'to', (SELECT jsonb_agg(o.nth - 1 ORDER BY f.nth)
+                                    FROM jsonb_array_elements_text(plan.tos -> p.step::int) WITH ORDINALITY f(name, nth)
+                                    JOIN jsonb_array_elements_text(lists -> p.step::int) WITH ORDINALITY o(name, nth) ON o.name = f.name)) ORDER BY p.step), '[]')
+                  FROM unnest(plan.parents) WITH ORDINALITY p(parent, step)));
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._columns_in(source regclass, list text)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT
+         CASE
+             WHEN (list IS NULL) THEN NULL::text[]
+             WHEN leadscore._has_column(source, list) THEN ARRAY[list]
+             ELSE COALESCE(leadscore._names_in(list, ','::text), ARRAY[list])
+         END AS "coalesce";
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._is_unique(source regclass, names text[])
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT (EXISTS ( SELECT
+            FROM ((pg_index i
+              JOIN pg_class c ON ((c.oid = i.indrelid)))
+              CROSS JOIN LATERAL ( SELECT array_agg(a.attnum) AS numbers
+                    FROM pg_attribute a
+                   WHERE ((a.attrelid = i.indrelid) AND (a.attname = ANY (_is_unique.names)) AND (a.attnum > 0))) n)
+           WHERE ((i.indrelid = (_is_unique.source)::oid) AND i.indisunique AND i.indisvalid AND (i.indpred IS NULL) AND (i.indexprs IS NULL) AND (cardinality(n.numbers) = cardinality(_is_unique.names)) AND
+                 CASE
+                     WHEN (c.relkind = 'p'::"char") THEN (n.numbers && ((i.indkey)::smallint[])[0:(i.indnkeyatts - 1)])
+                     ELSE (n.numbers @> ((i.indkey)::smallint[])[0:(i.indnkeyatts - 1)])
+                 END))) AS "exists";
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._key_columns(source regclass, named text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    names text[] := leadscore._columns_in(source, named);
+    shown text;
+BEGIN
+    IF named IS NULL THEN
+        SELECT array_agg(a.attname ORDER BY k.nth) INTO names
+        FROM pg_index i
+        CROSS JOIN LATERAL unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) WITH ORDINALITY k(number, nth)
+        JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
+        WHERE i.indrelid = source AND i.indisprimary;
+        IF names IS NULL THEN
+            RAISE invalid_table_definition USING
+                MESSAGE = format('%s has no primary key', source),
+                DETAIL = 'A row must be found again by its key when it changes.',
+                HINT = 'Name a unique column, or several: key => ''…''.';
+        END IF;
+    END IF;
+    -- Often the column by which a table is partitioned.
+    PERFORM leadscore._check_key_type(source, n, 'the key', cardinality(names) > 1) FROM unnest(names) n;
+    IF NOT leadscore._is_unique(source, names) THEN
+        shown := (SELECT string_agg(quote_ident(n), ', ') FROM unnest(names) n);
+        RAISE invalid_table_definition USING
+            MESSAGE = CASE cardinality(names) WHEN 1 THEN format('column %s of %s is not unique', shown, source)
+                                              ELSE format('columns %s of %s are not unique', shown, source) END,
+            DETAIL = 'A row must be found again by its key when it changes.',
+            HINT = format('ALTER TABLE %s ADD UNIQUE (%s), or name a unique column as key.', source, shown);
+    END IF;
+    RETURN names;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._check_reference(referring regclass, names text[], persons leadscore.source)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    key_names text[];
+    leads_to  text;
+BEGIN
+    SELECT array_agg(b.columns ->> (persons.parts -> 'columns' -> k.at ->> 1)::int ORDER BY k.nth) INTO key_names
+    FROM (SELECT w.columns FROM leadscore._bound_columns(persons.source, format('leadscore_%s_columns', persons.source_id)) w) b
+    CROSS JOIN LATERAL (SELECT e.value::int AS at, e.nth FROM jsonb_array_elements_text(persons.parts -> 'key') WITH ORDINALITY e(value, nth)) k;
+    IF key_names IS NULL OR array_position(key_names, NULL) IS NOT NULL OR referring = persons.source THEN
+        RETURN;
+    END IF;
+    WITH target AS (
+        SELECT c.confrelid, array_agg(b.attname::text ORDER BY k.nth) AS names
+        FROM pg_constraint c
+        CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY k(own, theirs, nth)
+        JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.own
+        JOIN pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = k.theirs
+        WHERE c.conrelid = referring AND c.contype = 'f' AND c.conparentid = 0
+        GROUP BY c.oid, c.confrelid
+        HAVING array_agg(a.attname::text ORDER BY a.attname) = (SELECT array_agg(n ORDER BY n) FROM unnest(names) n)
+    ), also AS (
+        -- The key of the persons may itself refer to that table, as where one table extends another.
+        SELECT c.confrelid
+        FROM pg_constraint c
+        WHERE c.conrelid = persons.source AND c.contype = 'f'
+          AND (SELECT array_agg(a.attname::text ORDER BY a.attname) FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey))
+              = (SELECT array_agg(n ORDER BY n) FROM unnest(key_names) n)
+    )
+    SELECT format('%s (%s)', t.confrelid::regclass, array_to_string(t.names, ', ')) INTO leads_to
+    FROM target t
+    WHERE NOT EXISTS (SELECT FROM target f
+                      WHERE (f.confrelid = persons.source AND f.names @> key_names) OR f.confrelid IN (SELECT confrelid FROM also)
+                         OR f.confrelid IN (SELECT a.relid FROM pg_partition_ancestors(persons.source) a))
+    LIMIT 1;
+    IF leads_to IS NOT NULL THEN
+        RAISE invalid_foreign_key USING
+            MESSAGE = format('%s of %s refers to %s, and persons of kind %L come from %s (%s)', array_to_string(names, ', '), referring, leads_to,
+                             persons.person_kind, persons.source, array_to_string(key_names, ', ')),
+            DETAIL = 'Rows would be counted for persons who happen to have the same key.',
+            HINT = 'Name the column that refers to that table, or the kind of the persons that this one refers to.';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._put_triggers(of_source integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    s       leadscore.source;
+    t       leadscore.source_step;
+    prefix  text := 'leadscore_' || of_source || '_';
+    columns text;
+BEGIN
+    SELECT * INTO s FROM leadscore.source x WHERE x.source_id = of_source;
+    SELECT string_agg(quote_ident(n.name), ', ' ORDER BY n.nth) INTO columns
+    FROM jsonb_array_elements_text(s.parts -> 'names') WITH ORDINALITY n(name, nth);
+    EXECUTE format('CREATE TRIGGER %I AFTER UPDATE OF %s ON %s FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION leadscore._source_changed(%L)',
+                   prefix || 'columns', columns, s.source, of_source);
+    IF jsonb_array_length(s.parts -> 'names') > (s.parts ->> 'reads')::int THEN
+        -- Before its rows are locked, as for persons: a run writes to them.
+        EXECUTE format('CREATE TRIGGER %I BEFORE INSERT OR DELETE OR UPDATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION leadscore._source_begins(%L)',
+                       prefix || 'begin', s.source, of_source);
+    END IF;
+    EXECUTE format('CREATE TRIGGER %I AFTER INSERT OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION leadscore._source_row_changed(%L)',
+                   prefix || 'row', s.source, of_source);
+    EXECUTE format('CREATE TRIGGER %I AFTER UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION leadscore._source_row_changed(%L)',
+                   prefix || 'row_update', s.source, of_source);
+    EXECUTE format('CREATE TRIGGER %I AFTER INSERT OR DELETE OR UPDATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION leadscore._source_changed(%L)',
+                   prefix || 'statement', s.source, of_source);
+    EXECUTE format('CREATE TRIGGER %I AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION leadscore._source_truncated(%L)',
+                   prefix || 'truncate', s.source, of_source);
+    FOR t IN SELECT * FROM leadscore.source_step x WHERE x.source_id = of_source ORDER BY x.step LOOP
+        SELECT string_agg(quote_ident(n.name), ', ' ORDER BY n.nth) INTO columns FROM unnest(t.names) WITH ORDINALITY n(name, nth);
+        EXECUTE format('CREATE TRIGGER %I AFTER UPDATE OF %s ON %s FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION leadscore._reached_changed()',
+                       prefix || t.step || '_columns', columns, t.relation);
+        PERFORM leadscore._put_reached_triggers(t.relation, leadscore._is_deferrable(s, t.step));
+    END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._is_deferrable(s leadscore.source, step integer)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT (EXISTS ( SELECT
+            FROM pg_constraint c
+           WHERE ((c.contype = 'f'::"char") AND c.condeferrable AND (c.confrelid = (( SELECT t.relation
+                    FROM leadscore.source_step t
+                   WHERE ((t.source_id = (_is_deferrable.s).source_id) AND (t.step = _is_deferrable.step))))::oid) AND (c.conrelid = (COALESCE(( SELECT t.relation
+                    FROM leadscore.source_step t
+                   WHERE ((t.source_id = (_is_deferrable.s).source_id) AND (t.step = (((((_is_deferrable.s).parts -> 'steps'::text) -> (_is_deferrable.step - 1)) ->> 'parent'::text))::integer))), (_is_deferrable.s).source))::oid)))) AS "exists";
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._put_reached_triggers(relation regclass, with_moves boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    part record;
+BEGIN
+    FOR part IN SELECT * FROM (VALUES ('leadscore_reached_row', 'UPDATE', 'ROW', '_reached_row_changed', true),
+                                      ('leadscore_reached', 'UPDATE', 'STATEMENT', '_reached_changed', true),
+                                      ('leadscore_reached_row_moved', 'INSERT OR DELETE', 'ROW', '_reached_row_changed', with_moves),
+                                      ('leadscore_reached_moved', 'INSERT OR DELETE', 'STATEMENT', '_reached_changed', with_moves)) v(name, events, level, function, wanted)
+                WHERE v.wanted LOOP
+        IF NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = relation AND g.tgname = part.name) THEN
+            EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s FOR EACH %s EXECUTE FUNCTION leadscore.%I()',
+                           part.name, part.events, relation, part.level, part.function);
+        END IF;
+    END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._drop_triggers(of_source integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    g        record;
+    attached regclass := (SELECT s.source FROM leadscore.source s WHERE s.source_id = of_source);
+    reached  regclass[] := ARRAY(SELECT DISTINCT t.relation FROM leadscore.source_step t WHERE t.source_id = of_source);
+BEGIN
+    FOR g IN SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
+             WHERE t.tgrelid = ANY (reached || attached) AND t.tgname LIKE 'leadscore\_' || of_source || '\_%' AND t.tgparentid = 0 LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', g.tgname, g.relation);
+    END LOOP;
+    FOR g IN SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
+             WHERE t.tgrelid = ANY (reached) AND t.tgname LIKE 'leadscore\_reached%' AND t.tgparentid = 0
+               AND NOT EXISTS (SELECT FROM leadscore.source_step x JOIN leadscore.source s USING (source_id)
+                               WHERE x.relation = t.tgrelid AND s.attached AND x.source_id <> of_source) LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', g.tgname, g.relation);
+    END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._tell_missing_indexes(plan leadscore._plan)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    w record;
+BEGIN
+    FOR w IN
+        SELECT plan.relations[p.parent + 1] AS relation, plan.relations[p.step + 1] AS reached,
+               (SELECT string_agg(quote_ident(f.name), ', ' ORDER BY f.nth) FROM jsonb_array_elements_text(plan.froms -> p.step::int) WITH ORDINALITY f(name, nth)) AS columns
+        FROM unnest(plan.parents) WITH ORDINALITY p(parent, step)
+        WHERE NOT EXISTS (
+            SELECT FROM pg_index i
+            JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+            WHERE i.indrelid = plan.relations[p.parent + 1] AND i.indisvalid AND (plan.froms -> p.step::int) ? a.attname::text
+              AND (i.indpred IS NULL OR pg_get_expr(i.indpred, i.indrelid) = format('(%I IS NOT NULL)', a.attname)))
+    LOOP
+        RAISE NOTICE 'no index on % (%)', w.relation, w.columns USING
+            DETAIL = format('When a row of %s changes, all of %s is read to find those that refer to it.', w.reached, w.relation),
+            HINT = format('CREATE INDEX ON %s (%s);', w.relation, w.columns);
+    END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._tell_zone(source regclass, column_name text, zone text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    held timestamp;
+BEGIN
+    IF column_name IS NULL OR now() AT TIME ZONE zone = now() AT TIME ZONE 'UTC' OR NOT EXISTS (
+        SELECT FROM pg_attribute a WHERE a.attrelid = source AND a.attname = column_name
+                                     AND leadscore._base_type(a.atttypid) = 'timestamp'::regtype) THEN
+        RETURN;
+    END IF;
+    EXECUTE format('SELECT t.%1$I FROM %2$s t WHERE t.%1$I BETWEEN $1 - interval ''5 min'' AND $1 + interval ''1 min'' LIMIT 1', column_name, source)
+        INTO held USING now() AT TIME ZONE 'UTC';
+    IF held IS NOT NULL THEN
+        RAISE NOTICE 'column % of % may hold UTC', quote_ident(column_name), source USING
+            DETAIL = format('A row says %s, which in %s is %s from now.', held, zone, justify_hours(date_trunc('minute', held AT TIME ZONE zone - now()))),
+            HINT = 'Say so when attaching: time_zone => ''UTC''.';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._name_of(relation regclass)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT format('%I.%I'::text, n.nspname, c.relname) AS format
+    FROM (pg_class c
+      JOIN pg_namespace n ON ((n.oid = c.relnamespace)))
+   WHERE (c.oid = (_name_of.relation)::oid);
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._register_source(source regclass, as_role text, kind text, label text, fixed_type text, zone text, parts jsonb, plan leadscore._plan)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    number int;
+    called text := leadscore._name_of(source);
+    holder name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = source);
+BEGIN
+    -- Of the same table under another kind, or of one that is gone or gave its name away.
+    SELECT s.source_id INTO number
+    FROM leadscore.source s
+    WHERE s.role = as_role AND s.label = _register_source.label
+      AND CASE WHEN s.source = _register_source.source THEN (as_role = 'activity' OR s.person_kind = kind) AND NOT s.attached
+               WHEN s.person_kind <> kind THEN false
+               WHEN leadscore._name_of(s.source) IS NULL THEN s.attached OR s.name = called
+               ELSE s.name = called AND NOT s.attached AND leadscore._name_of(s.source) <> called END
+    ORDER BY s.source = _register_source.source DESC, s.person_kind = kind DESC, s.name = called DESC, s.source_id DESC
+    LIMIT 1;
+    IF number IS NULL THEN
+        INSERT INTO leadscore.source AS s (source, name, owner, role, person_kind, label, activity_type, time_zone, parts)
+        VALUES (source, called, holder, as_role, kind, label, fixed_type, zone, parts)
+        RETURNING s.source_id INTO number;
+    ELSE
+        PERFORM leadscore._drop_triggers(number);
+        UPDATE leadscore.source s
+        SET source = _register_source.source, name = called, owner = holder, attached = true, person_kind = kind, activity_type = fixed_type,
+            time_zone = zone, parts = _register_source.parts
+        WHERE s.source_id = number;
+    END IF;
+    DELETE FROM leadscore.source_step t WHERE t.source_id = number;
+    INSERT INTO leadscore.source_step (source_id, step, relation, names)
+    SELECT number, p.step, plan.relations[p.step + 1], leadscore._bound_names(plan, p.step::int)
+    FROM unnest(plan.parents) WITH ORDINALITY p(parent, step);
+    -- Those that came with a dump of the table.
+    PERFORM leadscore._drop_triggers(number);
+    PERFORM leadscore._go_live();
+    PERFORM leadscore._forget_configuration();
+    RETURN number;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._lock_tables(plan leadscore._plan)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    r regclass;
+BEGIN
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', plan.relations[1]);
+    FOR r IN SELECT DISTINCT x FROM unnest(plan.relations[2:]) x ORDER BY x LOOP
+        EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', r);
+    END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._bind_only_when(plan leadscore._plan, only_when jsonb, caller oid)
+ RETURNS leadscore._plan
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    item       record;
+    conditions jsonb;
+BEGIN
+    IF jsonb_typeof(only_when) <> 'object' THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('attaching %s: only_when %s is no JSON object', plan.relations[1], only_when),
+            DETAIL = 'It names columns and the values that they must have.',
+            HINT = 'Write {"column": "value"} or {"column": ["one value", "another"]}.';
+    END IF;
+    FOR item IN SELECT w.key AS name, w.value FROM jsonb_each(only_when) w LOOP
+        plan := leadscore._bind(plan, item.name, 'a condition of only_when', NULL, caller);
+        IF jsonb_typeof(item.value) = 'object' OR jsonb_path_exists(item.value, 'strict $[*] ? (@.type() == "object" || @.type() == "array")', '{}', true) THEN
+            RAISE invalid_parameter_value USING
+                MESSAGE = format('attaching %s: only_when for column %I is no value', plan.relations[1], item.name),
+                DETAIL = 'A column is compared with a value, or with the values of a list.',
+                HINT = 'Write {"column": "value"} or {"column": ["one value", "another"]}.';
+        END IF;
+        conditions := coalesce(conditions, '[]') || jsonb_build_array(jsonb_build_object('at', plan.at,
+            'values', CASE jsonb_typeof(item.value) WHEN 'array' THEN item.value ELSE jsonb_build_array(item.value) END));
+    END LOOP;
+    plan.extra := conditions;
+    RETURN plan;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._bind_attributes(plan leadscore._plan, attributes text[], caller oid)
+ RETURNS leadscore._plan
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    found jsonb[];
+    name  text;
+BEGIN
+    IF array_position(attributes, NULL) IS NOT NULL THEN
+        RAISE null_value_not_allowed USING
+            MESSAGE = format('attaching %s: attributes hold a NULL', plan.relations[1]),
+            DETAIL = 'Each attribute is a column of the table, or reached from it.',
+            HINT = 'Name columns.';
+    END IF;
+    FOREACH name IN ARRAY coalesce(attributes, '{}') LOOP
+        plan := leadscore._bind(plan, name, 'an attribute', NULL, caller);
+        found := found || jsonb_build_object('label', name, 'at', plan.at);
+    END LOOP;
+    plan.extra := to_jsonb(found);
+    RETURN plan;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._has_persons_of_others(of_kind text, caller oid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    -- A table that is gone was its owner's.
+    own int[] := ARRAY(SELECT s.source_id FROM leadscore.source s LEFT JOIN pg_class c ON c.oid = s.source
+                       JOIN pg_roles r ON r.oid = c.relowner OR (c.oid IS NULL AND r.rolname = s.owner)
+                       WHERE s.role = 'person' AND pg_has_role(caller, r.oid, 'USAGE'));
+BEGIN
+    RETURN EXISTS (SELECT FROM leadscore.source s
+                   WHERE s.role = 'person' AND s.attached AND s.person_kind = of_kind AND s.source_id <> ALL (own))
+        OR EXISTS (SELECT FROM leadscore.person p WHERE p.kind = of_kind AND (p.source_id = ANY (own)) IS NOT TRUE);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._attach_person(source regclass, kind text, key text, status text, owner text, since text, score text, category text, name text, attributes text[], tenant text, only_when jsonb, time_zone text, scorecards jsonb)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    plan     leadscore._plan;
+    parts    jsonb;
+    written  text[];
+    own      text[];
+    number   int;
+    caller   oid;
+    since_at int;
+    keys     jsonb := '[]';
+    item     record;
+    pair     text[];
+    cards    jsonb := '[]';
+    s        leadscore.source;
+    moments  CONSTANT text[] := ARRAY['timestamp with time zone', 'timestamp without time zone', 'date'];
+BEGIN
+    PERFORM leadscore._check_source(source);
+    caller := leadscore._admitted_role();
+    IF kind IS NULL OR kind = '' THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('attach_person: %s has no kind', source),
+            DETAIL = 'Rules and categories tell persons by their kind.',
+            HINT = 'Say what its rows are: kind => ''candidate''.';
+    END IF;
+    SELECT x.* INTO s FROM leadscore.source x
+    WHERE x.role = 'person' AND x.attached AND x.person_kind = kind AND leadscore._name_of(x.source) IS NOT NULL;
+    IF s.source = source THEN
+        RAISE duplicate_object USING
+            MESSAGE = format('%s is attached already', source),
+            DETAIL = format('Its rows are persons of kind %L.', kind),
+            HINT = format('To attach it in another way: SELECT leadscore.detach(%L);', source::text);
+    ELSIF s.source_id IS NOT NULL THEN
+        RAISE duplicate_object USING
+            MESSAGE = format('persons of kind %L come from %s already', kind, s.source),
+            DETAIL = 'Keys of two tables could not be told apart.',
+            HINT = 'Choose another kind.';
+    END IF;
+    -- By its own rows it would read their scores, change them and remove them.
+    IF NOT (has_column_privilege(caller, 'leadscore.person', 'score', 'SELECT')
+            AND has_column_privilege(caller, 'leadscore.person', 'status', 'UPDATE')
+            AND has_table_privilege(caller, 'leadscore.person', 'DELETE'))
+       AND leadscore._has_persons_of_others(kind, caller) THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = format('there are persons of kind %L that come from no table of role %I', kind, pg_get_userbyid(caller)),
+            DETAIL = format('Rows of %s with their keys would take them over.', source),
+            HINT = format('Choose another kind, or GRANT SELECT, UPDATE, DELETE ON leadscore.person TO %I;', pg_get_userbyid(caller));
+    END IF;
+    PERFORM leadscore._require_time_zone(time_zone) WHERE time_zone IS NOT NULL;
+    plan := ROW(ARRAY[source], '{}', '[null]', '[null]', '{}', '{}', '{}', NULL, NULL);
+    FOR item IN SELECT n AS name FROM unnest(leadscore._key_columns(source, key)) n LOOP
+        plan := leadscore._bind(plan, item.name, 'the key', NULL, caller);
+        keys := keys || to_jsonb(plan.at);
+    END LOOP;
+    parts := jsonb_build_object('key', keys);
+    plan := leadscore._bind(plan, status, 'the status', NULL, caller);
+    parts := parts || jsonb_build_object('status', plan.at);
+    plan := leadscore._bind(plan, owner, 'the owner', NULL, caller);
+    parts := parts || jsonb_build_object('owner', plan.at);
+    plan := leadscore._bind(plan, since, 'since', moments, caller);
+    parts := parts || jsonb_build_object('moment', plan.at);
+    since_at := plan.at;
+    plan := leadscore._bind(plan, name, 'the name', NULL, caller);
+    parts := parts || jsonb_build_object('name', plan.at);
+    plan := leadscore._bind(plan, tenant, 'the tenant', NULL, caller);
+    parts := parts || jsonb_build_object('tenant', plan.at);
+    plan := leadscore._bind_attributes(plan, attributes, caller);
+    parts := parts || jsonb_build_object('attributes', plan.extra);
+    plan := leadscore._bind_only_when(plan, only_when, caller);
+    parts := parts || jsonb_build_object('only_when', plan.extra);
+
+    -- What is written back.
+    IF jsonb_typeof(scorecards) <> 'object' THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('attach_person: scorecards %s is no JSON object', scorecards),
+            DETAIL = 'It names scorecards, each with the columns for its score and its category.',
+            HINT = 'Write {"fit": ["fit_score", "fit_category"]}; null leaves one of them out.';
+    END IF;
+    own := leadscore._bound_names(plan, 0);
+    written := array_remove(ARRAY[score, category], NULL);
+    parts := parts || jsonb_build_object('score', CASE WHEN score IS NOT NULL THEN cardinality(own) END,
+                                         'category', CASE WHEN category IS NOT NULL THEN cardinality(own) + (score IS NOT NULL)::int END);
+    FOR item IN SELECT c.key AS scorecard, c.value FROM jsonb_each(scorecards) c ORDER BY c.key LOOP
+        IF NOT EXISTS (SELECT FROM leadscore.scorecard c WHERE c.scorecard = item.scorecard) OR item.scorecard = 'main' THEN
+            RAISE undefined_object USING
+                MESSAGE = CASE item.scorecard WHEN 'main' THEN 'attach_person: main''s columns are score and category'
+                                              ELSE format('scorecard %L does not exist', item.scorecard) END,
+                DETAIL = format('Its score would be written back to %s.', source),
+                HINT = CASE item.scorecard WHEN 'main' THEN 'Name them so: score => ''…'', category => ''…''.'
+                                           ELSE format('INSERT INTO leadscore.scorecard (scorecard) VALUES (%L);', item.scorecard) END;
+        END IF;
+        IF jsonb_typeof(item.value) <> 'array' OR jsonb_array_length(item.value) NOT BETWEEN 1 AND 2
+           OR jsonb_path_exists(item.value, '$[*] ? (@.type() != "string" && @.type() != "null")') THEN
+            RAISE invalid_parameter_value USING
+                MESSAGE = format('attach_person: scorecard %L has no columns', item.scorecard),
+                DETAIL = format('%s is no list of two names.', item.value),
+                HINT = 'Write {"fit": ["fit_score", "fit_category"]}; null leaves one of them out.';
+        END IF;
+        pair := ARRAY[item.value ->> 0, item.value ->> 1];
+        cards := cards || jsonb_build_array(jsonb_strip_nulls(jsonb_build_object('scorecard', item.scorecard,
+            'score', CASE WHEN pair[1] IS NOT NULL THEN cardinality(own) + cardinality(written) END,
+            'category', CASE WHEN pair[2] IS NOT NULL THEN cardinality(own) + cardinality(written) + (pair[1] IS NOT NULL)::int END)));
+        PERFORM leadscore._check_column(source, pair[1], 'a score to write back', ARRAY['integer', 'bigint', 'numeric']),
+                leadscore._check_column(source, pair[2], 'a category to write back', ARRAY['text', 'character varying']);
+        written := written || array_remove(pair, NULL);
+    END LOOP;
+    PERFORM leadscore._check_column(source, score, 'the score to write back', ARRAY['integer', 'bigint', 'numeric']);
+    PERFORM leadscore._check_column(source, category, 'the category to write back', ARRAY['text', 'character varying']);
+    IF EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = source AND a.attname = ANY (written)
+               AND (a.attgenerated <> '' OR a.attidentity = 'a')) THEN
+        RAISE wrong_object_type USING
+            MESSAGE = format('attach_person: a column of %s that would be written back to is generated', source),
+            DETAIL = 'PostgreSQL itself gives the column its value.',
+            HINT = 'Give score and category ordinary columns.';
+    END IF;
+    IF own && written OR cardinality(written) <> (SELECT count(DISTINCT w) FROM unnest(written) w) THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('attach_person: a column of %s is both read and written', source),
+            DETAIL = 'What leadscore writes would be read as what the application says, or the other way round.',
+            HINT = 'Give score and category columns of their own.';
+    END IF;
+    IF cardinality(written) > 0 AND EXISTS (
+        SELECT FROM pg_trigger t WHERE t.tgrelid = source AND t.tgdeferrable AND NOT t.tgisinternal) THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('%s has a deferrable trigger', source),
+            DETAIL = 'What is written back may run code of the table''s owner only at once and as the owner, not at commit.',
+            HINT = 'Leave score and category out, or make the trigger an ordinary one.';
+    END IF;
+    parts := jsonb_strip_nulls(parts || jsonb_build_object('scorecards', nullif(cards, '[]')) || leadscore._places(plan, written));
+
+    PERFORM leadscore._lock_tables(plan);
+    PERFORM leadscore._need_current_snapshot();
+    number := leadscore._register_source(source, 'person', kind, '', NULL, time_zone, parts, plan);
+    PERFORM leadscore._put_triggers(number);
+    SELECT * INTO s FROM leadscore.source x WHERE x.source_id = number;
+    -- Rows that are attached already must refer to these.
+    PERFORM leadscore._check_reference_of(x, s) FROM leadscore.source x WHERE x.role = 'activity' AND x.attached AND x.person_kind = kind;
+    PERFORM leadscore._tell_missing_indexes(plan);
+    PERFORM leadscore._resync(number);
+    IF time_zone IS NULL AND since_at IS NOT NULL AND plan.steps[since_at + 1] = 0 THEN
+        PERFORM leadscore._tell_zone(source, plan.names[since_at + 1], z.time_zone) FROM leadscore.settings z;
+    END IF;
+    RETURN (SELECT count(*) FROM leadscore.person p WHERE p.source_id = number);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.attach_person(source regclass, kind text, key text DEFAULT NULL::text, status text DEFAULT NULL::text, owner text DEFAULT NULL::text, since text DEFAULT NULL::text, score text DEFAULT NULL::text, category text DEFAULT NULL::text, name text DEFAULT NULL::text, attributes text[] DEFAULT NULL::text[], tenant text DEFAULT NULL::text, only_when jsonb DEFAULT NULL::jsonb, time_zone text DEFAULT NULL::text, scorecards jsonb DEFAULT NULL::jsonb)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM leadscore._admit(source);
+    RETURN leadscore._attach_person(source, kind, key, status, owner, since, score, category, name, attributes, tenant, only_when, time_zone, scorecards);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._check_reference_of(activities leadscore.source, persons leadscore.source)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    r record;
+BEGIN
+    FOR r IN
+        SELECT c.relation, array_agg(c.name ORDER BY c.nth) AS names
+        FROM (SELECT CASE p.step WHEN 0 THEN activities.source ELSE t.relation END AS relation, e.nth,
+                     (SELECT b.columns ->> p.at FROM leadscore._bound_columns(
+                          CASE p.step WHEN 0 THEN activities.source ELSE t.relation END,
+                          CASE p.step WHEN 0 THEN format('leadscore_%s_columns', activities.source_id)
+                                      ELSE format('leadscore_%s_%s_columns', activities.source_id, p.step) END) b) AS name
+              FROM jsonb_array_elements_text(activities.parts -> 'person') WITH ORDINALITY e(place, nth)
+              CROSS JOIN LATERAL (SELECT (activities.parts -> 'columns' -> e.place::int ->> 0)::int AS step,
+                                         (activities.parts -> 'columns' -> e.place::int ->> 1)::int AS at) p
+              LEFT JOIN leadscore.source_step t ON t.source_id = activities.source_id AND t.step = p.step) c
+        WHERE c.name IS NOT NULL
+        GROUP BY c.relation
+    LOOP
+        PERFORM leadscore._check_reference(r.relation, r.names, persons);
+    END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._attach_activity(source regclass, activity_type text, person text, person_kind text, occurred_at text, key text, activity_type_column text, attributes text[], only_when jsonb, tenant text, time_zone text, label text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    plan      leadscore._plan;
+    parts     jsonb;
+    number    int;
+    item      record;
+    caller    oid;
+    keys      jsonb := '[]';
+    moment_at int;
+    s         leadscore.source;
+    moments   CONSTANT text[] := ARRAY['timestamp with time zone', 'timestamp without time zone', 'date'];
+BEGIN
+    PERFORM leadscore._check_source(source);
+    caller := leadscore._admitted_role();
+    label := coalesce(label, '');
+    IF person IS NULL OR person_kind IS NULL OR person_kind = '' THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('attach_activity: %s has no %s', source, CASE WHEN person IS NULL THEN 'person' ELSE 'person_kind' END),
+            DETAIL = 'An activity belongs to a person of a kind.',
+            HINT = 'Name the column that refers to the person and say what kind it is: person => ''candidate_id'', person_kind => ''candidate''.';
+    END IF;
+    IF (activity_type IS NULL) = (activity_type_column IS NULL) THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('attach_activity: %s needs either activity_type or activity_type_column', source),
+            DETAIL = 'A row has one type: the same for all of them, or that of a column.',
+            HINT = 'Give the type that all rows have, or the column that says it.';
+    END IF;
+    IF activity_type IS NOT NULL AND NOT EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = _attach_activity.activity_type) THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('activity type %L does not exist', activity_type),
+            DETAIL = format('%s would be attached as activities of that type.', source),
+            HINT = format('INSERT INTO leadscore.activity_type (activity_type) VALUES (%L);', activity_type);
+    END IF;
+    IF EXISTS (SELECT FROM leadscore.source x
+               WHERE x.source = source AND x.role = 'activity' AND x.attached AND x.person_kind = person_kind AND x.label = label) THEN
+        RAISE duplicate_object USING
+            MESSAGE = format('%s is attached already', source),
+            DETAIL = format('Its rows are activities of persons of kind %L%s.', person_kind, CASE WHEN label <> '' THEN format(' under label %L', label) ELSE '' END),
+            HINT = format('To attach it in another way: SELECT leadscore.detach(%L); to attach it once more: label => ''…''.', source::text);
+    END IF;
+    IF NOT has_column_privilege(caller, 'leadscore.activity', 'person_id', 'INSERT')
+       AND leadscore._has_persons_of_others(person_kind, caller) THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = format('there are persons of kind %L that come from no table of role %I', person_kind, pg_get_userbyid(caller)),
+            DETAIL = format('Rows of %s would give them points.', source),
+            HINT = format('Let the owner of their table attach it, or GRANT INSERT ON leadscore.activity TO %I;', pg_get_userbyid(caller));
+    END IF;
+    PERFORM leadscore._require_time_zone(time_zone) WHERE time_zone IS NOT NULL;
+    plan := ROW(ARRAY[source], '{}', '[null]', '[null]', '{}', '{}', '{}', NULL, NULL);
+    FOR item IN SELECT n AS name FROM unnest(leadscore._key_columns(source, key)) n LOOP
+        plan := leadscore._bind(plan, item.name, 'the key', NULL, caller);
+        keys := keys || to_jsonb(plan.at);
+    END LOOP;
+    parts := jsonb_build_object('key', keys);
+    keys := '[]';
+    FOR item IN SELECT n AS name FROM unnest(leadscore._columns_in(source, person)) n LOOP
+        plan := leadscore._bind(plan, item.name, 'the person', NULL, caller);
+        PERFORM leadscore._check_key_type(plan.relations[plan.steps[plan.at + 1] + 1], plan.names[plan.at + 1], 'the person');
+        keys := keys || to_jsonb(plan.at);
+    END LOOP;
+    parts := parts || jsonb_build_object('person', keys);
+    plan := leadscore._bind(plan, occurred_at, 'occurred_at', moments, caller);
+    parts := parts || jsonb_build_object('moment', plan.at);
+    moment_at := plan.at;
+    plan := leadscore._bind(plan, activity_type_column, 'the activity type', NULL, caller);
+    parts := parts || jsonb_build_object('activity_type', plan.at);
+    plan := leadscore._bind(plan, tenant, 'the tenant', NULL, caller);
+    parts := parts || jsonb_build_object('tenant', plan.at);
+    plan := leadscore._bind_attributes(plan, attributes, caller);
+    parts := parts || jsonb_build_object('attributes', plan.extra);
+    plan := leadscore._bind_only_when(plan, only_when, caller);
+    parts := parts || jsonb_build_object('only_when', plan.extra);
+    parts := jsonb_strip_nulls(parts || leadscore._places(plan, NULL));
+
+    PERFORM leadscore._lock_tables(plan);
+    PERFORM leadscore._need_current_snapshot();
+    number := leadscore._register_source(source, 'activity', person_kind, label, activity_type, time_zone, parts, plan);
+    PERFORM leadscore._put_triggers(number);
+    SELECT * INTO s FROM leadscore.source x WHERE x.source_id = number;
+    PERFORM leadscore._check_reference_of(s, x) FROM leadscore.source x WHERE x.role = 'person' AND x.attached AND x.person_kind = person_kind;
+    PERFORM leadscore._tell_missing_indexes(plan);
+    PERFORM leadscore._adopt_activities(number);
+    PERFORM leadscore._resync(number);
+    IF time_zone IS NULL AND moment_at IS NOT NULL AND plan.steps[moment_at + 1] = 0 THEN
+        PERFORM leadscore._tell_zone(source, plan.names[moment_at + 1], z.time_zone) FROM leadscore.settings z;
+    END IF;
+    RETURN (SELECT count(*) FROM leadscore.activity a WHERE a.source_id = number);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.attach_activity(source regclass, activity_type text DEFAULT NULL::text, person text DEFAULT NULL::text, person_kind text DEFAULT NULL::text, occurred_at text DEFAULT NULL::text, key text DEFAULT NULL::text, activity_type_column text DEFAULT NULL::text, attributes text[] DEFAULT NULL::text[], only_when jsonb DEFAULT NULL::jsonb, tenant text DEFAULT NULL::text, time_zone text DEFAULT NULL::text, label text DEFAULT NULL::text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM leadscore._admit(source);
+    RETURN leadscore._attach_activity(source, activity_type, person, person_kind, occurred_at, key, activity_type_column,
+                                      attributes, only_when, tenant, time_zone, label);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._adopt_activities(of_source integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+DECLARE
+    s       leadscore.source;
+    orphans int[];
+BEGIN
+    SELECT * INTO s FROM leadscore.source x WHERE x.source_id = of_source;
+    orphans := ARRAY(SELECT x.source_id FROM leadscore.source x
+                     WHERE x.role = 'activity' AND x.source_id <> of_source AND x.person_kind = s.person_kind AND leadscore._name_of(x.source) IS NULL);
+    IF NOT EXISTS (SELECT FROM leadscore.activity a WHERE a.source_id = ANY (orphans)) THEN
+        RETURN;
+    END IF;
+    UPDATE leadscore.activity a SET source_id = of_source
+    FROM leadscore._source_rows(of_source) r
+    JOIN leadscore._person_key k ON k.kind = s.person_kind AND k.external_id = r.person AND k.tenant IS NOT DISTINCT FROM r.tenant
+    WHERE a.source_id = ANY (orphans) AND a.source_key = r.key AND a.person_id = k.person_id AND a.activity_type = r.activity_type
+      AND a.occurred_at = coalesce(r.moment, a.occurred_at)
+      AND NOT EXISTS (SELECT FROM leadscore.activity b WHERE b.source_id = of_source AND b.source_key = r.key);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._detach(source regclass, keep boolean, kind text, label text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    s        leadscore.source;
+    admitted boolean := leadscore._admitted(source);
+    found    boolean := false;
+BEGIN
+    PERFORM leadscore._need_attached(source);
+    IF NOT admitted THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = format('must be owner of table %s', source),
+            DETAIL = 'Triggers are put on it and taken off it.',
+            HINT = 'Let its owner or a superuser detach it.';
+    END IF;
+    FOR s IN SELECT * FROM leadscore.source x
+             WHERE x.source = _detach.source AND x.attached AND x.person_kind = coalesce(kind, x.person_kind)
+               AND x.label = coalesce(_detach.label, x.label)
+             ORDER BY x.role, x.source_id LOOP
+        found := true;
+        PERFORM leadscore._drop_triggers(s.source_id);
+        UPDATE leadscore.source x SET attached = false WHERE x.source_id = s.source_id;
+        IF NOT keep THEN
+            PERFORM leadscore._remove_source(s.source_id);
+        END IF;
+    END LOOP;
+    IF NOT found THEN
+        RAISE undefined_object USING
+            MESSAGE = format('%s is not attached for kind %L%s', source, coalesce(kind, 'any'), CASE WHEN label IS NOT NULL THEN format(' under label %L', label) ELSE '' END),
+            DETAIL = 'It is attached in other ways, which stay.',
+            HINT = format('SELECT role, person_kind, label FROM leadscore.source WHERE source = %L AND attached;', source::text);
+    END IF;
+    PERFORM leadscore._forget_configuration();
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._remove_source(of_source integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    DELETE FROM leadscore.waiting w WHERE w.source_id = of_source;
+    DELETE FROM leadscore.activity a WHERE a.source_id = of_source;
+    PERFORM leadscore._lose_persons(array_agg(p.person_id)) FROM leadscore.person p
+    WHERE p.source_id = of_source HAVING count(*) > 0;
+    DELETE FROM leadscore.source_step t WHERE t.source_id = of_source;
+    DELETE FROM leadscore.source x WHERE x.source_id = of_source;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.forget_source(source_id integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    s leadscore.source;
+BEGIN
+    SELECT * INTO s FROM leadscore.source x WHERE x.source_id = forget_source.source_id;
+    IF NOT FOUND THEN
+        RAISE undefined_object USING
+            MESSAGE = format('forget_source: there is no attached table with number %s', coalesce(source_id::text, 'NULL')),
+            DETAIL = 'leadscore.source has no such row.',
+            HINT = 'SELECT source_id, name FROM leadscore.source; lists them.';
+    END IF;
+    IF leadscore._name_of(s.source) IS NOT NULL THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('forget_source: %s is still there', s.source),
+            DETAIL = 'Its owner detaches it.',
+            HINT = format('SELECT leadscore.detach(%L, keep => false);', s.source::text);
+    END IF;
+    PERFORM leadscore._begin();
+    PERFORM leadscore._drop_triggers(s.source_id);
+    PERFORM leadscore._remove_source(s.source_id);
+    PERFORM leadscore._forget_configuration();
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.detach(source regclass, keep boolean DEFAULT true, kind text DEFAULT NULL::text, label text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM leadscore._admit(source);
+    PERFORM leadscore._detach(source, keep, kind, label);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._parts_left(s leadscore.source, lists jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    parts     jsonb := s.parts;
+    essential int[];
+    reads     int := (s.parts ->> 'reads')::int;
+    part      text;
+    lost      record;
+BEGIN
+    essential := ARRAY(SELECT e.value::int FROM jsonb_array_elements_text(coalesce(parts -> 'key', '[]') || coalesce(parts -> 'person', '[]')) e
+                       UNION ALL SELECT (w.value ->> 'at')::int FROM jsonb_array_elements(coalesce(parts -> 'only_when', '[]')) w
+                       UNION ALL SELECT (parts ->> k)::int FROM unnest(CASE s.role WHEN 'activity' THEN ARRAY['tenant', 'moment', 'activity_type'] ELSE ARRAY['tenant'] END) k
+                                 WHERE parts ? k);
+    -- Of each column, by table and place: its new place, or none.
+    FOR lost IN
+        SELECT true FROM unnest(essential) e
+        WHERE lists -> (parts -> 'columns' -> e ->> 0)::int ->> (parts -> 'columns' -> e ->> 1)::int IS NULL
+        UNION ALL
+        SELECT true FROM jsonb_array_elements(parts -> 'steps') WITH ORDINALITY t(step, nth)
+        WHERE EXISTS (SELECT FROM jsonb_array_elements_text(t.step -> 'from') f WHERE lists -> (t.step ->> 'parent')::int ->> f.value::int IS NULL)
+           OR EXISTS (SELECT FROM jsonb_array_elements_text(t.step -> 'to') f WHERE lists -> t.nth::int ->> f.value::int IS NULL)
+    LOOP
+        RETURN NULL;
+    END LOOP;
+    FOREACH part IN ARRAY ARRAY['status', 'owner', 'name', 'moment'] LOOP
+        IF parts ? part AND lists -> (parts -> 'columns' -> (parts ->> part)::int ->> 0)::int ->> (parts -> 'columns' -> (parts ->> part)::int ->> 1)::int IS NULL THEN
+            parts := parts - part;
+        END IF;
+    END LOOP;
+    IF parts ? 'attributes' THEN
+        parts := parts || jsonb_build_object('attributes', (
+            SELECT coalesce(jsonb_agg(a.value ORDER BY a.nth), '[]') FROM jsonb_array_elements(parts -> 'attributes') WITH ORDINALITY a(value, nth)
+            WHERE lists -> (parts -> 'columns' -> (a.value ->> 'at')::int ->> 0)::int ->> (parts -> 'columns' -> (a.value ->> 'at')::int ->> 1)::int IS NOT NULL));
+    END IF;
+    FOREACH part IN ARRAY ARRAY['score', 'category'] LOOP
+        IF parts ? part THEN
+            parts := jsonb_strip_nulls(parts || jsonb_build_object(part, leadscore._new_place(lists -> 0, (parts ->> part)::int)));
+        END IF;
+    END LOOP;
+    IF parts ? 'scorecards' THEN
+        parts := parts || jsonb_build_object('scorecards', (
+            SELECT jsonb_agg(jsonb_strip_nulls(c.value || jsonb_build_object('score', leadscore._new_place(lists -> 0, (c.value ->> 'score')::int),
+                                                                             'category', leadscore._new_place(lists -> 0, (c.value ->> 'category')::int))) ORDER BY c.nth)
+            FROM jsonb_array_elements(parts -> 'scorecards') WITH ORDINALITY c(value, nth)));
+    END IF;
+    RETURN parts || jsonb_build_object(
+        'columns', (SELECT jsonb_agg(jsonb_build_array(c.value -> 0, coalesce(leadscore._new_place(lists -> (c.value ->> 0)::int, (c.value ->> 1)::int), -1)) ORDER BY c.nth)
+                    FROM jsonb_array_elements(parts -> 'columns') WITH ORDINALITY c(value, nth)),
+        'steps', (SELECT coalesce(jsonb_agg(t.step || jsonb_build_object(
+                             'from', (SELECT jsonb_agg(leadscore._new_place(lists -> (t.step ->> 'parent')::int, f.value::int) ORDER BY f.nth)
+                                      FROM jsonb_array_elements_text(t.step -> 'from') WITH ORDINALITY f(value, nth)),
+                             'to', (SELECT jsonb_agg(leadscore._new_place(lists -> t.nth::int, f.value::int) ORDER BY f.nth)
+                                    FROM jsonb_array_elements_text(t.step -> 'to') WITH ORDINALITY f(value, nth))) ORDER BY t.nth), '[]')
+                  FROM jsonb_array_elements(parts -> 'steps') WITH ORDINALITY t(step, nth)),
+        'reads', (SELECT count(*) FROM jsonb_array_elements_text(lists -> 0) WITH ORDINALITY n(name, nth) WHERE n.nth <= reads AND n.name IS NOT NULL),
+        'names', (SELECT jsonb_agg(n.name ORDER BY n.nth) FROM jsonb_array_elements_text(lists -> 0) WITH ORDINALITY n(name, nth) WHERE n.name IS NOT NULL));
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._new_place(list jsonb, at integer)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT
+         CASE
+             WHEN ((list ->> at) IS NOT NULL) THEN ( SELECT (count(*))::integer AS count
+                FROM jsonb_array_elements_text(_new_place.list) WITH ORDINALITY n(name, nth)
+               WHERE ((n.nth <= _new_place.at) AND (n.name IS NOT NULL)))
+             ELSE NULL::integer
+         END AS "case";
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._present_names(s leadscore.source)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT jsonb_agg(( SELECT jsonb_agg(
+                 CASE
+                     WHEN leadscore._has_column(t.relation, n.name) THEN n.name
+                     ELSE NULL::text
+                 END ORDER BY n.nth) AS jsonb_agg
+            FROM jsonb_array_elements_text(COALESCE(b.columns, t.names)) WITH ORDINALITY n(name, nth)) ORDER BY t.step) AS jsonb_agg
+    FROM (( SELECT 0 AS step,
+             (_present_names.s).source AS relation,
+             ((_present_names.s).parts -> 'names'::text) AS names,
+             format('leadscore_%s_columns'::text, (_present_names.s).source_id) AS trigger_name
+         UNION ALL
+          SELECT x.step,
+             x.relation,
+             to_jsonb(x.names) AS to_jsonb,
+             format('leadscore_%s_%s_columns'::text, x.source_id, x.step) AS format
+            FROM leadscore.source_step x
+           WHERE (x.source_id = (_present_names.s).source_id)) t
+      CROSS JOIN LATERAL leadscore._bound_columns((t.relation)::oid, t.trigger_name) b(columns, types));
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._is_whole(s leadscore.source)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    lists jsonb := leadscore._present_names(s);
+BEGIN
+    RETURN jsonb_array_length(lists) = 1 + jsonb_array_length(s.parts -> 'steps') AND leadscore._parts_left(s, lists) IS NOT NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._holds_json(s leadscore.source, place jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT (EXISTS ( SELECT
+            FROM ((( SELECT (_holds_json.s).source AS relation
+                   WHERE ((_holds_json.place ->> 0) = '0'::text)
+                 UNION ALL
+                  SELECT t.relation
+                    FROM leadscore.source_step t
+                   WHERE ((t.source_id = (_holds_json.s).source_id) AND (t.step = ((_holds_json.place ->> 0))::integer))) r
+              CROSS JOIN LATERAL leadscore._bound_columns((r.relation)::oid,
+                 CASE (_holds_json.place ->> 0)
+                     WHEN '0'::text THEN format('leadscore_%s_columns'::text, (_holds_json.s).source_id)
+                     ELSE format('leadscore_%s_%s_columns'::text, (_holds_json.s).source_id, (_holds_json.place ->> 0))
+                 END) b(columns, types))
+              JOIN pg_attribute a ON (((a.attrelid = (r.relation)::oid) AND (a.attname = (b.columns ->> ((_holds_json.place ->> 1))::integer)))))
+           WHERE ((leadscore._base_type((a.atttypid)::regtype))::oid = ('json'::regtype)::oid))) AS "exists";
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._reattach(source regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    s        leadscore.source;
+    lists    jsonb;
+    left_over jsonb;
+    called   text := leadscore._name_of(source);
+    admitted boolean := leadscore._admitted(source);
+    caller   oid := leadscore._admitted_role();
+BEGIN
+    IF NOT EXISTS (SELECT FROM leadscore.source x WHERE x.attached AND x.name = called AND leadscore._name_of(x.source) IS DISTINCT FROM called) THEN
+        PERFORM leadscore._need_attached(source);
+    END IF;
+    IF NOT admitted THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = format('must be owner of table %s', source),
+            DETAIL = 'Triggers are put on it and taken off it.',
+            HINT = 'Let its owner or a superuser do it.';
+    END IF;
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', source);
+    FOR s IN SELECT * FROM leadscore.source x
+             WHERE x.attached AND (x.source = _reattach.source OR (x.name = called AND leadscore._name_of(x.source) IS DISTINCT FROM called))
+             ORDER BY x.role DESC, x.source_id LOOP
+        IF s.source <> source THEN
+            IF NOT pg_has_role(caller, coalesce((SELECT c.relowner FROM pg_class c WHERE c.oid = s.source),
+                                                (SELECT r.oid FROM pg_roles r WHERE r.rolname = s.owner), (SELECT c.relowner FROM pg_class c WHERE c.oid = source)), 'USAGE') THEN
+                RAISE insufficient_privilege USING
+                    MESSAGE = format('must be owner of the table that was called %s', called),
+                    DETAIL = 'What came from it would be given to another table.',
+                    HINT = 'Let a superuser do it.';
+            END IF;
+            PERFORM leadscore._check_source(source, true);
+            PERFORM leadscore._drop_triggers(s.source_id);
+            DELETE FROM leadscore.source x WHERE x.source = _reattach.source AND x.role = s.role AND x.person_kind = s.person_kind AND x.label = s.label AND NOT x.attached;
+            UPDATE leadscore.source x SET source = _reattach.source WHERE x.source_id = s.source_id RETURNING * INTO s;
+            -- Those that came with a dump of the table.
+            lists := leadscore._present_names(s);
+        END IF;
+        lists := leadscore._present_names(s);
+        left_over := CASE WHEN jsonb_array_length(lists) = 1 + jsonb_array_length(s.parts -> 'steps') THEN leadscore._parts_left(s, lists) END;
+        IF left_over IS NULL THEN
+            RAISE undefined_column USING
+                MESSAGE = format('a column of %s that was attached is gone', source),
+                DETAIL = format('Without it its rows are no %s: columns were %s.', CASE s.role WHEN 'person' THEN 'persons' ELSE 'activities' END,
+                                (SELECT string_agg(n, ', ') FROM jsonb_array_elements_text(s.parts -> 'names') n)),
+                HINT = format('SELECT leadscore.detach(%L, kind => %L, label => %L); then attach it with other columns.', source::text, s.person_kind, s.label);
+        END IF;
+        UPDATE leadscore.source x SET parts = left_over, name = called WHERE x.source_id = s.source_id;
+        UPDATE leadscore.source_step x SET names = ARRAY(SELECT n.name FROM jsonb_array_elements_text(lists -> x.step) WITH ORDINALITY n(name, nth) WHERE n.name IS NOT NULL ORDER BY n.nth)
+        WHERE x.source_id = s.source_id;
+        PERFORM leadscore._drop_triggers(s.source_id);
+        PERFORM leadscore._put_triggers(s.source_id);
+        PERFORM leadscore._forget_configuration();
+        PERFORM leadscore._resync(s.source_id);
+    END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._zone_read(s leadscore.source)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT z.time_zone
+    FROM leadscore.settings z
+   WHERE (((_zone_read.s).time_zone IS NULL) AND ((_zone_read.s).parts ? 'moment'::text));
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._resync(of_source integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    s    leadscore.source;
+    lost bigint[];
+BEGIN
+    PERFORM leadscore._begin();
+    PERFORM leadscore._need_current_snapshot();
+    SELECT * INTO s FROM leadscore.source x WHERE x.source_id = of_source;
+    IF s.role = 'person' THEN
+        WITH present AS MATERIALIZED (
+            SELECT r.key, r.tenant, r.name, r.status, r.owner, r.moment, r.attributes, r.active FROM leadscore._source_rows(of_source) r
+        ), changed AS (
+            UPDATE leadscore.person p
+            SET name = c.name, status = c.status, owner = c.owner, attributes = c.detail, active = c.active,
+                since = coalesce(c.moment, p.since), source_id = of_source, departed = false
+            FROM (SELECT q.person_id, r.moment,
+                         CASE WHEN s.parts ? 'name' THEN r.name ELSE q.name END AS name,
+                         CASE WHEN s.parts ? 'status' THEN r.status ELSE q.status END AS status,
+                         CASE WHEN s.parts ? 'owner' THEN r.owner ELSE q.owner END AS owner,
+                         CASE WHEN s.parts ? 'attributes' THEN r.attributes ELSE q.attributes END AS detail,
+                         CASE WHEN s.parts ? 'only_when' THEN r.active ELSE q.active END AS active
+                  FROM present r
+                  JOIN leadscore.person q ON q.kind = s.person_kind AND q.external_id = r.key AND q.tenant IS NOT DISTINCT FROM r.tenant) c
+            WHERE p.person_id = c.person_id
+              AND (p.name, p.status, p.owner, p.attributes, p.active, p.since, p.source_id, p.departed)
+                  IS DISTINCT FROM (c.name, c.status, c.owner, c.detail, c.active, coalesce(c.moment, p.since), of_source, false)
+        ), gone AS MATERIALIZED (
+            SELECT p.person_id FROM leadscore.person p
+            WHERE p.source_id = of_source
+              AND NOT EXISTS (SELECT FROM present r WHERE r.key = p.external_id AND coalesce(r.tenant, '') = coalesce(p.tenant, ''))
+        ), added AS (
+            INSERT INTO leadscore.person (kind, tenant, external_id, name, status, owner, since, attributes, active, source_id)
+            SELECT s.person_kind, r.tenant, r.key, r.name, r.status, r.owner, coalesce(r.moment, now()), r.attributes, r.active, of_source
+            FROM present r
+            WHERE NOT EXISTS (SELECT FROM leadscore._person_key k
+                              WHERE k.kind = s.person_kind AND k.external_id = r.key AND coalesce(k.tenant, '') = coalesce(r.tenant, ''))
+        )
+        SELECT array_agg(g.person_id) INTO lost FROM gone g;
+        IF lost IS NOT NULL THEN
+            PERFORM leadscore._lose_persons(lost);
+        END IF;
+        -- Rows that were there before, or were overwritten, get their score and category.
+        PERFORM leadscore._write_back(array_agg(p.person_id)) FROM leadscore.person p WHERE p.source_id = of_source;
+    ELSE
+        WITH present AS MATERIALIZED (
+            SELECT r.*, k.person_id, k.person_id IS NOT NULL AND t.activity_type IS NOT NULL AS ready
+            FROM leadscore._source_rows(of_source) r
+            LEFT JOIN leadscore._person_key k ON k.kind = s.person_kind AND k.external_id = r.person AND coalesce(k.tenant, '') = coalesce(r.tenant, '')
+            LEFT JOIN leadscore.activity_type t ON t.activity_type = r.activity_type
+        ), existing AS MATERIALIZED (
+            SELECT a.person_id, a.activity_id, a.source_key, a.occurred_at FROM leadscore.activity a WHERE a.source_id = of_source
+        ), changed AS (
+            UPDATE leadscore.activity a
+            SET person_id = r.person_id, activity_type = r.activity_type, occurred_at = coalesce(r.moment, a.occurred_at), attributes = r.attributes
+            FROM present r JOIN existing e ON e.source_key = r.key
+            WHERE r.ready AND a.person_id = e.person_id AND a.activity_id = e.activity_id
+              AND (a.person_id, a.activity_type, a.occurred_at, a.attributes)
+                  IS DISTINCT FROM (r.person_id, r.activity_type, coalesce(r.moment, a.occurred_at), r.attributes)
+        ), gone AS (
+            DELETE FROM leadscore.activity a
+            USING existing e
+            WHERE a.person_id = e.person_id AND a.activity_id = e.activity_id
+              AND NOT EXISTS (SELECT FROM present r WHERE r.key = e.source_key AND r.ready)
+        ), added AS (
+            INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes, source_id, source_key)
+            SELECT r.person_id, r.activity_type, coalesce(r.moment, v.occurred_at, now()), r.attributes, of_source, r.key
+            FROM present r
+            LEFT JOIN leadscore.waiting v ON v.source_id = of_source AND v.source_key = r.key
+            WHERE r.ready AND NOT EXISTS (SELECT FROM existing e WHERE e.source_key = r.key)
+            -- Whatever the plan, activities are numbered alike.
+            ORDER BY coalesce(r.moment, v.occurred_at, now()), r.key
+        ), released AS (
+            DELETE FROM leadscore.waiting w
+            WHERE w.source_id = of_source
+              AND NOT EXISTS (SELECT FROM present r WHERE r.key = w.source_key AND NOT r.ready)
+        )
+        INSERT INTO leadscore.waiting AS w (source_id, source_key, person_kind, tenant, external_id, activity_type, occurred_at, attributes)
+        SELECT of_source, r.key, s.person_kind, r.tenant, r.person, r.activity_type,
+               coalesce(r.moment, e.occurred_at, v.occurred_at, now()), r.attributes
+        FROM present r
+        LEFT JOIN existing e ON e.source_key = r.key
+        LEFT JOIN leadscore.waiting v ON v.source_id = of_source AND v.source_key = r.key
+        WHERE NOT r.ready
+        ON CONFLICT (source_id, source_key) DO UPDATE
+        SET person_kind = EXCLUDED.person_kind, tenant = EXCLUDED.tenant, external_id = EXCLUDED.external_id, activity_type = EXCLUDED.activity_type,
+            occurred_at = EXCLUDED.occurred_at, attributes = EXCLUDED.attributes
+        WHERE (w.person_kind, w.tenant, w.external_id, w.activity_type, w.occurred_at, w.attributes)
+              IS DISTINCT FROM (EXCLUDED.person_kind, EXCLUDED.tenant, EXCLUDED.external_id, EXCLUDED.activity_type, EXCLUDED.occurred_at, EXCLUDED.attributes);
+    END IF;
+    UPDATE leadscore.source x SET read_in = leadscore._zone_read(x)
+    WHERE x.source_id = of_source AND x.read_in IS DISTINCT FROM leadscore._zone_read(x);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._read_again()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    s leadscore.source;
+BEGIN
+    FOR s IN SELECT * FROM leadscore.source x
+             WHERE x.attached AND leadscore._name_of(x.source) IS NOT NULL AND x.read_in IS DISTINCT FROM leadscore._zone_read(x)
+             ORDER BY x.role DESC, x.source_id LOOP
+        BEGIN
+            PERFORM leadscore._resync(s.source_id);
+        EXCEPTION WHEN OTHERS THEN
+            -- One table that cannot be read keeps the run from nothing else; the next one tries again.
+            RAISE WARNING '% was not read again in the new time zone: %', s.source, SQLERRM USING
+                HINT = 'SELECT * FROM leadscore.doctor(); tells what is wrong with it.';
+        END;
+    END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.resync(source regclass DEFAULT NULL::regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    s leadscore.source;
+BEGIN
+    IF source IS NOT NULL THEN
+        PERFORM leadscore._need_attached(source);
+    END IF;
+    FOR s IN SELECT * FROM leadscore.source x WHERE x.attached AND (resync.source IS NULL OR x.source = resync.source)
+             ORDER BY x.role DESC, x.source_id LOOP
+        IF EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source) THEN
+            PERFORM leadscore._resync(s.source_id);
+        ELSIF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass(s.name)) THEN
+            -- Its rows went with it. One that took its name is for reattach().
+            PERFORM leadscore._remove_source(s.source_id);
+            PERFORM leadscore._forget_configuration();
+        END IF;
+    END LOOP;
+    IF source IS NULL THEN
+        -- Of tables of which nothing is noted any more.
+        DELETE FROM leadscore.activity a
+        WHERE a.source_id IS NOT NULL AND NOT EXISTS (SELECT FROM leadscore.source x WHERE x.source_id = a.source_id);
+        DELETE FROM leadscore.waiting w WHERE NOT EXISTS (SELECT FROM leadscore.source x WHERE x.source_id = w.source_id);
+    END IF;
+    PERFORM leadscore._admit_waiting();
+    IF source IS NULL THEN
+        PERFORM leadscore._begin();
+        PERFORM leadscore._lock_persons(ARRAY(SELECT p.person_id FROM leadscore.person p));
+        PERFORM leadscore._rescore_all(true);
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._end_run(run leadscore.run)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM leadscore._trim_category_changes();
+    -- By now everybody has the present names.
+    IF run.full_rebuild AND EXISTS (SELECT FROM leadscore.renamed_category) THEN
+        DELETE FROM leadscore.renamed_category;
+        PERFORM leadscore._forget_configuration();
+    END IF;
+    PERFORM pg_notify(s.notify_channel, json_build_object(
+                'run_id', run.run_id, 'scored_on', run.scored_on,
+                'records_added', run.records_added, 'records_removed', run.records_removed,
+                'persons_changed', run.persons_changed, 'categories_changed', run.categories_changed)::text)
+    FROM leadscore.settings s
+    WHERE s.notify_channel IS NOT NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._pass_days(last_day date, today date, left_out bigint[])
+ RETURNS TABLE(counts bigint[], to_derive bigint[])
+ LANGUAGE c
+ STRICT
+AS 'MODULE_PATHNAME', $function$pass_days_between_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._begin_run(as_of timestamp with time zone, full_rebuild boolean, OUT run leadscore.run, OUT last_day date, OUT edited bigint[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF as_of IS NULL OR NOT isfinite(as_of) OR as_of NOT BETWEEN '0001-01-01 UTC' AND '9999-12-31 UTC' THEN
+        RAISE datetime_field_overflow USING
+            MESSAGE = format('leadscore_recompute: as_of %s is no moment to score at', coalesce(quote_literal(as_of), 'NULL')),
+            DETAIL = 'A run brings everything to one local day between the years 1 and 9999.',
+            HINT = 'Leave as_of out for today, or give a timestamp with time zone.';
+    END IF;
+    IF full_rebuild IS NULL THEN
+        RAISE null_value_not_allowed USING
+            MESSAGE = 'leadscore_recompute: full_rebuild is NULL',
+            DETAIL = 'A run derives either everything anew or what is due.',
+            HINT = 'Say true to derive everything anew, or leave it out.';
+    END IF;
+    run.started_at := clock_timestamp();
+    -- Writers are waited for, and wait, so that none scores by the day before.
+    LOCK TABLE leadscore.state IN EXCLUSIVE MODE;
+    PERFORM leadscore._need_current_snapshot();
+    PERFORM leadscore._go_live();
+    SELECT s.scored_on INTO last_day FROM leadscore.state s;
+    run.scored_on := leadscore.scoring_day(as_of);
+    -- An edit concerns everybody, or so many persons who are derived anew beside those for whom the day changes anything.
+    edited := leadscore._persons_edited();
+    run.full_rebuild := full_rebuild OR run.scored_on < last_day OR edited IS NULL;
+    run.configuration_change_id := leadscore._present_configuration();
+    PERFORM leadscore._take_edits_in();
+    run.records_added := 0;
+    run.records_removed := 0;
+    run.persons_changed := 0;
+    run.categories_changed := 0;
+    IF run.scored_on <> last_day THEN
+        UPDATE leadscore.state SET scored_on = run.scored_on;
+        PERFORM leadscore._forget_configuration();
+    END IF;
+    -- What columns without a time zone say depends on that of the settings.
+    PERFORM leadscore._read_again();
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._recompute(as_of timestamp with time zone, full_rebuild boolean)
+ RETURNS leadscore.run
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    begun  record;
+    run    leadscore.run;
+    passed record;
+BEGIN
+    begun := leadscore._begin_run(as_of, full_rebuild);
+    run := begun.run;
+
+    IF run.full_rebuild THEN
+        run := leadscore._with(run, leadscore._rescore_all(false));
+    ELSE
+        SELECT * INTO passed
+        FROM leadscore._pass_days(begun.last_day, run.scored_on, ARRAY(SELECT n.person_id FROM leadscore.pending n UNION SELECT unnest(begun.edited))) d;
+        passed.to_derive := ARRAY(SELECT unnest(passed.to_derive) UNION SELECT unnest(begun.edited) ORDER BY 1);
+        run := leadscore._with(run, (passed.counts[1], passed.counts[2], passed.counts[3], passed.counts[4])::leadscore._outcome);
+        IF passed.to_derive <> '{}' THEN
+            UPDATE leadscore.person p SET scored_through = NULL
+            WHERE p.person_id = ANY (passed.to_derive) AND p.scored_through IS NOT NULL;
+            run := leadscore._with(run, leadscore._rescore(passed.to_derive, touch => false));
+        END IF;
+    END IF;
+
+    -- A run in batches that was interrupted has nothing left to do.
+    DELETE FROM leadscore.pending;
+    UPDATE leadscore.run r SET finished_at = clock_timestamp() WHERE r.finished_at IS NULL;
+    INSERT INTO leadscore.run
+        (scored_on, started_at, finished_at, full_rebuild, records_added, records_removed, persons_changed, categories_changed, configuration_change_id)
+    VALUES (run.scored_on, run.started_at, clock_timestamp(), run.full_rebuild,
+            run.records_added, run.records_removed, run.persons_changed, run.categories_changed, run.configuration_change_id)
+    RETURNING * INTO run;
+    PERFORM leadscore._end_run(run);
+    RETURN run;
+END $function$;
+
+CREATE OR REPLACE FUNCTION @extschema@.leadscore_recompute(as_of timestamp with time zone DEFAULT now(), full_rebuild boolean DEFAULT false)
+ RETURNS TABLE(run_id bigint, scored_on date, records_added bigint, records_removed bigint, persons_changed bigint, categories_changed bigint)
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT r.run_id,
+     r.scored_on,
+     r.records_added,
+     r.records_removed,
+     r.persons_changed,
+     r.categories_changed
+    FROM leadscore._recompute(leadscore_recompute.as_of, leadscore_recompute.full_rebuild) r(run_id, scored_on, started_at, finished_at, full_rebuild, records_added, records_removed, persons_changed, categories_changed, persons_due, configuration_change_id);
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._begin_batches(as_of timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    begun    record;
+    run      leadscore.run;
+    last_day date;
+BEGIN
+    PERFORM leadscore._need_right_to_batches();
+    -- Under the lock that runs begin with, and before the day moves: another call may just have
+    -- begun, for another day.
+    LOCK TABLE leadscore.state IN EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM leadscore.run r WHERE r.finished_at IS NULL) THEN
+        RETURN;  -- one that is under way or was interrupted comes first
+    END IF;
+    begun := leadscore._begin_run(as_of, false);
+    run := begun.run;
+    last_day := begun.last_day;
+    IF run.full_rebuild THEN
+        UPDATE leadscore.person SET scored_through = NULL WHERE scored_through IS NOT NULL;
+        INSERT INTO leadscore.pending (person_id) SELECT p.person_id FROM leadscore.person p;
+    ELSE
+        INSERT INTO leadscore.pending (person_id)
+        SELECT s.person_id FROM leadscore.score_record s WHERE s.counts_until <= run.scored_on
+        UNION
+        SELECT s.person_id FROM leadscore.score_record s WHERE s.decays_until IS NOT NULL AND run.scored_on <> last_day
+        UNION
+        SELECT u.person_id FROM leadscore.due u WHERE u.due_on <= run.scored_on
+        UNION
+        SELECT unnest(begun.edited);
+    END IF;
+    INSERT INTO leadscore.run (scored_on, started_at, full_rebuild, persons_due, configuration_change_id)
+    SELECT run.scored_on, run.started_at, run.full_rebuild, count(DISTINCT n.person_id), run.configuration_change_id FROM leadscore.pending n;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._next_batch(batch_size integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    ids  bigint[];
+    part leadscore._outcome;
+    run  leadscore.run;
+BEGIN
+    PERFORM leadscore._need_right_to_batches();
+    PERFORM leadscore._begin();
+    -- Batches of two calls do not meet; who removes a person goes on.
+    LOCK TABLE leadscore.pending IN SHARE UPDATE EXCLUSIVE MODE;
+    PERFORM leadscore._need_current_snapshot();
+    SELECT array_agg(n.person_id) INTO ids
+    FROM (SELECT DISTINCT p.person_id FROM leadscore.pending p ORDER BY p.person_id LIMIT batch_size) n;
+    IF ids IS NULL THEN
+        UPDATE leadscore.run r SET finished_at = clock_timestamp() WHERE r.finished_at IS NULL RETURNING * INTO run;
+        IF FOUND THEN
+            PERFORM leadscore._end_run(run);
+        END IF;
+        RETURN false;
+    END IF;
+    PERFORM leadscore._lock_persons(ids);
+    UPDATE leadscore.person p SET scored_through = NULL
+    WHERE p.person_id = ANY (ids) AND p.scored_through <= (SELECT s.scored_on FROM leadscore.state s);
+    part := leadscore._rescore(ids, touch => false);
+    DELETE FROM leadscore.pending n WHERE n.person_id = ANY (ids);
+    UPDATE leadscore.run r
+    SET records_added = r.records_added + part.records_added, records_removed = r.records_removed + part.records_removed,
+        persons_changed = r.persons_changed + part.persons_changed, categories_changed = r.categories_changed + part.categories_changed
+    WHERE r.finished_at IS NULL;
+    RETURN true;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.score_pending(most integer DEFAULT NULL::integer)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    ids  bigint[];
+    days date[];
+BEGIN
+    IF most < 1 THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('score_pending: most is %s', most),
+            DETAIL = 'It scores at most so many persons, at least one.',
+            HINT = 'Leave it out to score all that are pending.';
+    END IF;
+    PERFORM leadscore._begin();
+    -- Two calls take different rows; what comes meanwhile is for the next call.
+    WITH chosen AS MATERIALIZED (
+        SELECT DISTINCT n.person_id FROM leadscore.pending n ORDER BY n.person_id LIMIT most
+    ), locked AS MATERIALIZED (
+        SELECT n.ctid AS at FROM leadscore.pending n WHERE n.person_id IN (SELECT c.person_id FROM chosen c) FOR UPDATE SKIP LOCKED
+    ), taken AS (
+        DELETE FROM leadscore.pending n WHERE n.ctid IN (SELECT l.at FROM locked l) RETURNING n.person_id, n.day
+    )
+    SELECT array_agg(t.person_id), array_agg(t.day) INTO ids, days
+    FROM (SELECT x.person_id, max(x.day) AS day FROM taken x GROUP BY x.person_id) t;
+    IF ids IS NULL THEN
+        RETURN 0;
+    END IF;
+    PERFORM leadscore._rescore(ids, days);
+    -- Of persons who went before their activities were scored.
+    DELETE FROM leadscore.activity a
+    WHERE a.person_id IN (SELECT u.id FROM unnest(ids) u(id) WHERE NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = u.id));
+    RETURN cardinality(ids);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._person_line(source leadscore.source, name text, status text, owner text, since timestamp with time zone, attributes jsonb, active boolean)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT concat(
+         CASE
+             WHEN ((source).parts ? 'name'::text) THEN format('name %s, '::text, name)
+             ELSE NULL::text
+         END, format('status %s, owner %s, since %s'::text, status, owner, since),
+         CASE
+             WHEN ((source).parts ? 'attributes'::text) THEN format(', %s'::text, attributes)
+             ELSE NULL::text
+         END,
+         CASE
+             WHEN (((source).parts ? 'only_when'::text) AND (NOT active)) THEN ', not active'::text
+             ELSE NULL::text
+         END) AS concat;
+END;
+
+CREATE OR REPLACE FUNCTION leadscore.verify()
+ RETURNS TABLE(person_id bigint, item text, rule_id integer, activity_id bigint, stored text, derived text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    today  date := (SELECT scored_on FROM leadscore.state);
+    source leadscore.source;
+    ids    bigint[];
+BEGIN
+    -- Nearly always nobody differs: what differs is looked for only where something does.
+    ids := ARRAY(SELECT leadscore._differing(false));
+    RETURN QUERY
+    WITH record AS (
+        SELECT coalesce(s.person_id, d.person_id) AS person_id, coalesce(s.rule_id, d.rule_id) AS rule_id,
+               coalesce(s.activity_id, d.activity_id) AS activity_id,
+               CASE WHEN s.person_id IS NOT NULL
+                    THEN format('%s points from %s until %s', s.points, s.counts_from, coalesce(s.counts_until::text, 'ever')) END AS stored,
+               CASE WHEN d.person_id IS NOT NULL
+                    THEN format('%s points from %s until %s', d.points, d.counts_from, coalesce(d.counts_until::text, 'ever')) END AS derived
+        FROM (SELECT x.*, 1 AS nth FROM leadscore._derived(today, true) x WHERE x.person_id = ANY (ids)) d
+        FULL JOIN (SELECT r.*, row_number() OVER (PARTITION BY r.person_id, r.activity_id, r.rule_id, r.adjustment_id, r.points,
+                                                               r.counts_from, r.counts_until, r.decays_until) AS nth
+                   FROM leadscore.score_record r WHERE r.person_id = ANY (ids)) s
+          ON s.person_id = d.person_id AND s.counts_from = d.counts_from AND s.nth = d.nth
+         AND coalesce(s.activity_id, 0) = coalesce(d.activity_id, 0)
+         AND coalesce(s.rule_id, 0) = coalesce(d.rule_id, 0)
+         AND coalesce(s.adjustment_id, 0) = coalesce(d.adjustment_id, 0)
+         AND s.points = d.points
+         AND coalesce(s.counts_until, 'infinity') = coalesce(d.counts_until, 'infinity')
+         AND coalesce(s.decays_until, 'infinity') = coalesce(d.decays_until, 'infinity')
+        WHERE s.person_id IS NULL OR d.person_id IS NULL
+    ), standing AS (
+        SELECT p.*, coalesce(t.score, 0) AS right_score, b.name AS right_category, t.last_activity_at AS right_last_activity_at,
+               coalesce(t.penalised, false) AS right_penalised,
+               CASE WHEN p.scored_through > today THEN today ELSE least(t.next_on, t.starts_on) END AS right_due_on, u.due_on
+        FROM leadscore.person p
+        LEFT JOIN leadscore._standing(today) t ON t.person_id = p.person_id AND t.person_id = ANY (ids)
+        LEFT JOIN leadscore.due u ON u.person_id = p.person_id
+        LEFT JOIN LATERAL leadscore._band_at(p.kind, coalesce(t.score, 0)) b ON true
+        WHERE p.person_id = ANY (ids)
+    )
+    SELECT r.person_id, 'score record', r.rule_id, r.activity_id, r.stored, r.derived FROM record r
+    UNION ALL
+    SELECT t.person_id, 'score', NULL, NULL, t.score::text, t.right_score::text
+    FROM standing t WHERE t.score <> t.right_score
+    UNION ALL
+    SELECT t.person_id, 'category', NULL, NULL, t.category, t.right_category
+    FROM standing t WHERE t.category IS DISTINCT FROM t.right_category
+    UNION ALL
+    SELECT t.person_id, 'last activity', NULL, NULL, t.last_activity_at::text, t.right_last_activity_at::text
+    FROM standing t WHERE t.last_activity_at IS DISTINCT FROM t.right_last_activity_at
+    UNION ALL
+    -- The flag may be set where nothing is to be cleared any more, but not the other way round.
+    SELECT t.person_id, 'penalised', NULL, NULL, t.penalised::text, t.right_penalised::text
+    FROM standing t WHERE t.right_penalised AND NOT t.penalised
+    UNION ALL
+    -- The due day is a lower bound: it may be early but never late.
+    SELECT t.person_id, 'due day', NULL, NULL, t.due_on::text, t.right_due_on::text
+    FROM standing t WHERE t.right_due_on < coalesce(t.due_on, 'infinity')
+    UNION ALL
+    SELECT a.person_id, 'activity without a person', NULL, a.activity_id, a.activity_type, NULL
+    FROM leadscore.activity a
+    WHERE a.person_id = ANY (ids) AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = a.person_id)
+    ORDER BY 1, 2, 3, 4, 5 NULLS FIRST, 6;
+
+    -- What came from attached tables that are gone.
+    RETURN QUERY
+    SELECT a.person_id, format('activity of %s, which is gone, row %s', s.name, a.source_key), NULL::int, a.activity_id,
+           format('%s at %s', a.activity_type, a.occurred_at), NULL::text
+    FROM leadscore.source s
+    JOIN leadscore.activity a ON a.source_id = s.source_id
+    WHERE s.attached AND leadscore._name_of(s.source) IS NULL
+    UNION ALL
+    SELECT p.person_id, format('person of %s, which is gone, row %s', s.name, p.external_id), NULL, NULL,
+           leadscore._person_line(s, p.name, p.status, p.owner, p.since, p.attributes, p.active), NULL
+    FROM leadscore.source s
+    JOIN leadscore.person p ON p.source_id = s.source_id
+    WHERE s.attached AND leadscore._name_of(s.source) IS NULL
+    UNION ALL
+    -- And of those of which nothing is noted at all.
+    SELECT a.person_id, format('activity of a table that is gone, row %s', a.source_key), NULL, a.activity_id,
+           format('%s at %s', a.activity_type, a.occurred_at), NULL
+    FROM leadscore.activity a
+    WHERE a.source_id IS NOT NULL AND NOT EXISTS (SELECT FROM leadscore.source s WHERE s.source_id = a.source_id)
+    ORDER BY 1, 2;
+
+    -- Attached tables: what is there, and what came from them.
+    FOR source IN SELECT * FROM leadscore.source x WHERE x.attached AND EXISTS (SELECT FROM pg_class c WHERE c.oid = x.source)
+                  ORDER BY x.source_id LOOP
+        BEGIN
+        IF source.role = 'person' THEN
+            RETURN QUERY
+            SELECT p.person_id, format('score or category in %s, row %s', source.source, n.key), NULL::int, NULL::bigint,
+                   concat_ws(' ', n.score, n.category),
+                   concat_ws(' ', CASE WHEN source.parts ? 'score' THEN p.score END, CASE WHEN source.parts ? 'category' THEN p.category END)
+            FROM leadscore._source_rows(source.source_id) n
+            JOIN leadscore._person_key k ON k.source_id = source.source_id AND k.external_id = n.key AND k.tenant IS NOT DISTINCT FROM n.tenant
+            JOIN leadscore.person p ON p.person_id = k.person_id
+            WHERE (source.parts ? 'score' AND n.score::numeric IS DISTINCT FROM p.score)
+               OR (source.parts ? 'category' AND n.category IS DISTINCT FROM p.category)
+            ORDER BY 2;
+            IF source.parts ? 'scorecards' THEN
+                RETURN QUERY
+                SELECT k.person_id, format('scorecard %s in %s, row %s', c.value ->> 'scorecard', source.source, n.key), NULL::int, NULL::bigint,
+                       concat_ws(' ', w.written ->> 0, w.written ->> 1),
+                       concat_ws(' ', CASE WHEN c.value ? 'score' THEN coalesce(p.score, 0) END, CASE WHEN c.value ? 'category' THEN p.category END)
+                FROM leadscore._source_rows(source.source_id) n
+                JOIN leadscore._person_key k ON k.source_id = source.source_id AND k.external_id = n.key AND k.tenant IS NOT DISTINCT FROM n.tenant
+                CROSS JOIN jsonb_array_elements(source.parts -> 'scorecards') c
+                CROSS JOIN LATERAL (SELECT n.scorecards -> (c.value ->> 'scorecard') AS written) w
+                LEFT JOIN leadscore.person_score p ON p.person_id = k.person_id AND p.scorecard = c.value ->> 'scorecard'
+                WHERE (c.value ? 'score' AND (w.written ->> 0)::numeric IS DISTINCT FROM coalesce(p.score, 0))
+                   OR (c.value ? 'category' AND w.written ->> 1 IS DISTINCT FROM p.category)
+                ORDER BY 2;
+            END IF;
+            RETURN QUERY
+            SELECT p.person_id, format('person of %s, row %s', source.source, coalesce(r.key, p.external_id)), NULL::int, NULL::bigint,
+                   CASE WHEN p.person_id IS NOT NULL THEN leadscore._person_line(source, p.name, p.status, p.owner, p.since, p.attributes, p.active) END,
+                   CASE WHEN r.key IS NOT NULL THEN leadscore._person_line(source, r.name, r.status, r.owner, coalesce(r.moment, p.since), r.attributes, r.active) END
+            FROM (SELECT n.* FROM leadscore._source_rows(source.source_id) n
+                  WHERE NOT EXISTS (SELECT FROM leadscore.person_alias l WHERE l.kind = source.person_kind AND l.external_id = n.key AND l.tenant IS NOT DISTINCT FROM n.tenant)) r
+            FULL JOIN (SELECT q.* FROM leadscore.person q WHERE q.source_id = source.source_id) p ON p.external_id = r.key AND coalesce(p.tenant, '') = coalesce(r.tenant, '')
+            WHERE p.person_id IS NULL OR r.key IS NULL
+               OR (source.parts ? 'status' AND p.status IS DISTINCT FROM r.status)
+               OR (source.parts ? 'owner' AND p.owner IS DISTINCT FROM r.owner)
+               OR (source.parts ? 'name' AND p.name IS DISTINCT FROM r.name)
+               OR (source.parts ? 'attributes' AND p.attributes IS DISTINCT FROM r.attributes)
+               OR (source.parts ? 'only_when' AND p.active IS DISTINCT FROM r.active)
+               OR p.since IS DISTINCT FROM coalesce(r.moment, p.since)
+            ORDER BY 2;
+        ELSE
+            RETURN QUERY
+            SELECT coalesce(a.person_id, r.person_id), format('activity of %s, row %s', source.source, coalesce(r.key, a.source_key)), NULL::int, a.activity_id,
+                   CASE WHEN a.source_key IS NOT NULL THEN format('%s of person %s at %s %s', a.activity_type, coalesce(a.person_id::text, '?'), a.occurred_at, a.attributes) END,
+                   CASE WHEN r.key IS NOT NULL THEN format('%s of person %s at %s %s', r.activity_type, coalesce(r.person_id::text, '?'), coalesce(r.moment, a.occurred_at), r.attributes) END
+            FROM (SELECT n.key, n.activity_type, n.moment, n.attributes,
+                         CASE WHEN EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = n.activity_type) THEN k.person_id END AS person_id
+                  FROM leadscore._source_rows(source.source_id) n
+                  LEFT JOIN leadscore._person_key k ON k.kind = source.person_kind AND k.external_id = n.person AND coalesce(k.tenant, '') = coalesce(n.tenant, '')) r
+            FULL JOIN (SELECT b.person_id, b.activity_id, b.source_key, b.activity_type, b.occurred_at, b.attributes
+                       FROM leadscore.activity b WHERE b.source_id = source.source_id
+                       UNION ALL
+                       SELECT NULL, NULL, w.source_key, w.activity_type, w.occurred_at, w.attributes
+                       FROM leadscore.waiting w WHERE w.source_id = source.source_id) a ON a.source_key = r.key
+            WHERE a.source_key IS NULL OR r.key IS NULL
+               OR (a.person_id, a.activity_type, a.occurred_at, a.attributes)
+                  IS DISTINCT FROM (r.person_id, r.activity_type, coalesce(r.moment, a.occurred_at), r.attributes)
+            ORDER BY 2;
+        END IF;
+        EXCEPTION WHEN OTHERS THEN
+            -- One table that cannot be read keeps nothing else from being verified.
+            RETURN QUERY SELECT NULL::bigint, format('%s cannot be read', source.source), NULL::int, NULL::bigint, NULL::text, SQLERRM;
+        END;
+    END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.adjust(person_id bigint, points integer, reason text, from_day date DEFAULT NULL::date, until_day date DEFAULT NULL::date, scorecard text DEFAULT 'main'::text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    first_day date := coalesce(from_day, leadscore.scoring_day());
+    made      bigint;
+BEGIN
+    IF points IS NULL OR points = 0 OR reason IS NULL OR btrim(reason) = '' THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('adjust: person %s cannot be given %s points for %s',
+                             coalesce(person_id::text, 'NULL'), coalesce(points::text, 'NULL'), coalesce(quote_literal(reason), 'NULL')),
+            DETAIL = 'An adjustment has points other than 0 and a reason.',
+            HINT = 'Say in words why the points are given.';
+    END IF;
+    PERFORM leadscore._check_day(first_day, 'adjust');
+    IF until_day IS NOT NULL THEN
+        PERFORM leadscore._check_day(until_day, 'adjust');
+    END IF;
+    IF until_day <= first_day THEN
+        RAISE datetime_field_overflow USING
+            MESSAGE = format('adjust: %s until %s is no period', first_day, until_day),
+            DETAIL = 'An adjustment counts from a day until a later day, or for ever.',
+            HINT = 'Leave until_day out to let it count for ever.';
+    END IF;
+    PERFORM leadscore._need_scorecard(scorecard, 'adjust');
+    PERFORM leadscore._begin();
+    PERFORM leadscore._lock_persons(ARRAY[adjust.person_id]);
+    PERFORM leadscore._need_person(adjust.person_id, 'adjust');
+    INSERT INTO leadscore.adjustment (person_id, points, reason, from_day, until_day, scorecard)
+    VALUES (adjust.person_id, adjust.points, adjust.reason, first_day, adjust.until_day, adjust.scorecard)
+    RETURNING adjustment_id INTO made;
+    PERFORM leadscore._go_live();
+    PERFORM leadscore._rescore(ARRAY[adjust.person_id], ARRAY[first_day]);
+    RETURN made;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.merge_person(loser bigint, winner bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    lost leadscore.person;
+BEGIN
+    PERFORM leadscore._begin();
+    PERFORM leadscore._need_person(loser, 'merge_person');
+    PERFORM leadscore._need_person(winner, 'merge_person');
+    -- Activities before persons, as who updates or deletes activities has them.
+    PERFORM FROM leadscore.activity a WHERE a.person_id = loser ORDER BY a.activity_id FOR UPDATE;
+    PERFORM leadscore._lock_sources(ARRAY[loser, winner]);
+    PERFORM FROM leadscore.person p WHERE p.person_id IN (loser, winner) ORDER BY p.person_id FOR UPDATE;
+    PERFORM leadscore._need_person(loser, 'merge_person');
+    PERFORM leadscore._need_person(winner, 'merge_person');
+    IF loser = winner THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('merge_person: loser and winner are both %s', loser),
+            DETAIL = 'A person cannot be its own duplicate.',
+            HINT = 'Name two persons.';
+    END IF;
+    SELECT * INTO lost FROM leadscore.person p WHERE p.person_id = loser;
+    UPDATE leadscore.activity a SET person_id = winner WHERE a.person_id = loser;
+    UPDATE leadscore.adjustment a SET person_id = winner WHERE a.person_id = loser;
+    UPDATE leadscore.person_alias l SET person_id = winner WHERE l.person_id = loser;
+    PERFORM leadscore._merge_visits(loser, winner);
+    DELETE FROM leadscore.person p WHERE p.person_id = loser;
+    IF lost.external_id IS NOT NULL THEN
+        INSERT INTO leadscore.person_alias (kind, tenant, external_id, person_id, source_id)
+        VALUES (lost.kind, lost.tenant, lost.external_id, winner, lost.source_id);
+        PERFORM leadscore._forget_configuration();
+    END IF;
+    UPDATE leadscore.person p SET scored_through = lost.scored_through
+    WHERE p.person_id = winner AND lost.scored_through > coalesce(p.scored_through, '-infinity');
+    PERFORM leadscore._rescore(ARRAY[winner]);
+    -- The loser's row in the application's table shows what its key leads to.
+    PERFORM leadscore._write_back(ARRAY[winner]);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.forget_person(person_id bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM leadscore._begin();
+    PERFORM leadscore._need_person(forget_person.person_id, 'forget_person');
+    -- Activities before persons, as who updates or deletes activities has them.
+    PERFORM FROM leadscore.activity a WHERE a.person_id = forget_person.person_id ORDER BY a.activity_id FOR UPDATE;
+    PERFORM leadscore._forget_visitors(forget_person.person_id);
+    DELETE FROM leadscore.waiting w
+    USING leadscore._person_key k
+    WHERE k.person_id = forget_person.person_id AND w.person_kind = k.kind AND w.external_id = k.external_id
+      AND w.tenant IS NOT DISTINCT FROM k.tenant;
+    DELETE FROM leadscore.person p WHERE p.person_id = forget_person.person_id;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._checked_config(config text, tenant text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE c
+ IMMUTABLE
+AS 'MODULE_PATHNAME', $function$checked_document_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._path(path jsonpath)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT
+         CASE
+             WHEN (p.words ~ '^\(([^()"]|"([^"\\]|\\.)*")*\)$'::text) THEN substr(p.words, 2, (length(p.words) - 2))
+             ELSE p.words
+         END AS words
+    FROM regexp_replace((_path.path)::text, '\."([A-Za-z_][A-Za-z0-9_]*)"'::text, '.\1'::text, 'g'::text) p(words);
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._as_document(written jsonb, of regclass)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT COALESCE(jsonb_object_agg(c.key,
+         CASE a.atttypid
+             WHEN 'interval'::regtype THEN to_jsonb(leadscore._length(((c.value #>> '{}'::text[]))::interval))
+             WHEN 'jsonpath'::regtype THEN to_jsonb(leadscore._path(((c.value #>> '{}'::text[]))::jsonpath))
+             ELSE c.value
+         END), '{}'::jsonb) AS "coalesce"
+    FROM (jsonb_each(_as_document.written) c(key, value)
+      JOIN pg_attribute a ON (((a.attrelid = (_as_document.of)::oid) AND (a.attname = c.key))))
+   WHERE (c.value <> 'null'::jsonb);
+END;
+
+CREATE OR REPLACE FUNCTION leadscore.export_config(tenant text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT (
+         CASE
+             WHEN (tenant IS NULL) THEN jsonb_build_object('settings', ( SELECT leadscore._as_document((to_jsonb(s.*) - 'one_row'::text), 'leadscore.settings'::regclass) AS _as_document
+                FROM leadscore.settings s), 'activity_types', ( SELECT COALESCE(jsonb_agg(leadscore._as_document(to_jsonb(t.*), 'leadscore.activity_type'::regclass) ORDER BY t.activity_type), '[]'::jsonb) AS "coalesce"
+                FROM leadscore.activity_type t), 'scorecards', ( SELECT COALESCE(jsonb_agg(leadscore._as_document((to_jsonb(c.*) - 'recorded_at'::text), 'leadscore.scorecard'::regclass) ORDER BY (c.scorecard <> 'main'::text), c.scorecard), '[]'::jsonb) AS "coalesce"
+                FROM leadscore.scorecard c))
+             ELSE '{}'::jsonb
+         END || jsonb_build_object('categories', ( SELECT COALESCE(jsonb_agg(leadscore._as_document((to_jsonb(c.*) - '{category_id,tenant,recorded_at}'::text[]), 'leadscore.category'::regclass) ORDER BY (c.scorecard <> 'main'::text), c.scorecard, c.person_kind NULLS FIRST, c.min_score NULLS FIRST), '[]'::jsonb) AS "coalesce"
+            FROM leadscore.category c
+           WHERE (NOT (c.tenant IS DISTINCT FROM export_config.tenant))), 'rules', ( SELECT COALESCE(jsonb_agg(leadscore._as_document(((to_jsonb(r.*) - '{rule_id,tenant,created_at}'::text[]) -
+                 CASE
+                     WHEN (r.repeat_every IS NULL) THEN 'max_repeats'::text
+                     ELSE ''::text
+                 END), 'leadscore.rule'::regclass) ORDER BY r.name), '[]'::jsonb) AS "coalesce"
+            FROM leadscore.rule r
+           WHERE (NOT (r.tenant IS DISTINCT FROM export_config.tenant)))));
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._document_rules(document jsonb, tenant text DEFAULT NULL::text)
+ RETURNS SETOF leadscore.rule
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT x.rule_id,
+     x.name,
+     x.kind,
+     x.activity_types,
+     x.condition,
+     x.person_kinds,
+     x.statuses,
+     x.points,
+     x.relevant_for,
+     x.decay,
+     x.max_per_day,
+     x.max_counted,
+     x.inactive_for,
+     x.repeat_every,
+     x.max_repeats,
+     x.effective_from,
+     x.enabled,
+     x.created_at,
+     x.tenant,
+     x.scorecard,
+     x.filter,
+     x.person_filter,
+     x.half_life,
+     x.excused_by_planned,
+     x.at_least,
+     x.within
+    FROM (((jsonb_array_elements((_document_rules.document -> 'rules'::text)) WITH ORDINALITY n(rule, nth)
+      LEFT JOIN leadscore.rule r ON (((r.name = (n.rule ->> 'name'::text)) AND (NOT (r.tenant IS DISTINCT FROM _document_rules.tenant)))))
+      CROSS JOIN LATERAL ( SELECT COALESCE(jsonb_object_agg(e.key, e.value), '{}'::jsonb) AS given
+            FROM jsonb_each(n.rule) e(key, value)
+           WHERE (e.value <> 'null'::jsonb)) g)
+      CROSS JOIN LATERAL jsonb_populate_record(NULL::leadscore.rule, (('{"kind": "activity", "decay": "none", "enabled": true, "scorecard": "main", "excused_by_planned": false}'::jsonb || g.given) || jsonb_build_object('rule_id', COALESCE(r.rule_id, (- (n.nth)::integer)), 'tenant', _document_rules.tenant, 'created_at', COALESCE(r.created_at, now())))) x(rule_id, name, kind, activity_types, condition, person_kinds, statuses, points, relevant_for, decay, max_per_day, max_counted, inactive_for, repeat_every, max_repeats, effective_from, enabled, created_at, tenant, scorecard, filter, person_filter, half_life, excused_by_planned, at_least, within));
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._document_categories(document jsonb, tenant text DEFAULT NULL::text)
+ RETURNS SETOF leadscore.category
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT x.category_id,
+     x.person_kind,
+     x.name,
+     x.min_score,
+     x.color,
+     x.tenant,
+     x.scorecard,
+     x.recorded_at
+    FROM ((jsonb_array_elements((_document_categories.document -> 'categories'::text)) WITH ORDINALITY n(category, nth)
+      LEFT JOIN leadscore.category c ON (((c.name = (n.category ->> 'name'::text)) AND (c.scorecard = COALESCE((n.category ->> 'scorecard'::text), 'main'::text)) AND (NOT (c.person_kind IS DISTINCT FROM (n.category ->> 'person_kind'::text))) AND (NOT (c.tenant IS DISTINCT FROM _document_categories.tenant)))))
+      CROSS JOIN LATERAL jsonb_populate_record(NULL::leadscore.category, (n.category || jsonb_build_object('category_id', COALESCE(c.category_id, (- (n.nth)::integer)), 'tenant', _document_categories.tenant, 'scorecard', COALESCE((n.category ->> 'scorecard'::text), 'main'::text), 'recorded_at', COALESCE(c.recorded_at, now())))) x(category_id, person_kind, name, min_score, color, tenant, scorecard, recorded_at));
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._check_times(document jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    item    record;
+    problem text;
+BEGIN
+    FOR item IN
+        SELECT 'settings.' || a.attname AS path, a.atttypid::regtype::text AS sort, document -> 'settings' ->> a.attname AS value
+        FROM pg_attribute a WHERE a.attrelid = 'leadscore.settings'::regclass AND a.atttypid = 'interval'::regtype
+        UNION ALL
+        SELECT format('rules[%s].%s', r.nth - 1, a.attname), a.atttypid::regtype::text, r.rule ->> a.attname
+        FROM jsonb_array_elements(document -> 'rules') WITH ORDINALITY r(rule, nth)
+        JOIN pg_attribute a ON a.attrelid = 'leadscore.rule'::regclass AND a.atttypid IN ('interval'::regtype, 'date'::regtype, 'jsonpath'::regtype)
+        UNION ALL
+        SELECT format('tests[%s].person.since', t.nth - 1), 'moment', t.test #>> '{person,since}'
+        FROM jsonb_array_elements(document -> 'tests') WITH ORDINALITY t(test, nth)
+        UNION ALL
+        SELECT format('tests[%s].%s[%s].on', t.nth - 1, f.name, i.nth - 1), f.sort, i.item ->> 'on'
+        FROM jsonb_array_elements(document -> 'tests') WITH ORDINALITY t(test, nth)
+        CROSS JOIN (VALUES ('activities', 'moment'), ('expect', 'date')) f(name, sort)
+        CROSS JOIN jsonb_array_elements(t.test -> f.name) WITH ORDINALITY i(item, nth)
+    LOOP
+        CONTINUE WHEN item.value IS NULL;
+        problem := NULL;
+        BEGIN
+            CASE item.sort
+                WHEN 'interval' THEN PERFORM item.value::interval;
+                WHEN 'date' THEN PERFORM item.value::date;
+                WHEN 'jsonpath' THEN problem := leadscore._no_predicate(item.value::jsonpath);
+                ELSE PERFORM item.value::timestamp;
+            END CASE;
+        EXCEPTION
+            WHEN data_exception THEN
+                problem := format('%L is no %s.', item.value, CASE item.sort WHEN 'interval' THEN 'length of time' WHEN 'date' THEN 'day' ELSE item.sort END);
+            WHEN syntax_error THEN
+                problem := format('It cannot be read: %s.', SQLERRM);
+        END;
+        IF problem IS NOT NULL THEN
+            RAISE invalid_parameter_value USING
+                MESSAGE = format('configuration: %s is not as expected', item.path),
+                DETAIL = problem,
+                HINT = CASE item.sort WHEN 'interval' THEN 'Write days, weeks, months or years, such as "60 days" or "3 months".'
+                                      WHEN 'date' THEN 'Write a day as 2026-01-31.'
+                                      WHEN 'jsonpath' THEN 'Write a comparison, such as "$.minutes >= 30 && $.channel == \"video\"".'
+                                      ELSE 'Write a day, or a day and a time, such as 2026-01-31 or 2026-01-31 14:30.' END;
+        END IF;
+    END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._write_configuration(target regclass, written jsonb, key text[], left_alone text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "IntervalStyle" TO 'postgres'
+AS $function$
+DECLARE
+    columns text := (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+                     WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL (left_alone));
+    values  text := (SELECT string_agg('excluded.' || quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+                     WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL (left_alone));
+BEGIN
+    EXECUTE format('SELECT jsonb_agg(to_jsonb(n)) FROM jsonb_populate_recordset(NULL::%1$s, $1) n
+                    WHERE NOT EXISTS (SELECT FROM %1$s t WHERE to_jsonb(t) - $2 = to_jsonb(n) - $2)', target)
+    INTO written USING written, left_alone;
+    IF written IS NOT NULL THEN
+        EXECUTE format('INSERT INTO %1$s (%2$s) SELECT %2$s FROM jsonb_populate_recordset(NULL::%1$s, $1)
+                        ON CONFLICT (%4$s) DO UPDATE SET (%2$s) = ROW(%3$s)',
+                       target, columns, values, (SELECT string_agg(quote_ident(k), ', ') FROM unnest(key) k))
+        USING written;
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._gives_way(old leadscore.category, bands leadscore.category[], replace boolean)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+BEGIN ATOMIC
+ SELECT ((NOT (EXISTS ( SELECT
+            FROM unnest(_gives_way.bands) b(category_id, person_kind, name, min_score, color, tenant, scorecard, recorded_at)
+           WHERE (b.* = _gives_way.old)))) AND (replace OR (EXISTS ( SELECT
+            FROM unnest(_gives_way.bands) b(category_id, person_kind, name, min_score, color, tenant, scorecard, recorded_at)
+           WHERE ((b.scorecard = (_gives_way.old).scorecard) AND (NOT (b.person_kind IS DISTINCT FROM (_gives_way.old).person_kind)))))));
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._apply_config(config jsonb, replace boolean, tenant text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "IntervalStyle" TO 'postgres'
+AS $function$
+DECLARE
+    document jsonb;
+    settings leadscore.settings;
+    wanted   leadscore.settings;
+    bands    leadscore.category[];
+    gone     text[];
+BEGIN
+    IF _apply_config.tenant = '' THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = 'configuration: the tenant is empty',
+            DETAIL = 'A tenant has a name, as leadscore.person.tenant has it.',
+            HINT = 'Leave it NULL for what is everybody''s.';
+    END IF;
+    document := leadscore._checked_config(config::text, _apply_config.tenant);
+    PERFORM leadscore._check_times(document);
+
+    IF document ? 'settings' THEN
+        SELECT s.* INTO settings FROM leadscore.settings s;
+        wanted := CASE WHEN replace THEN jsonb_populate_record(NULL::leadscore.settings,
+                                             '{"one_row": true, "scoring": "at_once"}' || jsonb_strip_nulls(document -> 'settings'))
+                       ELSE jsonb_populate_record(settings, document -> 'settings') END;
+    END IF;
+
+    INSERT INTO leadscore.activity_type AS t (activity_type, description)
+    SELECT n.activity_type, n.description
+    FROM jsonb_to_recordset(document -> 'activity_types') n(activity_type text, description text)
+    ON CONFLICT (activity_type) DO UPDATE SET description = EXCLUDED.description
+    WHERE t.description IS DISTINCT FROM EXCLUDED.description;
+
+    -- After the types, as one can be the outcome.
+    IF to_jsonb(settings) <> to_jsonb(wanted) THEN
+        EXECUTE format('UPDATE leadscore.settings SET (%1$s) = (SELECT %1$s FROM (SELECT ($1).*) n)',
+                       (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+                        WHERE a.attrelid = 'leadscore.settings'::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'one_row'))
+        USING wanted;
+    END IF;
+
+    PERFORM leadscore._write_configuration('leadscore.scorecard',
+        coalesce(document -> 'scorecards', '[]')
+        || CASE WHEN replace AND document ? 'scorecards' AND NOT document -> 'scorecards' @> '[{"scorecard": "main"}]'
+                THEN '[{"scorecard": "main"}]' ELSE '[]' END::jsonb, '{scorecard}', '{recorded_at}');
+
+    IF document ? 'categories' THEN
+        bands := ARRAY(SELECT b FROM leadscore._document_categories(document, _apply_config.tenant) b);
+        -- Bounds move past each other, so what changes makes place first; a category keeps its id.
+        IF EXISTS (SELECT FROM leadscore.category c
+                   WHERE c.tenant IS NOT DISTINCT FROM _apply_config.tenant AND leadscore._gives_way(c, bands, replace)) THEN
+            DELETE FROM leadscore.category c
+            WHERE c.tenant IS NOT DISTINCT FROM _apply_config.tenant AND leadscore._gives_way(c, bands, replace);
+        END IF;
+        IF EXISTS (SELECT FROM unnest(bands) b WHERE NOT EXISTS (SELECT FROM leadscore.category c WHERE c = b)) THEN
+            INSERT INTO leadscore.category
+            SELECT x.*
+            FROM unnest(bands) b
+            CROSS JOIN LATERAL jsonb_populate_record(b, CASE WHEN b.category_id < 0
+                THEN jsonb_build_object('category_id', nextval('leadscore.category_category_id_seq')) ELSE '{}' END) x
+            WHERE NOT EXISTS (SELECT FROM leadscore.category c WHERE c.category_id = b.category_id);
+        END IF;
+    END IF;
+
+    IF document ? 'rules' THEN
+        gone := ARRAY(SELECT r.name FROM leadscore.rule r
+                      WHERE replace AND r.tenant IS NOT DISTINCT FROM _apply_config.tenant
+                        AND r.name NOT IN (SELECT n.name FROM jsonb_to_recordset(document -> 'rules') n(name text)));
+        IF gone <> '{}' THEN
+            DELETE FROM leadscore.rule r WHERE r.tenant IS NOT DISTINCT FROM _apply_config.tenant AND r.name = ANY (gone);
+        END IF;
+        PERFORM leadscore._write_configuration('leadscore.rule',
+            (SELECT jsonb_agg(to_jsonb(r)) FROM leadscore._document_rules(document, _apply_config.tenant) r), '{tenant,name}', '{rule_id,created_at}');
+    END IF;
+
+    IF replace AND document ? 'scorecards' THEN
+        gone := ARRAY(SELECT c.scorecard FROM leadscore.scorecard c
+                      WHERE c.scorecard <> 'main'
+                        AND c.scorecard NOT IN (SELECT n.scorecard FROM jsonb_to_recordset(document -> 'scorecards') n(scorecard text)));
+        IF gone <> '{}' THEN
+            DELETE FROM leadscore.scorecard c WHERE c.scorecard = ANY (gone);
+        END IF;
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.import_config(config jsonb, tenant text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM leadscore._require_tests_pass(config);
+    PERFORM leadscore._apply_config(config, true, import_config.tenant);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.load_preset(name text, tenant text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    preset jsonb := leadscore._preset(load_preset.name);
+    common jsonb;
+BEGIN
+    IF load_preset.tenant IS NOT NULL THEN
+        common := jsonb_build_object(
+            'activity_types', (SELECT jsonb_agg(t.section) FROM jsonb_array_elements(preset -> 'activity_types') t(section)
+                               WHERE NOT EXISTS (SELECT FROM leadscore.activity_type k WHERE k.activity_type = t.section ->> 'activity_type')),
+            'scorecards', (SELECT jsonb_agg(c.section) FROM jsonb_array_elements(preset -> 'scorecards') c(section)
+                           WHERE NOT EXISTS (SELECT FROM leadscore.scorecard k WHERE k.scorecard = c.section ->> 'scorecard')));
+        IF jsonb_strip_nulls(common) <> '{}' THEN
+            PERFORM leadscore._apply_config(jsonb_strip_nulls(common), false);
+        END IF;
+        preset := preset - '{settings,activity_types,scorecards}'::text[];
+    END IF;
+    PERFORM leadscore._apply_config(preset, false, load_preset.tenant);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._slow_tables()
+ RETURNS TABLE(relation text, what text, remedy text)
+ LANGUAGE c
+ STABLE
+AS 'MODULE_PATHNAME', $function$slow_tables_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore.doctor()
+ RETURNS TABLE(severity text, finding text, detail text, remedy text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    today     date := leadscore.scoring_day();
+    last_day  date := (SELECT s.scored_on FROM leadscore.state s);
+    home      text := leadscore._cron_home();
+    recompute text := leadscore._cron_command();
+BEGIN
+    -- The night.
+    IF NOT EXISTS (SELECT FROM leadscore.run) THEN
+        RETURN QUERY SELECT 'warning', 'no run yet', 'Nothing expires and no penalty comes without leadscore_recompute().', recompute || ';';
+    ELSIF last_day < today THEN
+        RETURN QUERY SELECT CASE WHEN last_day < today - 1 THEN 'error' ELSE 'warning' END, 'the last run is of an earlier day',
+            format('Scores stand for %s, and today is %s.', last_day, today), recompute || ';';
+    ELSIF last_day > today THEN
+        RETURN QUERY SELECT 'warning', 'the last run is of a later day',
+            format('Scores stand for %s, and today is %s.', last_day, today), recompute || ';';
+    END IF;
+    IF (SELECT i.rebuild_due FROM leadscore.instance i) AND EXISTS (SELECT FROM leadscore.run) THEN
+        RETURN QUERY SELECT 'warning', 'rules, categories or settings changed since the last run',
+            'What was registered before is scored by the old ones until the next run.', recompute || ';';
+    END IF;
+
+    RETURN QUERY
+    SELECT 'warning', 'a run in batches is under way or was interrupted',
+           format('%s of %s persons are derived, since %s.', g.done, g.total, g.started_at), 'CALL leadscore.recompute_in_batches();'
+    FROM leadscore.progress g;
+
+    -- pg_cron.
+    IF home IS NULL THEN
+        RETURN QUERY SELECT 'warning', 'pg_cron is not loaded', 'Nothing starts the nightly run from within the server.',
+            'Install pg_cron, set shared_preload_libraries = ''pg_cron'' and restart; or run it from another scheduler: ' || recompute || ';';
+    ELSIF home <> current_database() THEN
+        RETURN QUERY SELECT 'note', 'pg_cron keeps its jobs in another database',
+            format('Whether the nightly job runs is seen in database %s.', home),
+            format('In database %I: SELECT * FROM cron.job WHERE jobname = %L;', home, leadscore._job_name(current_database()));
+    ELSIF NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
+        RETURN QUERY SELECT 'warning', 'pg_cron is not installed in this database', 'The server has it loaded for this database.',
+            'CREATE EXTENSION pg_cron; SELECT leadscore.schedule();';
+    ELSE
+        RETURN QUERY SELECT * FROM leadscore._doctor_cron();
+    END IF;
+
+    -- Triggers: leadscore's own and those on attached tables.
+    RETURN QUERY
+    SELECT 'error', format('trigger %I on %s is disabled', t.tgname, t.tgrelid::regclass),
+           'What changes in the table is not scored.',
+           format('ALTER TABLE %s ENABLE TRIGGER %I; SELECT leadscore.resync(%s);', t.tgrelid::regclass, t.tgname,
+                  CASE WHEN c.relnamespace = 'leadscore'::regnamespace THEN '' ELSE quote_literal(
+                      (SELECT s.source FROM leadscore.source s WHERE t.tgname LIKE 'leadscore\_' || s.source_id || '\_%')) END)
+    FROM pg_trigger t
+    JOIN pg_class c ON c.oid = t.tgrelid
+    JOIN pg_proc f ON f.oid = t.tgfoid
+    WHERE f.pronamespace = 'leadscore'::regnamespace AND t.tgenabled IN ('D', 'R')
+    ORDER BY t.tgrelid::regclass::text, t.tgname;
+    RETURN QUERY
+    SELECT 'error', CASE WHEN to_regclass(s.name) IS NULL THEN format('attached table %s is gone', s.name)
+                         ELSE format('a table that is not attached took the place of attached table %s', s.name) END,
+           format('It fed %s of kind %L, and what came from it is still there.', CASE s.role WHEN 'person' THEN 'persons' ELSE 'activities' END, s.person_kind),
+           CASE WHEN to_regclass(s.name) IS NULL THEN format('SELECT leadscore.forget_source(%s);', s.source_id)
+                ELSE format('SELECT leadscore.reattach(%L);', s.name) END
+    FROM leadscore.source s
+    WHERE s.attached AND leadscore._name_of(s.source) IS DISTINCT FROM s.name
+      AND (leadscore._name_of(s.source) IS NULL
+           OR NOT EXISTS (SELECT FROM leadscore.source x
+                          WHERE x.source = to_regclass(s.name) AND x.attached AND (x.role, x.person_kind, x.label) = (s.role, s.person_kind, s.label)))
+      AND (leadscore._name_of(s.source) IS NULL OR to_regclass(s.name) IS NOT NULL)
+    ORDER BY s.source_id;
+    RETURN QUERY
+    SELECT 'error', format('trigger leadscore_%s_%s on %s is missing', s.source_id, n.name, s.source),
+           CASE WHEN leadscore._is_whole(s) THEN 'What changes in the table is not scored; a column that was attached may have been dropped.'
+                ELSE 'A column that it cannot be attached without was dropped: attach it anew, with others.' END,
+           CASE WHEN leadscore._is_whole(s) THEN format('SELECT leadscore.reattach(%L);', s.source::text)
+                ELSE format('SELECT leadscore.detach(%L, kind => %L, label => %L);', s.source::text, s.person_kind, s.label) END
+    FROM leadscore.source s
+    CROSS JOIN (VALUES ('columns'), ('row'), ('row_update'), ('statement'), ('truncate'), ('begin')) n(name)
+    WHERE s.attached AND (n.name <> 'begin' OR s.parts ? 'score' OR s.parts ? 'category' OR s.parts ? 'scorecards') AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
+      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.source AND t.tgname = format('leadscore_%s_%s', s.source_id, n.name))
+    ORDER BY s.source_id, n.name;
+
+    RETURN QUERY
+    SELECT 'error', format('trigger %s on %s is missing', n.name, t.relation),
+           format('Rows of %s reach it, and what changes in it is not scored.', s.source),
+           CASE WHEN leadscore._is_whole(s) THEN format('SELECT leadscore.reattach(%L);', s.source::text)
+                ELSE format('SELECT leadscore.detach(%L, kind => %L, label => %L);', s.source::text, s.person_kind, s.label) END
+    FROM leadscore.source s
+    JOIN leadscore.source_step t ON t.source_id = s.source_id
+    CROSS JOIN LATERAL (VALUES (format('leadscore_%s_%s_columns', s.source_id, t.step)), ('leadscore_reached_row'), ('leadscore_reached')) n(name)
+    WHERE s.attached AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
+      AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.relation AND g.tgname = n.name)
+    ORDER BY s.source_id, t.step, n.name;
+
+    -- What jsonb cannot hold is no attribute.
+    RETURN QUERY
+    SELECT 'note', format('%s activities of %s lack attribute %L', count(*), s.source, l.label),
+           'Their rows hold a value there that jsonb cannot: \u0000, half of a character, or a number beyond numeric.',
+           format('SELECT source_key FROM leadscore.activity WHERE source_id = %s AND NOT attributes ? %L;', s.source_id, l.label)
+    FROM leadscore.source s
+    CROSS JOIN LATERAL (SELECT e.value ->> 'label' AS label, s.parts -> 'columns' -> (e.value ->> 'at')::int AS place
+                        FROM jsonb_array_elements(coalesce(s.parts -> 'attributes', '[]')) e) l
+    JOIN leadscore.activity a ON a.source_id = s.source_id AND NOT a.attributes ? l.label
+    WHERE s.attached AND s.role = 'activity' AND (l.place ->> 1)::int >= 0 AND leadscore._holds_json(s, l.place)
+    GROUP BY s.source_id, s.source, l.label
+    ORDER BY s.source_id, l.label;
+
+    RETURN QUERY
+    SELECT 'error', format('trigger %I on %s is deferrable', t.tgname, t.tgrelid::regclass),
+           'Scores cannot be written back to a table whose triggers run only at commit; it can also be attached without score and category.',
+           format('DROP TRIGGER %I ON %s;', t.tgname, t.tgrelid::regclass)
+    FROM leadscore.source s
+    JOIN pg_trigger t ON t.tgrelid = s.source AND t.tgdeferrable AND NOT t.tgisinternal
+    WHERE s.attached AND (s.parts ? 'score' OR s.parts ? 'category' OR s.parts ? 'scorecards')
+    ORDER BY t.tgrelid::regclass::text, t.tgname;
+
+    RETURN QUERY
+    SELECT 'error', CASE cardinality(k.names) WHEN 1 THEN format('column %s of %s, by which its rows are found, is no longer unique', k.shown, s.source)
+                                              ELSE format('columns %s of %s, by which its rows are found, are no longer unique', k.shown, s.source) END,
+           'Rows with the same value are taken for one.', format('ALTER TABLE %s ADD UNIQUE (%s);', s.source, k.shown)
+    FROM leadscore.source s
+    CROSS JOIN LATERAL (
+        SELECT array_agg(b.columns ->> (s.parts -> 'columns' -> e.value::int ->> 1)::int ORDER BY e.nth) AS names,
+               string_agg(quote_ident(b.columns ->> (s.parts -> 'columns' -> e.value::int ->> 1)::int), ', ' ORDER BY e.nth) AS shown
+        FROM leadscore._bound_columns(s.source, format('leadscore_%s_columns', s.source_id)) b
+        CROSS JOIN LATERAL jsonb_array_elements_text(s.parts -> 'key') WITH ORDINALITY e(value, nth)
+        WHERE b.columns IS NOT NULL) k
+    WHERE s.attached AND k.names IS NOT NULL AND NOT leadscore._is_unique(s.source, k.names)
+    ORDER BY s.source_id;
+
+    -- What was added to leadscore's own tables.
+    RETURN QUERY
+    SELECT 'note', format('%s makes writes to %s slow', w.what, w.relation),
+           'So that it takes effect, leadscore writes the table by statements, which take about twice as long as direct writes.',
+           w.remedy
+    FROM leadscore._slow_tables() w;
+
+    -- What waits.
+    RETURN QUERY
+    SELECT 'warning', format('activity type %L is not known', w.activity_type),
+           format('%s rows of %s wait for it.', count(*), (SELECT s.source FROM leadscore.source s WHERE s.source_id = w.source_id)),
+           format('INSERT INTO leadscore.activity_type (activity_type) VALUES (%L);', w.activity_type)
+    FROM leadscore.waiting w
+    WHERE NOT EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = w.activity_type)
+    GROUP BY w.activity_type, w.source_id
+    ORDER BY w.activity_type, w.source_id;
+    RETURN QUERY
+    SELECT 'note', format('%s activities of %s wait for their person', count(*),
+                          (SELECT s.source FROM leadscore.source s WHERE s.source_id = w.source_id)),
+           format('The first %s that is missing has key %s.', min(w.person_kind), min(w.external_id)),
+           format('SELECT * FROM leadscore.waiting WHERE source_id = %s;', w.source_id)
+    FROM leadscore.waiting w
+    WHERE NOT EXISTS (SELECT FROM leadscore._person_key k
+                      WHERE k.kind = w.person_kind AND k.external_id = w.external_id AND k.tenant IS NOT DISTINCT FROM w.tenant)
+    GROUP BY w.source_id
+    ORDER BY w.source_id;
+
+    -- The configuration.
+    RETURN QUERY
+    SELECT 'note', format('rule %L is for status %L, which no person has', r.name, v.status),
+           'It may be a misspelling.', 'SELECT DISTINCT kind, status FROM leadscore.person;'
+    FROM leadscore.rule r CROSS JOIN unnest(r.statuses) v(status)
+    WHERE r.enabled AND EXISTS (SELECT FROM leadscore.person)
+      AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.status = v.status)
+    ORDER BY r.name, v.status;
+    RETURN QUERY
+    SELECT 'note', format('rule %L is for kind %L, of which there is no person', r.name, v.kind),
+           'It may be a misspelling, or persons have kinds of other names.',
+           format('SELECT DISTINCT kind FROM leadscore.person; then UPDATE leadscore.rule SET person_kinds = array_replace(person_kinds, %L, …);', v.kind)
+    FROM leadscore.rule r CROSS JOIN unnest(r.person_kinds) v(kind)
+    WHERE r.enabled AND EXISTS (SELECT FROM leadscore.person)
+      AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.kind = v.kind)
+    ORDER BY r.name, v.kind;
+    IF EXISTS (SELECT FROM leadscore.rule r WHERE r.enabled) THEN
+        RETURN QUERY
+        SELECT 'note', format('no rule takes activity type %L', t.activity_type), 'There are activities of it, and they give no points.',
+               format('UPDATE leadscore.rule SET activity_types = activity_types || %L WHERE name = …;', ARRAY[t.activity_type])
+        FROM leadscore.activity_type t
+        WHERE NOT EXISTS (SELECT FROM leadscore._rule_by_type r WHERE r.activity_type = t.activity_type)
+          AND EXISTS (SELECT FROM leadscore.activity a WHERE a.activity_type = t.activity_type)
+        ORDER BY t.activity_type;
+    END IF;
+    RETURN QUERY
+    SELECT 'warning', format('%s have no lowest category', coalesce('persons of kind ' || quote_literal(c.person_kind), 'categories for all kinds')),
+           format('A score below %s has no category.', min(c.min_score)),
+           format('INSERT INTO leadscore.category (person_kind, name) VALUES (%L, ''cold'');', c.person_kind)
+    FROM leadscore.category c
+    GROUP BY c.person_kind
+    HAVING bool_and(c.min_score IS NOT NULL)
+    ORDER BY c.person_kind;
+    IF EXISTS (SELECT FROM leadscore.person) AND NOT EXISTS (SELECT FROM leadscore.category) THEN
+        RETURN QUERY SELECT 'note', 'there are no categories', 'Persons have a score but are neither hot nor cold.',
+            'SELECT leadscore.load_preset(''recruitment''); or INSERT INTO leadscore.category …';
+    END IF;
+    IF NOT EXISTS (SELECT FROM leadscore.rule r WHERE r.enabled) THEN
+        RETURN QUERY SELECT 'note', 'there are no rules', 'Every score is 0.',
+            'SELECT leadscore.load_preset(''recruitment''); or INSERT INTO leadscore.rule …';
+    END IF;
+    RETURN QUERY SELECT * FROM leadscore._doctor_dump();
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._in_words(r leadscore.rule, language text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    nl       boolean := language = 'nl';
+    number   text := format(CASE WHEN nl THEN CASE WHEN abs(r.points) = 1 THEN '%s punt' ELSE '%s punten' END
+                                 ELSE CASE WHEN abs(r.points) = 1 THEN '%s point' ELSE '%s points' END END, r.points);
+    types    text := leadscore._list_in(language, r.activity_types);
+    length   text := leadscore._length_in(language, r.relevant_for);
+    -- What an activity must have, and what a person must be.
+    details  text := (SELECT string_agg(format('%s = %s', c.key, c.value), CASE WHEN nl THEN ' en ' ELSE ' and ' END ORDER BY c.key)
+                      FROM jsonb_each_text(r.condition) c);
+    matching text := concat(CASE WHEN nl THEN ' met ' ELSE ' with ' END || details,
+                            CASE WHEN nl THEN ' waarvoor geldt ' ELSE ' for which ' END || leadscore._path(r.filter) || CASE WHEN nl THEN '' ELSE ' holds' END);
+    someone  text := nullif(concat_ws(' ',
+                            coalesce(leadscore._list_in(language, r.person_kinds),
+                                     CASE WHEN r.statuses IS NOT NULL OR r.person_filter IS NOT NULL THEN CASE WHEN nl THEN 'personen' ELSE 'persons' END END),
+                            CASE WHEN nl THEN 'met status ' ELSE 'with status ' END || leadscore._list_in(language, r.statuses),
+                            CASE WHEN nl THEN 'voor wie geldt ' ELSE 'for whom ' END || leadscore._path(r.person_filter) || CASE WHEN nl THEN '' ELSE ' holds' END), '');
+    whom     text := CASE WHEN nl THEN 'voor ' ELSE 'for ' END || someone;
+    since    text := CASE WHEN r.effective_from IS NOT NULL THEN
+                         CASE WHEN nl THEN 'vanaf ' ELSE 'from ' END || to_char(r.effective_from, 'YYYY-MM-DD') || CASE WHEN nl THEN '' ELSE ' on' END END;
+    -- For how long a record counts, and how it loses its worth.
+    lasts    text := concat_ws(', ',
+                         CASE WHEN r.decay = 'linear' THEN format(CASE WHEN nl THEN 'loopt in %s af tot 0' ELSE 'falls to 0 over %s' END, length)
+                              WHEN length IS NOT NULL THEN format(CASE WHEN nl THEN 'telt %s' ELSE 'counts for %s' END, length)
+                              WHEN r.decay = 'none' THEN CASE WHEN nl THEN 'telt altijd' ELSE 'counts for ever' END END,
+                         CASE WHEN r.decay = 'halving' THEN format(CASE WHEN nl THEN 'halveert elke %s' ELSE 'halves with each %s' END,
+                                                                   leadscore._length_in(language, r.half_life)) END);
+    words    text;
+BEGIN
+    words := CASE r.kind
+        WHEN 'inactivity' THEN concat_ws(', ',
+            format(CASE WHEN nl THEN '%s na %s zonder %s' ELSE '%s after %s without %s' END, number,
+                   leadscore._length_in(language, r.inactive_for), coalesce(types, CASE WHEN nl THEN 'activiteit' ELSE 'any activity' END)) || matching,
+            CASE WHEN r.repeat_every IS NOT NULL
+                 THEN format(CASE WHEN nl THEN 'opnieuw na elke %s' ELSE 'again after each %s' END, leadscore._length_in(language, r.repeat_every)) END,
+            CASE WHEN r.repeat_every IS NOT NULL AND r.max_repeats IS NOT NULL
+                 THEN format(CASE WHEN nl THEN 'hoogstens %s keer' ELSE 'at most %s times' END, r.max_repeats) END,
+            CASE WHEN length IS NULL THEN CASE WHEN nl THEN 'tot er weer activiteit is' ELSE 'until there is activity again' END
+                 ELSE format(CASE WHEN nl THEN 'telt %s' ELSE 'counts for %s' END, length) END,
+            CASE WHEN r.excused_by_planned THEN CASE WHEN nl THEN 'niet als er al iets gepland is' ELSE 'not when something is planned already' END END,
+            whom, since)
+        WHEN 'frequency' THEN concat_ws(', ',
+            format(CASE WHEN nl THEN '%s zolang er minstens %s %s%s in %s zijn' ELSE '%s while there are at least %s %s%s within %s' END, number,
+                   r.at_least, coalesce(types, CASE WHEN nl THEN 'activiteiten' ELSE 'activities' END), matching, leadscore._length_in(language, r.within)),
+            whom, since)
+        WHEN 'profile' THEN concat_ws(', ',
+            format(CASE WHEN nl THEN '%s voor %s' ELSE '%s for %s' END, number, coalesce(someone, CASE WHEN nl THEN 'iedereen' ELSE 'everybody' END)),
+            CASE WHEN length IS NOT NULL OR r.decay <> 'none'
+                 THEN lasts || CASE WHEN nl THEN ' vanaf de eerste dag' ELSE ' from the first day on' END END,
+            since)
+        ELSE concat_ws(', ',
+            format(CASE WHEN nl THEN '%s per %s' ELSE '%s for each %s' END, number,
+                   coalesce(types, CASE WHEN nl THEN 'activiteit' ELSE 'activity' END)) || matching,
+            lasts,
+            CASE WHEN nl THEN 'hoogstens ' ELSE 'at most ' END || r.max_per_day || CASE WHEN nl THEN ' per dag' ELSE ' a day' END,
+            CASE WHEN nl THEN 'hoogstens ' ELSE 'at most ' END || r.max_counted || CASE WHEN nl THEN ' tegelijk' ELSE ' at a time' END,
+            whom, since)
+    END;
+    RETURN concat_ws(', ', words,
+                     CASE WHEN r.scorecard <> 'main' THEN format(CASE WHEN nl THEN 'op scorekaart %s' ELSE 'on scorecard %s' END, r.scorecard) END,
+                     CASE WHEN nl THEN 'alleen van ' ELSE 'of ' END || r.tenant || CASE WHEN nl THEN '' ELSE ' alone' END)
+        || CASE WHEN r.enabled THEN '' WHEN nl THEN ' (staat uit)' ELSE ' (switched off)' END;
+END $function$;
+
+CREATE OR REPLACE VIEW leadscore_what_if.settings WITH (security_invoker=true) AS
+ SELECT s.one_row,
+    s.time_zone,
+    s.notify_channel,
+    s.keep_category_changes,
+    s.scoring,
+    s.person_url,
+    s.outcome_type,
+    s.outcome_horizon
+   FROM jsonb_populate_recordset(NULL::leadscore.settings, leadscore_what_if.assumed('settings'::text)) s(one_row, time_zone, notify_channel, keep_category_changes, scoring, person_url, outcome_type, outcome_horizon);
+
+CREATE OR REPLACE VIEW leadscore_what_if.rule WITH (security_invoker=true) AS
+ SELECT r.rule_id,
+    r.name,
+    r.kind,
+    r.activity_types,
+    r.condition,
+    r.person_kinds,
+    r.statuses,
+    r.points,
+    r.relevant_for,
+    r.decay,
+    r.max_per_day,
+    r.max_counted,
+    r.inactive_for,
+    r.repeat_every,
+    r.max_repeats,
+    r.effective_from,
+    r.enabled,
+    r.created_at,
+    r.tenant,
+    r.scorecard,
+    r.filter,
+    r.person_filter,
+    r.half_life,
+    r.excused_by_planned,
+    r.at_least,
+    r.within
+   FROM jsonb_populate_recordset(NULL::leadscore.rule, leadscore_what_if.assumed('rules'::text)) r(rule_id, name, kind, activity_types, condition, person_kinds, statuses, points, relevant_for, decay, max_per_day, max_counted, inactive_for, repeat_every, max_repeats, effective_from, enabled, created_at, tenant, scorecard, filter, person_filter, half_life, excused_by_planned, at_least, within);
+
+CREATE OR REPLACE VIEW leadscore_what_if.category WITH (security_invoker=true) AS
+ SELECT c.category_id,
+    c.person_kind,
+    c.name,
+    c.min_score,
+    c.color,
+    c.tenant,
+    c.scorecard,
+    c.recorded_at
+   FROM jsonb_populate_recordset(NULL::leadscore.category, leadscore_what_if.assumed('categories'::text)) c(category_id, person_kind, name, min_score, color, tenant, scorecard, recorded_at);
+
+CREATE OR REPLACE VIEW leadscore_what_if.person WITH (security_invoker=true) AS
+ SELECT p.person_id,
+    p.kind,
+    p.external_id,
+    p.status,
+    p.owner,
+    p.since,
+    p.score,
+    p.category,
+    p.last_activity_at,
+    p.scored_through,
+    p.penalised,
+    p.recorded_at,
+    p.source_id,
+    p.departed,
+    p.tenant,
+    p.name,
+    p.attributes,
+    p.active
+   FROM leadscore.person p
+  WHERE (leadscore_what_if.assumed('persons'::text) IS NULL)
+UNION ALL
+ SELECT p.person_id,
+    p.kind,
+    p.external_id,
+    p.status,
+    p.owner,
+    p.since,
+    p.score,
+    p.category,
+    p.last_activity_at,
+    p.scored_through,
+    p.penalised,
+    p.recorded_at,
+    p.source_id,
+    p.departed,
+    p.tenant,
+    p.name,
+    p.attributes,
+    p.active
+   FROM jsonb_populate_recordset(NULL::leadscore.person, leadscore_what_if.assumed('persons'::text)) p(person_id, kind, external_id, status, owner, since, score, category, last_activity_at, scored_through, penalised, recorded_at, source_id, departed, tenant, name, attributes, active);
+
+CREATE OR REPLACE VIEW leadscore_what_if.adjustment WITH (security_invoker=true) AS
+ SELECT j.adjustment_id,
+    j.person_id,
+    j.points,
+    j.reason,
+    j.from_day,
+    j.until_day,
+    j.adjusted_by,
+    j.recorded_at,
+    j.scorecard
+   FROM leadscore.adjustment j
+  WHERE (leadscore_what_if.assumed('persons'::text) IS NULL);
+
+CREATE OR REPLACE VIEW leadscore_what_if._rule_by_type WITH (security_invoker=true) AS
+ SELECT t.activity_type,
+    r.rule_id,
+    r.name,
+    r.kind,
+    r.activity_types,
+    r.condition,
+    r.person_kinds,
+    r.statuses,
+    r.points,
+    r.relevant_for,
+    r.decay,
+    r.max_per_day,
+    r.max_counted,
+    r.inactive_for,
+    r.repeat_every,
+    r.max_repeats,
+    r.effective_from,
+    r.enabled,
+    r.created_at,
+    r.tenant,
+    r.scorecard,
+    r.filter,
+    r.person_filter,
+    r.half_life,
+    r.excused_by_planned,
+    r.at_least,
+    r.within
+   FROM (leadscore_what_if.rule r
+     JOIN leadscore_what_if.activity_type t ON (((r.activity_types IS NULL) OR (t.activity_type = ANY (r.activity_types)))))
+  WHERE r.enabled;
+
+CREATE OR REPLACE FUNCTION leadscore_what_if._matching_rule(activity_type text, attributes jsonb, person_kind text, person_status text)
+ RETURNS SETOF leadscore_what_if._rule_by_type
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT r.activity_type,
+     r.rule_id,
+     r.name,
+     r.kind,
+     r.activity_types,
+     r.condition,
+     r.person_kinds,
+     r.statuses,
+     r.points,
+     r.relevant_for,
+     r.decay,
+     r.max_per_day,
+     r.max_counted,
+     r.inactive_for,
+     r.repeat_every,
+     r.max_repeats,
+     r.effective_from,
+     r.enabled,
+     r.created_at,
+     r.tenant,
+     r.scorecard,
+     r.filter,
+     r.person_filter,
+     r.half_life,
+     r.excused_by_planned,
+     r.at_least,
+     r.within
+    FROM leadscore_what_if._rule_by_type r
+   WHERE ((r.activity_type = _matching_rule.activity_type) AND ((r.condition IS NULL) OR (_matching_rule.attributes @> r.condition)) AND leadscore._applies(r.person_kinds, r.statuses, _matching_rule.person_kind, _matching_rule.person_status));
+END;
+
+CREATE OR REPLACE VIEW leadscore_what_if._match WITH (security_invoker=true) AS
+ SELECT a.person_id,
+    a.activity_id,
+    a.occurred_at,
+    d.day,
+    p.scored_through,
+    r.rule_id,
+    r.kind,
+    r.points,
+    r.relevant_for,
+    r.decay,
+    r.max_per_day,
+    r.max_counted,
+    r.effective_from
+   FROM ((((leadscore_what_if.activity a
+     CROSS JOIN leadscore_what_if.settings s)
+     CROSS JOIN LATERAL ( SELECT leadscore._day(a.occurred_at, s.time_zone) AS day) d)
+     JOIN leadscore_what_if.person p ON ((p.person_id = a.person_id)))
+     CROSS JOIN LATERAL leadscore_what_if._matching_rule(a.activity_type, a.attributes, p.kind, p.status) r(activity_type, rule_id, name, kind, activity_types, condition, person_kinds, statuses, points, relevant_for, decay, max_per_day, max_counted, inactive_for, repeat_every, max_repeats, effective_from, enabled, created_at, tenant, scorecard, filter, person_filter, half_life, excused_by_planned, at_least, within));
+
+CREATE OR REPLACE VIEW leadscore_what_if._plain_record WITH (security_invoker=true) AS
+ SELECT m.person_id,
+    m.rule_id,
+    m.activity_id,
+    m.points,
+    m.day AS counts_from,
+    ((m.day + m.relevant_for))::date AS window_end,
+        CASE
+            WHEN (m.decay = 'linear'::text) THEN ((m.day + m.relevant_for))::date
+            ELSE NULL::date
+        END AS decays_until,
+    m.scored_through
+   FROM leadscore_what_if._match m
+  WHERE ((m.kind = 'activity'::text) AND (m.max_per_day IS NULL) AND (m.max_counted IS NULL) AND ((m.effective_from IS NULL) OR (m.day >= m.effective_from)));
+
+CREATE OR REPLACE VIEW leadscore_what_if._capped_record WITH (security_invoker=true) AS
+ SELECT c.person_id,
+    c.rule_id,
+    c.activity_id,
+    c.points,
+    c.day AS counts_from,
+    ((c.day + c.relevant_for))::date AS window_end,
+    lag(c.day, c.max_counted) OVER (PARTITION BY c.person_id, c.rule_id ORDER BY c.occurred_at DESC, c.activity_id DESC) AS displaced_on,
+        CASE
+            WHEN (c.decay = 'linear'::text) THEN ((c.day + c.relevant_for))::date
+            ELSE NULL::date
+        END AS decays_until,
+    c.scored_through
+   FROM ( SELECT m.person_id,
+            m.activity_id,
+            m.occurred_at,
+            m.day,
+            m.scored_through,
+            m.rule_id,
+            m.kind,
+            m.points,
+            m.relevant_for,
+            m.decay,
+            m.max_per_day,
+            m.max_counted,
+            m.effective_from,
+            row_number() OVER (PARTITION BY m.person_id, m.rule_id, m.day ORDER BY m.occurred_at DESC, m.activity_id DESC) AS nth_newest
+           FROM leadscore_what_if._match m
+          WHERE ((m.kind = 'activity'::text) AND ((m.max_per_day IS NOT NULL) OR (m.max_counted IS NOT NULL)) AND ((m.effective_from IS NULL) OR (m.day >= m.effective_from)))) c
+  WHERE ((c.max_per_day IS NULL) OR (c.nth_newest <= c.max_per_day));
+
+CREATE OR REPLACE VIEW leadscore_what_if._online_rule WITH (security_invoker=true) AS
+ SELECT r.rule_id
+   FROM leadscore_what_if.rule r
+  WHERE ((r.kind = 'inactivity'::text) AND (cardinality(r.activity_types) > 0) AND (r.activity_types <@ ARRAY( SELECT m.activity_type
+           FROM leadscore.event_mapping m
+          WHERE (m.only_online AND (m.activity_type IS NOT NULL)))));
+
+CREATE OR REPLACE VIEW leadscore_what_if._spell WITH (security_invoker=true) AS
+ SELECT t.person_id,
+    t.rule_id,
+    t.scored_through,
+    t.touch,
+    lead(t.touch) OVER (PARTITION BY t.person_id, t.rule_id ORDER BY t.touch) AS next_touch
+   FROM ( SELECT p.person_id,
+            r.rule_id,
+            p.scored_through,
+            GREATEST(leadscore._day(p.since, s.time_zone), r.effective_from) AS touch
+           FROM ((leadscore_what_if.person p
+             CROSS JOIN leadscore_what_if.settings s)
+             JOIN leadscore_what_if.rule r ON ((r.enabled AND (r.kind = 'inactivity'::text) AND leadscore._applies(r.person_kinds, r.statuses, p.kind, p.status))))
+        UNION
+         SELECT m.person_id,
+            m.rule_id,
+            m.scored_through,
+            GREATEST(m.day, m.effective_from) AS "greatest"
+           FROM leadscore_what_if._match m
+          WHERE (m.kind = 'inactivity'::text)) t
+  WHERE (NOT ((t.person_id IN ( SELECT c.person_id
+           FROM leadscore_what_if.person_consent c
+          WHERE c.refused)) AND (t.rule_id IN ( SELECT o.rule_id
+           FROM leadscore_what_if._online_rule o))));
+
+CREATE OR REPLACE FUNCTION leadscore_what_if._penalty(on_day date, until_day date DEFAULT NULL::date)
+ RETURNS TABLE(person_id bigint, rule_id integer, points integer, counts_from date, window_end date, displaced_on date, next_touch date, scored_through date)
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT l.person_id,
+     l.rule_id,
+     r.points,
+     u.due_on,
+     ((u.due_on + r.relevant_for))::date AS date,
+         CASE
+             WHEN (r.relevant_for IS NULL) THEN l.next_touch
+             ELSE NULL::date
+         END AS "case",
+     l.next_touch,
+     l.scored_through
+    FROM ((((leadscore_what_if._spell l
+      JOIN leadscore_what_if.rule r ON ((r.rule_id = l.rule_id)))
+      CROSS JOIN LATERAL ( SELECT ((l.touch + r.inactive_for))::date AS due_on) f)
+      CROSS JOIN LATERAL generate_series(1,
+         CASE
+             WHEN (r.repeat_every IS NULL) THEN 1
+             ELSE LEAST(r.max_repeats, (2 + (GREATEST(0, (LEAST(COALESCE(_penalty.until_day, _penalty.on_day), l.next_touch) - f.due_on)) / leadscore._least_days(r.repeat_every))))
+         END) k(nth))
+      CROSS JOIN LATERAL ( SELECT ((f.due_on + COALESCE((((k.nth - 1))::double precision * r.repeat_every), '00:00:00'::interval)))::date AS due_on) u)
+   WHERE (((l.next_touch IS NULL) OR (u.due_on < l.next_touch)) AND ((r.relevant_for IS NOT NULL) OR (l.next_touch IS NULL) OR (l.next_touch > _penalty.on_day)));
+END;
+
+CREATE OR REPLACE FUNCTION leadscore_what_if._other_candidate(on_day date, until_day date DEFAULT NULL::date)
+ RETURNS TABLE(person_id bigint, rule_id integer, activity_id bigint, adjustment_id bigint, points integer, counts_from date, window_end date, displaced_on date, decays_until date, next_touch date, scored_through date)
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT c.person_id,
+     c.rule_id,
+     c.activity_id,
+     NULL::bigint AS adjustment_id,
+     c.points,
+     c.counts_from,
+     c.window_end,
+     c.displaced_on,
+     c.decays_until,
+     NULL::date AS next_touch,
+     c.scored_through
+    FROM leadscore_what_if._capped_record c
+ UNION ALL
+  SELECT n.person_id,
+     n.rule_id,
+     NULL::bigint AS activity_id,
+     NULL::bigint AS adjustment_id,
+     n.points,
+     n.counts_from,
+     n.window_end,
+     n.displaced_on,
+     NULL::date AS decays_until,
+     n.next_touch,
+     n.scored_through
+    FROM leadscore_what_if._penalty(_other_candidate.on_day, _other_candidate.until_day) n(person_id, rule_id, points, counts_from, window_end, displaced_on, next_touch, scored_through)
+ UNION ALL
+  SELECT j.person_id,
+     NULL::integer AS rule_id,
+     NULL::bigint AS activity_id,
+     j.adjustment_id,
+     j.points,
+     j.from_day,
+     j.until_day,
+     NULL::date AS displaced_on,
+     NULL::date AS decays_until,
+     NULL::date AS next_touch,
+     p.scored_through
+    FROM (leadscore_what_if.adjustment j
+      JOIN leadscore_what_if.person p ON ((p.person_id = j.person_id)));
+END;
+
+CREATE OR REPLACE FUNCTION leadscore_what_if._candidate(on_day date, until_day date DEFAULT NULL::date)
+ RETURNS TABLE(person_id bigint, rule_id integer, activity_id bigint, adjustment_id bigint, points integer, counts_from date, window_end date, displaced_on date, decays_until date, scored_through date)
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT r.person_id,
+     r.rule_id,
+     r.activity_id,
+     NULL::bigint AS int8,
+     r.points,
+     r.counts_from,
+     r.window_end,
+     NULL::date AS date,
+     r.decays_until,
+     r.scored_through
+    FROM leadscore_what_if._plain_record r
+ UNION ALL
+  SELECT o.person_id,
+     o.rule_id,
+     o.activity_id,
+     o.adjustment_id,
+     o.points,
+     o.counts_from,
+     o.window_end,
+     o.displaced_on,
+     o.decays_until,
+     o.scored_through
+    FROM leadscore_what_if._other_candidate(_candidate.on_day, _candidate.until_day) o(person_id, rule_id, activity_id, adjustment_id, points, counts_from, window_end, displaced_on, decays_until, next_touch, scored_through);
+END;
+
+CREATE OR REPLACE FUNCTION leadscore_what_if._derived(on_day date, ahead boolean, until_day date DEFAULT NULL::date)
+ RETURNS TABLE(person_id bigint, rule_id integer, activity_id bigint, adjustment_id bigint, points integer, counts_from date, counts_until date, decays_until date)
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT c.person_id,
+     c.rule_id,
+     c.activity_id,
+     c.adjustment_id,
+     c.points,
+     c.counts_from,
+     LEAST(c.window_end, c.displaced_on) AS "least",
+     c.decays_until
+    FROM leadscore_what_if._candidate(_derived.on_day, _derived.until_day) c(person_id, rule_id, activity_id, adjustment_id, points, counts_from, window_end, displaced_on, decays_until, scored_through)
+   WHERE (leadscore._stands(c.counts_from, c.window_end, c.displaced_on, _derived.on_day,
+         CASE
+             WHEN _derived.ahead THEN GREATEST(_derived.on_day, c.scored_through)
+             ELSE _derived.on_day
+         END) AND ((c.activity_id IS NOT NULL) OR (c.adjustment_id IS NOT NULL) OR (c.counts_from <= COALESCE(_derived.until_day, _derived.on_day))));
+END;
+
+CREATE OR REPLACE VIEW leadscore_what_if._band WITH (security_invoker=true) AS
+ SELECT COALESCE(category.person_kind, ''::text) AS band_kind,
+    category.name,
+    category.min_score AS low,
+    lead(category.min_score) OVER (PARTITION BY category.person_kind ORDER BY category.min_score NULLS FIRST) AS high
+   FROM leadscore_what_if.category;
+
+CREATE OR REPLACE FUNCTION leadscore_what_if._band_at(kind text, score bigint)
+ RETURNS SETOF leadscore_what_if._band
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT b.band_kind,
+     b.name,
+     b.low,
+     b.high
+    FROM leadscore_what_if._band b
+   WHERE ((b.band_kind =
+         CASE
+             WHEN (_band_at.kind IN ( SELECT o.band_kind
+                FROM leadscore_what_if._band o)) THEN _band_at.kind
+             ELSE ''::text
+         END) AND ((b.low IS NULL) OR (_band_at.score >= b.low)) AND ((b.high IS NULL) OR (_band_at.score < b.high)));
+END;
+
+CREATE OR REPLACE VIEW leadscore.status AS
+ SELECT w.scored_on,
+    r.finished_at AS last_run_at,
+    (r.finished_at - r.started_at) AS last_run_took,
+    COALESCE(i.rebuild_due, true) AS rebuild_due,
+    s.time_zone,
+    ( SELECT count(*) AS count
+           FROM leadscore.person) AS persons,
+    ( SELECT string_agg(format('%s %s'::text, COALESCE(c.category, 'none'::text), c.persons), ', '::text ORDER BY c.persons DESC, c.category) AS string_agg
+           FROM ( SELECT p.category,
+                    count(*) AS persons
+                   FROM leadscore.person p
+                  GROUP BY p.category) c) AS categories,
+    ( SELECT count(*) AS count
+           FROM leadscore.rule u
+          WHERE u.enabled) AS rules,
+    ( SELECT (GREATEST(c.reltuples, (0)::real))::bigint AS "greatest"
+           FROM pg_class c
+          WHERE (c.oid = ('leadscore.activity'::regclass)::oid)) AS activities_about,
+    ( SELECT (GREATEST(c.reltuples, (0)::real))::bigint AS "greatest"
+           FROM pg_class c
+          WHERE (c.oid = ('leadscore.score_record'::regclass)::oid)) AS score_records_about,
+    ( SELECT count(*) AS count
+           FROM leadscore.category_change h
+          WHERE (h.scored_on > (w.scored_on - 7))) AS category_changes_7
+   FROM (((leadscore.state w
+     CROSS JOIN leadscore.settings s)
+     LEFT JOIN leadscore.instance i ON (true))
+     LEFT JOIN LATERAL ( SELECT u.run_id,
+            u.scored_on,
+            u.started_at,
+            u.finished_at,
+            u.full_rebuild,
+            u.records_added,
+            u.records_removed,
+            u.persons_changed,
+            u.categories_changed,
+            u.persons_due,
+            u.configuration_change_id
+           FROM leadscore.run u
+          ORDER BY u.run_id DESC
+         LIMIT 1) r ON (true));
+
+CREATE OR REPLACE FUNCTION leadscore._doctor_dump()
+ RETURNS TABLE(severity text, finding text, detail text, remedy text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT 'warning'::text AS severity,
+     format('the owner of the database, %I, cannot dump it'::text, o.name) AS finding,
+     'pg_dump reads all of leadscore''s tables and sequences.'::text AS detail,
+     format('GRANT USAGE ON SCHEMA leadscore TO %1$I; GRANT SELECT ON ALL TABLES IN SCHEMA leadscore TO %1$I; GRANT SELECT ON ALL SEQUENCES IN SCHEMA leadscore TO %1$I;'::text, o.name) AS remedy
+    FROM ( SELECT d.datdba AS role,
+             pg_get_userbyid(d.datdba) AS name
+            FROM pg_database d
+           WHERE (d.datname = current_database())) o
+   WHERE ((NOT has_schema_privilege(o.role, 'leadscore'::text, 'USAGE'::text)) OR (EXISTS ( SELECT
+            FROM (pg_extension e
+              CROSS JOIN LATERAL unnest(e.extconfig) c(relation))
+           WHERE ((e.extname = 'leadscore'::name) AND (NOT has_table_privilege(o.role, c.relation, 'SELECT'::text))))));
+END;
+
+COMMENT ON COLUMN leadscore.adjustment.scorecard IS 'The scorecard that its points belong to';
+COMMENT ON COLUMN leadscore.category.recorded_at IS 'When the row was inserted';
+COMMENT ON COLUMN leadscore.category.scorecard IS 'The scorecard whose score it is a band of';
+COMMENT ON COLUMN leadscore.category.tenant IS 'Whose category it is; NULL: of all tenants that have none of their own';
+COMMENT ON COLUMN leadscore.category_change.scorecard IS 'The scorecard whose category changed';
+COMMENT ON COLUMN leadscore.category_change.tenant IS 'Whose person it is';
+COMMENT ON COLUMN leadscore.configuration_change.after IS 'The document after; NULL only within the transaction';
+COMMENT ON COLUMN leadscore.configuration_change.before IS 'The document before: leadscore.import_config(before, tenant) goes back to it';
+COMMENT ON COLUMN leadscore.configuration_change.changed_at IS 'When the transaction began';
+COMMENT ON COLUMN leadscore.configuration_change.changed_by IS 'The role that had logged in';
+COMMENT ON COLUMN leadscore.configuration_change.configuration_change_id IS 'Identity, in the order of the changes';
+COMMENT ON COLUMN leadscore.configuration_change.tenant IS 'Whose rules and categories changed; NULL: what is everybody''s, with scorecards and settings';
+COMMENT ON COLUMN leadscore.configuration_history.changed_at IS 'When the transaction began';
+COMMENT ON COLUMN leadscore.configuration_history.changed_by IS 'The role that had logged in';
+COMMENT ON COLUMN leadscore.configuration_history.configuration_change_id IS 'The change, of which leadscore.configuration_change has the documents';
+COMMENT ON COLUMN leadscore.configuration_history.tenant IS 'Whose rules and categories changed; NULL: what is everybody''s';
+COMMENT ON COLUMN leadscore.configuration_history.what IS 'What changed, such as rule "Call": points 5 → 8';
+COMMENT ON COLUMN leadscore.edited.person_kind IS 'Persons of this kind; NULL: of all';
+COMMENT ON COLUMN leadscore.edited.rule_id IS 'Persons to whom this rule applies or applied; NULL: whatever rules apply';
+COMMENT ON COLUMN leadscore.edited.tenant IS 'Persons of this tenant; NULL: of all';
+COMMENT ON COLUMN leadscore.instance.rebuild_due IS 'Whether rules, categories, scorecards or settings changed since the last run, so that the next one derives anew whom that concerns, as leadscore.edited says';
+COMMENT ON COLUMN leadscore.pending.day IS 'The latest day of what was registered; NULL: nothing was';
+COMMENT ON COLUMN leadscore.pending.recorded_at IS 'Since when it waits';
+COMMENT ON COLUMN leadscore.person.active IS 'Whether anything counts: a person who is not active keeps everything, has score 0 and no category';
+COMMENT ON COLUMN leadscore.person.attributes IS 'What the application knows of the person, as a JSON object that a rule''s person_filter can ask for';
+COMMENT ON COLUMN leadscore.person.external_id IS 'The application''s own key of the person, unique within tenant and kind';
+COMMENT ON COLUMN leadscore.person.name IS 'What people call the person, for lists and pages';
+COMMENT ON COLUMN leadscore.person.tenant IS 'Whose person it is, where several customers share the database; rules and categories can be for one tenant';
+COMMENT ON COLUMN leadscore.person_alias.tenant IS 'The tenant of the merged person';
+COMMENT ON COLUMN leadscore.person_score.category IS 'The name of the band in which the score falls; NULL where there are no categories';
+COMMENT ON COLUMN leadscore.person_score.person_id IS 'The person';
+COMMENT ON COLUMN leadscore.person_score.score IS 'Points';
+COMMENT ON COLUMN leadscore.person_score.scorecard IS 'The scorecard';
+COMMENT ON COLUMN leadscore.renamed_category.category_id IS 'The category';
+COMMENT ON COLUMN leadscore.renamed_category.name IS 'A name that it had, which persons may still have';
+COMMENT ON COLUMN leadscore.rule.at_least IS 'Frequency rules: how many matching activities there must be';
+COMMENT ON COLUMN leadscore.rule.decay IS 'none: full points on every day; linear: from full points to none over relevant_for; halving: half as many after each half_life';
+COMMENT ON COLUMN leadscore.rule.excused_by_planned IS 'Inactivity rules: a silence that ends with an activity, even one that is only planned, gives no penalties';
+COMMENT ON COLUMN leadscore.rule.filter IS 'An SQL/JSON path that must be true for an activity''s attributes, such as $.minutes >= 30; NULL: no filter';
+COMMENT ON COLUMN leadscore.rule.half_life IS 'Decay halving: the time after which a record is worth half';
+COMMENT ON COLUMN leadscore.rule.kind IS 'activity: points for each matching activity; inactivity: points for each period without any; frequency: points while there are many; profile: points for what a person is';
+COMMENT ON COLUMN leadscore.rule.name IS 'What people call the rule, unique within the tenant; a configuration is matched by it';
+COMMENT ON COLUMN leadscore.rule.person_filter IS 'An SQL/JSON path that must be true for the person''s attributes; NULL: no filter';
+COMMENT ON COLUMN leadscore.rule.scorecard IS 'The scorecard that its points belong to';
+COMMENT ON COLUMN leadscore.rule.tenant IS 'Whose rule it is; NULL: everybody''s, except of tenants that have a rule of the same name';
+COMMENT ON COLUMN leadscore.rule.within IS 'Frequency rules: the length of time in which they must lie';
+COMMENT ON COLUMN leadscore.run.configuration_change_id IS 'The last change of the configuration before it: of each tenant, the latest one up to it in leadscore.configuration_change has the document; NULL: there was none';
+COMMENT ON COLUMN leadscore.score_record.half_life IS 'The time after which it is worth half, again and again; NULL: it does not';
+COMMENT ON COLUMN leadscore.score_record.kind IS 'What it is: a, of an activity; i, a penalty for inactivity; f, of a frequency rule; p, of a profile rule; m, a manual adjustment';
+COMMENT ON COLUMN leadscore.score_record.scorecard IS 'The scorecard that its points belong to; NULL: main';
+COMMENT ON COLUMN leadscore.scorecard.description IS 'What it says of a person, for people';
+COMMENT ON COLUMN leadscore.scorecard.max_score IS 'Its score is not above this, in points; NULL: no limit';
+COMMENT ON COLUMN leadscore.scorecard.min_score IS 'Its score is not below this, in points; NULL: no limit';
+COMMENT ON COLUMN leadscore.scorecard.part_of IS 'The scorecard to whose score its own is added; NULL: none';
+COMMENT ON COLUMN leadscore.scorecard.recorded_at IS 'When the row was inserted';
+COMMENT ON COLUMN leadscore.scorecard.scorecard IS 'What rules, categories and adjustments call it; main is always there';
+COMMENT ON COLUMN leadscore.settings.outcome_horizon IS 'Within how long the outcome counts, in whole days, weeks, months or years';
+COMMENT ON COLUMN leadscore.settings.outcome_type IS 'The activity type that scores are to foretell, for the report; NULL: none';
+COMMENT ON COLUMN leadscore.settings.person_url IS 'Where a person is in the application, such as https://app/{kind}/{external_id}; NULL: pages have no links';
+COMMENT ON COLUMN leadscore.settings.scoring IS 'at_once: what is registered is scored in its own transaction; deferred: it waits for score_pending() or the next run';
+COMMENT ON COLUMN leadscore.source.label IS 'Tells several attachments of one table for one kind apart';
+COMMENT ON COLUMN leadscore.source.name IS 'What the table was called when it was attached, by which one that takes its place is known';
+COMMENT ON COLUMN leadscore.source.owner IS 'Whose it was then';
+COMMENT ON COLUMN leadscore.source.parts IS 'Which part the columns in the lists of the triggers leadscore_N_columns and leadscore_N_K_columns play, by position from 0';
+COMMENT ON COLUMN leadscore.source.read_in IS 'The zone in which such columns were read last; NULL: it has none';
+COMMENT ON COLUMN leadscore.source.time_zone IS 'The zone of its columns without a time zone; NULL: that of the settings';
+COMMENT ON COLUMN leadscore.source_step.names IS 'The columns of it that are read, as they were called when it was attached';
+COMMENT ON COLUMN leadscore.source_step.relation IS 'The table that is reached';
+COMMENT ON COLUMN leadscore.source_step.source_id IS 'The attached table';
+COMMENT ON COLUMN leadscore.source_step.step IS 'Its number, from 1; part of the name of the trigger on it';
+COMMENT ON COLUMN leadscore.waiting.tenant IS 'The tenant of that person';
+COMMENT ON TABLE leadscore.edited IS 'Whom edits of the configuration since the last run concern; written by leadscore alone';
+COMMENT ON TABLE leadscore.person IS 'Persons that are scored; the application writes tenant, kind, external_id, name, status, owner, attributes, since and active, leadscore the rest';
+COMMENT ON TABLE leadscore.renamed_category IS 'Names that categories had since the last run; written by leadscore alone';
+SELECT pg_catalog.pg_extension_config_dump('leadscore.renamed_category', '');
+COMMENT ON TABLE leadscore.scorecard IS 'Scorecards: scores of their own, or limited parts of others; an edit takes effect at the next leadscore_recompute()';
+SELECT pg_catalog.pg_extension_config_dump('leadscore.scorecard', '');
+COMMENT ON FUNCTION leadscore._replace_main() IS 'Trigger: the row main of a dump is written over the one that is there';
+REVOKE EXECUTE ON FUNCTION leadscore._replace_main() FROM PUBLIC;
+COMMENT ON TABLE leadscore.person_score IS 'The score of each person on each scorecard other than main, which person.score has; written by leadscore alone';
+SELECT pg_catalog.pg_extension_config_dump('leadscore.person_score', '');
+COMMENT ON TABLE leadscore.pending IS 'Persons that are still to be derived anew, by the present run in batches or by score_pending()';
+SELECT pg_catalog.pg_extension_config_dump('leadscore.configuration_change_configuration_change_id_seq', '');
+COMMENT ON TABLE leadscore.configuration_change IS 'Each transaction that changed rules, categories, scorecards or settings, with the documents before and after; written by leadscore alone';
+SELECT pg_catalog.pg_extension_config_dump('leadscore.configuration_change', '');
+COMMENT ON FUNCTION leadscore._differences(jsonb,jsonb) IS 'What is different between two documents, in words: one row for each rule, category, scorecard and for the settings';
+COMMENT ON VIEW leadscore.configuration_history IS 'What changed in the configuration, when, by whom: one row for each rule, category and scorecard, and for the settings';
+COMMENT ON FUNCTION leadscore._present_configuration() IS 'The change that made the configuration what it is; NULL: there was none';
+COMMENT ON FUNCTION leadscore._need_scorecard(text,text) IS 'Refuses a scorecard that does not exist';
+COMMENT ON FUNCTION leadscore._rescore_counts(bigint[],date[],boolean) IS 'Derives some persons anew and returns what changed as four numbers';
+REVOKE EXECUTE ON FUNCTION leadscore._rescore_counts(bigint[],date[],boolean) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._rescore(bigint[],date[],boolean) IS 'Derives some persons anew and stores what differs';
+REVOKE EXECUTE ON FUNCTION leadscore._rescore(bigint[],date[],boolean) FROM PUBLIC;
+COMMENT ON TABLE leadscore.source_step IS 'Tables that rows of an attached table reach through foreign keys';
+SELECT pg_catalog.pg_extension_config_dump('leadscore.source_step', '');
+COMMENT ON FUNCTION leadscore._bound_columns(oid,text) IS 'The columns that a trigger on a table of the application binds';
+COMMENT ON FUNCTION leadscore._note_edited(leadscore.edited[]) IS 'Has the next run derive persons anew';
+REVOKE EXECUTE ON FUNCTION leadscore._note_edited(leadscore.edited[]) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._configuration_changed() IS 'Trigger: an edit of the configuration takes effect at the next run, for everybody if it is said to';
+COMMENT ON FUNCTION leadscore._rules_changed() IS 'Trigger: notes whom an edit of rules concerns';
+REVOKE EXECUTE ON FUNCTION leadscore._rules_changed() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._categories_changed() IS 'Trigger: notes whom an edit of categories concerns';
+REVOKE EXECUTE ON FUNCTION leadscore._categories_changed() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._scorecards_changed() IS 'Trigger: notes that an edit of scorecards concerns everybody, unless it is one of words';
+REVOKE EXECUTE ON FUNCTION leadscore._scorecards_changed() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._settings_changed() IS 'Trigger: notes that another time zone concerns everybody';
+REVOKE EXECUTE ON FUNCTION leadscore._settings_changed() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._persons_edited() IS 'The persons whom edits of the configuration since the last run concern; NULL: everybody';
+REVOKE EXECUTE ON FUNCTION leadscore._persons_edited() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._take_edits_in() IS 'Notes that a run derives anew whom edits concern';
+REVOKE EXECUTE ON FUNCTION leadscore._take_edits_in() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._check_rule(text,boolean) IS 'Raises an error when a rule, as JSON with ISO 8601 intervals, has no meaning; one that is restored may be of an earlier version';
+COMMENT ON FUNCTION leadscore._no_predicate(jsonpath) IS 'Why an SQL/JSON path is no predicate; NULL if it is one';
+COMMENT ON FUNCTION leadscore._check_rule_names(leadscore.rule,text[],text[]) IS 'Raises an error when a rule names what does not exist, or its filters are no predicates';
+COMMENT ON FUNCTION leadscore._check_assumed_rule(leadscore.rule,text[],text[]) IS 'Raises an error when a rule has no meaning; known are the activity types and scorecards that there would be';
+COMMENT ON FUNCTION leadscore._refuse_bound(text,text,text,bigint,text,text) IS 'Raises the error for a category whose bound another one has';
+COMMENT ON FUNCTION leadscore._check_category() IS 'Trigger: refuses a category whose bound another one has, or of a scorecard that does not exist';
+COMMENT ON FUNCTION leadscore._category_renamed() IS 'Trigger: keeps a name that persons may still have until the next run';
+REVOKE EXECUTE ON FUNCTION leadscore._category_renamed() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._check_scorecards(text) IS 'Raises an error when scorecards, as JSON, make no sense together: one is part of itself or of none, or its limits leave no score';
+COMMENT ON FUNCTION leadscore._check_scorecards() IS 'Trigger: refuses scorecards that make no sense together';
+REVOKE EXECUTE ON FUNCTION leadscore._check_scorecards() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._keep_scorecard() IS 'Trigger: keeps main and scorecards that are in use, and their names';
+REVOKE EXECUTE ON FUNCTION leadscore._keep_scorecard() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._keep_scorecards() IS 'Trigger: refuses to truncate scorecards';
+REVOKE EXECUTE ON FUNCTION leadscore._keep_scorecards() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._check_setting_length(text,interval) IS 'Refuses a length of time that is not of whole days';
+COMMENT ON FUNCTION leadscore._check_settings(leadscore.settings,text[]) IS 'Refuses settings that cannot be';
+COMMENT ON FUNCTION leadscore._history_document(text) IS 'The configuration as its history has it: without activity types, on which no score depends';
+COMMENT ON FUNCTION leadscore._note_configuration(text) IS 'Notes the configuration of a tenant as it was before the transaction, unless that is noted';
+REVOKE EXECUTE ON FUNCTION leadscore._note_configuration(text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._note_configuration() IS 'Trigger: notes the configuration before it changes';
+REVOKE EXECUTE ON FUNCTION leadscore._note_configuration() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._complete_change() IS 'Trigger: at commit a change of the configuration has its document after, or was none';
+REVOKE EXECUTE ON FUNCTION leadscore._complete_change() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._persons_arrived(bigint[],bigint[]) IS 'Lets new persons meet what waited for them, and brings the scores of those from attached tables there';
+REVOKE EXECUTE ON FUNCTION leadscore._persons_arrived(bigint[],bigint[]) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._person_inserted() IS 'Trigger: stores the score records of inserted persons';
+COMMENT ON FUNCTION leadscore._person_changed() IS 'Trigger: derives persons anew of whom changed what rules look at';
+COMMENT ON FUNCTION leadscore._make_way(text,text[],text[],bigint[]) IS 'Frees keys that persons get, or refuses when somebody else has one';
+REVOKE EXECUTE ON FUNCTION leadscore._make_way(text,text[],text[],bigint[]) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._as_told(leadscore.source,text[],text[],text[],text[],text[],timestamp with time zone[],jsonb[],boolean[]) IS 'Persons as an attached table tells of them';
+REVOKE EXECUTE ON FUNCTION leadscore._as_told(leadscore.source,text[],text[],text[],text[],text[],timestamp with time zone[],jsonb[],boolean[]) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._take_persons(integer,text[],text[],text[],text[],text[],text[],timestamp with time zone[],jsonb[],boolean[]) IS 'Brings changed rows of an attached table to persons';
+REVOKE EXECUTE ON FUNCTION leadscore._take_persons(integer,text[],text[],text[],text[],text[],text[],timestamp with time zone[],jsonb[],boolean[]) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._source_rows(integer) IS 'The rows of an attached table that are persons or activities';
+REVOKE EXECUTE ON FUNCTION leadscore._source_rows(integer) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._source_begins() IS 'Trigger on attached tables that are written back: waits for a running recompute, and writes nothing back until the statement ends';
+REVOKE EXECUTE ON FUNCTION leadscore._source_begins() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._reached_row_changed() IS 'Trigger on tables that attached ones reach through foreign keys: notes a changed row';
+COMMENT ON FUNCTION leadscore._reached_changed() IS 'Trigger on tables that attached ones reach through foreign keys: reads again the rows that reach the changed ones';
+REVOKE EXECUTE ON FUNCTION leadscore._reached_changed() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._check_source(regclass,boolean) IS 'Refuses a relation that cannot be attached';
+REVOKE EXECUTE ON FUNCTION leadscore._check_source(regclass,boolean) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._check_column(regclass,text,text,text[]) IS 'Refuses a column that is missing or of a wrong type';
+REVOKE EXECUTE ON FUNCTION leadscore._check_column(regclass,text,text,text[]) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._check_key_type(regclass,text,text,boolean) IS 'Refuses a column whose values cannot be keys';
+REVOKE EXECUTE ON FUNCTION leadscore._check_key_type(regclass,text,text,boolean) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._names_in(text,text) IS 'The names in a list or a path';
+REVOKE EXECUTE ON FUNCTION leadscore._names_in(text,text) FROM PUBLIC;
+COMMENT ON TYPE leadscore._plan IS 'The columns that an attached table binds';
+COMMENT ON FUNCTION leadscore._foreign_key(regclass,text,text) IS 'The foreign key of a column of an attached table';
+REVOKE EXECUTE ON FUNCTION leadscore._foreign_key(regclass,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._has_column(regclass,text) IS 'Whether a table has a column';
+COMMENT ON FUNCTION leadscore._bind(leadscore._plan,text,text,text[],oid) IS 'Binds a column that attaching names';
+REVOKE EXECUTE ON FUNCTION leadscore._bind(leadscore._plan,text,text,text[],oid) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._bound_names(leadscore._plan,integer) IS 'The columns of a table that attaching binds';
+REVOKE EXECUTE ON FUNCTION leadscore._bound_names(leadscore._plan,integer) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._places(leadscore._plan,text[]) IS 'Where the columns are that an attached table binds';
+REVOKE EXECUTE ON FUNCTION leadscore._places(leadscore._plan,text[]) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._columns_in(regclass,text) IS 'The columns, or paths to some, that a list names';
+REVOKE EXECUTE ON FUNCTION leadscore._columns_in(regclass,text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._is_unique(regclass,text[]) IS 'Whether columns tell the rows of a table apart';
+COMMENT ON FUNCTION leadscore._key_columns(regclass,text) IS 'The columns by which a row of an attached table is found again';
+REVOKE EXECUTE ON FUNCTION leadscore._key_columns(regclass,text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._check_reference(regclass,text[],leadscore.source) IS 'Refuses a column that refers to other rows than those that are persons';
+REVOKE EXECUTE ON FUNCTION leadscore._check_reference(regclass,text[],leadscore.source) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._put_triggers(integer) IS 'Puts leadscore''s triggers on an attached table';
+REVOKE EXECUTE ON FUNCTION leadscore._put_triggers(integer) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._is_deferrable(leadscore.source,integer) IS 'Whether the foreign key of a step is deferrable';
+REVOKE EXECUTE ON FUNCTION leadscore._is_deferrable(leadscore.source,integer) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._put_reached_triggers(regclass,boolean) IS 'Puts leadscore''s triggers on a table that an attached one reaches';
+REVOKE EXECUTE ON FUNCTION leadscore._put_reached_triggers(regclass,boolean) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._drop_triggers(integer) IS 'Takes leadscore''s triggers off an attached table';
+REVOKE EXECUTE ON FUNCTION leadscore._drop_triggers(integer) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._tell_missing_indexes(leadscore._plan) IS 'Names indexes that a change of what is reached would need';
+REVOKE EXECUTE ON FUNCTION leadscore._tell_missing_indexes(leadscore._plan) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._tell_zone(regclass,text,text) IS 'Tells when a column without a time zone seems to hold UTC';
+REVOKE EXECUTE ON FUNCTION leadscore._tell_zone(regclass,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._name_of(regclass) IS 'The qualified name of a table; NULL when it is gone';
+COMMENT ON FUNCTION leadscore._register_source(regclass,text,text,text,text,text,jsonb,leadscore._plan) IS 'Notes an attached table and returns its number';
+REVOKE EXECUTE ON FUNCTION leadscore._register_source(regclass,text,text,text,text,text,jsonb,leadscore._plan) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._lock_tables(leadscore._plan) IS 'Locks a table that is attached, and those that it reaches';
+REVOKE EXECUTE ON FUNCTION leadscore._lock_tables(leadscore._plan) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._bind_only_when(leadscore._plan,jsonb,oid) IS 'Binds the columns of only_when';
+REVOKE EXECUTE ON FUNCTION leadscore._bind_only_when(leadscore._plan,jsonb,oid) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._bind_attributes(leadscore._plan,text[],oid) IS 'Binds the columns that are attributes';
+REVOKE EXECUTE ON FUNCTION leadscore._bind_attributes(leadscore._plan,text[],oid) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._attach_person(regclass,text,text,text,text,text,text,text,text,text[],text,jsonb,text,jsonb) IS 'attach_person() with the rights of leadscore, for a caller that was admitted';
+COMMENT ON FUNCTION leadscore.attach_person(regclass,text,text,text,text,text,text,text,text,text[],text,jsonb,text,jsonb) IS 'Lets the rows of an application''s table be persons of a kind, existing ones too, and returns how many there are; score, category and those in scorecards are columns to write back to';
+COMMENT ON FUNCTION leadscore._check_reference_of(leadscore.source,leadscore.source) IS 'Refuses activities whose column for the person refers to other rows than those that are persons';
+REVOKE EXECUTE ON FUNCTION leadscore._check_reference_of(leadscore.source,leadscore.source) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._attach_activity(regclass,text,text,text,text,text,text,text[],jsonb,text,text,text) IS 'attach_activity() with the rights of leadscore, for a caller that was admitted';
+COMMENT ON FUNCTION leadscore.attach_activity(regclass,text,text,text,text,text,text,text[],jsonb,text,text,text) IS 'Lets the rows of an application''s table be activities, existing ones too, and returns how many there are; call it with named arguments';
+COMMENT ON FUNCTION leadscore._adopt_activities(integer) IS 'Recognises activities that were kept of a table that is gone';
+REVOKE EXECUTE ON FUNCTION leadscore._adopt_activities(integer) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._detach(regclass,boolean,text,text) IS 'detach() with the rights of leadscore, for a caller that was admitted';
+COMMENT ON FUNCTION leadscore._remove_source(integer) IS 'Removes an attached table and all that came from it';
+REVOKE EXECUTE ON FUNCTION leadscore._remove_source(integer) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore.forget_source(integer) IS 'Removes an attached table that was dropped, and all that came from it';
+REVOKE EXECUTE ON FUNCTION leadscore.forget_source(integer) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore.detach(regclass,boolean,text,text) IS 'Takes leadscore''s triggers off a table, or off it for one kind or label; with keep => false what came from it goes too';
+COMMENT ON FUNCTION leadscore._parts_left(leadscore.source,jsonb) IS 'What an attached table is without columns that are lost; NULL when it cannot be without them';
+COMMENT ON FUNCTION leadscore._new_place(jsonb,integer) IS 'The place of a column in a list without those that are lost';
+COMMENT ON FUNCTION leadscore._present_names(leadscore.source) IS 'The columns that an attached table binds, by their names of today';
+COMMENT ON FUNCTION leadscore._is_whole(leadscore.source) IS 'Whether an attached table can be attached again as it was';
+COMMENT ON FUNCTION leadscore._holds_json(leadscore.source,jsonb) IS 'Whether an attached column is of type json';
+COMMENT ON FUNCTION leadscore.reattach(regclass) IS 'Puts lost triggers of an attached table back, as it was attached, and brings what came from it in step; also where another table took its name';
+COMMENT ON FUNCTION leadscore._zone_read(leadscore.source) IS 'The zone of the settings, if an attached table is read in it';
+REVOKE EXECUTE ON FUNCTION leadscore._zone_read(leadscore.source) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._read_again() IS 'Reads attached tables again whose columns without a time zone were read in another one';
+REVOKE EXECUTE ON FUNCTION leadscore._read_again() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._pass_days(date,date,bigint[]) IS 'Brings persons through the days between two days: removes records that ended, takes what decays and what silence takes; returns what changed and who is to be derived anew';
+REVOKE EXECUTE ON FUNCTION leadscore._pass_days(date,date,bigint[]) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._begin_run(timestamp with time zone,boolean) IS 'Waits for writers and moves the day';
+REVOKE EXECUTE ON FUNCTION leadscore._begin_run(timestamp with time zone,boolean) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore.score_pending(integer) IS 'Scores persons that are pending in deferred mode, at most so many, and returns how many';
+REVOKE EXECUTE ON FUNCTION leadscore.score_pending(integer) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._person_line(leadscore.source,text,text,text,timestamp with time zone,jsonb,boolean) IS 'A person as verify() shows it';
+COMMENT ON FUNCTION leadscore.adjust(bigint,integer,text,date,date,text) IS 'Gives a person points with a reason, from a day (today) until a day (for ever), and returns the adjustment''s id';
+REVOKE EXECUTE ON FUNCTION leadscore.adjust(bigint,integer,text,date,date,text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._checked_config(text,text) IS 'The document, of a tenant if one is named, with its types checked; an error names the path to the field that is wrong';
+COMMENT ON FUNCTION leadscore._path(jsonpath) IS 'An SQL/JSON path as people write it';
+COMMENT ON FUNCTION leadscore._as_document(jsonb,regclass) IS 'A row of a table as documents have it: without NULLs, with lengths of time and filters as people write them';
+COMMENT ON FUNCTION leadscore.export_config(text) IS 'Rules, categories, scorecards, activity types and settings as one document; of a tenant, its own rules and categories';
+COMMENT ON FUNCTION leadscore._document_rules(jsonb,text) IS 'The rules of a checked document as rows';
+COMMENT ON FUNCTION leadscore._document_categories(jsonb,text) IS 'The categories of a checked document as rows, with the ids of those that are there, and negative ones';
+COMMENT ON FUNCTION leadscore._check_times(jsonb) IS 'Refuses a document with a length of time, a day, a moment or a filter that cannot be read';
+COMMENT ON FUNCTION leadscore._write_configuration(regclass,jsonb,text[],text[]) IS 'Inserts and updates rows of the configuration that differ from what is there';
+COMMENT ON FUNCTION leadscore._gives_way(leadscore.category,leadscore.category[],boolean) IS 'Whether a category goes, or changes, when a document''s categories are applied';
+COMMENT ON FUNCTION leadscore._apply_config(jsonb,boolean,text) IS 'Brings the configuration to a document, all of it or nothing';
+COMMENT ON FUNCTION leadscore.import_config(jsonb,text) IS 'Makes a document the configuration, or a tenant''s own rules and categories: a section that it has replaces that section, rules are matched by name; all or nothing, and nothing when a test that it carries fails';
+COMMENT ON FUNCTION leadscore.load_preset(text,text) IS 'Adds the activity types, scorecards, categories and rules of a preset: recruitment or recruitment_nl; for a tenant, as rules and categories of its own';
+COMMENT ON FUNCTION leadscore._slow_tables() IS 'What makes leadscore write its tables by statements instead of directly';
+COMMENT ON VIEW leadscore_what_if.settings IS 'The settings assumed';
+GRANT SELECT ON TABLE leadscore_what_if.settings TO PUBLIC;
+COMMENT ON VIEW leadscore_what_if.rule IS 'The rules assumed';
+GRANT SELECT ON TABLE leadscore_what_if.rule TO PUBLIC;
+COMMENT ON VIEW leadscore_what_if.category IS 'The categories assumed';
+GRANT SELECT ON TABLE leadscore_what_if.category TO PUBLIC;
+COMMENT ON VIEW leadscore_what_if.person IS 'The persons assumed, or those that there are';
+GRANT SELECT ON TABLE leadscore_what_if.person TO PUBLIC;
+COMMENT ON VIEW leadscore_what_if._rule_by_type IS 'leadscore._rule_by_type over what is assumed';
+GRANT SELECT ON TABLE leadscore_what_if._rule_by_type TO PUBLIC;
+COMMENT ON FUNCTION leadscore_what_if._matching_rule(text,jsonb,text,text) IS 'leadscore._matching_rule() over what is assumed';
+COMMENT ON VIEW leadscore_what_if._match IS 'leadscore._match over what is assumed';
+GRANT SELECT ON TABLE leadscore_what_if._match TO PUBLIC;
+COMMENT ON VIEW leadscore_what_if._plain_record IS 'leadscore._plain_record over what is assumed';
+GRANT SELECT ON TABLE leadscore_what_if._plain_record TO PUBLIC;
+COMMENT ON VIEW leadscore_what_if._capped_record IS 'leadscore._capped_record over what is assumed';
+GRANT SELECT ON TABLE leadscore_what_if._capped_record TO PUBLIC;
+COMMENT ON VIEW leadscore_what_if._online_rule IS 'leadscore._online_rule over what is assumed';
+GRANT SELECT ON TABLE leadscore_what_if._online_rule TO PUBLIC;
+COMMENT ON VIEW leadscore_what_if._spell IS 'leadscore._spell over what is assumed';
+GRANT SELECT ON TABLE leadscore_what_if._spell TO PUBLIC;
+COMMENT ON FUNCTION leadscore_what_if._penalty(date,date) IS 'leadscore._penalty() over what is assumed';
+COMMENT ON FUNCTION leadscore_what_if._other_candidate(date,date) IS 'leadscore._other_candidate() over what is assumed';
+COMMENT ON FUNCTION leadscore_what_if._candidate(date,date) IS 'leadscore._candidate() over what is assumed';
+COMMENT ON FUNCTION leadscore_what_if._derived(date,boolean,date) IS 'leadscore._derived() over what is assumed';
+COMMENT ON VIEW leadscore_what_if._band IS 'leadscore._band over what is assumed';
+GRANT SELECT ON TABLE leadscore_what_if._band TO PUBLIC;
+COMMENT ON FUNCTION leadscore_what_if._band_at(text,bigint) IS 'leadscore._band_at() over what is assumed';
+COMMENT ON FUNCTION leadscore._doctor_dump() IS 'What doctor() finds about dumps by the owner of the database';
+
+-- A table that lacks a column that it needs is left without; doctor() names it.
+SELECT leadscore._put_triggers(s.source_id)
+FROM leadscore.source s
+WHERE s.attached AND leadscore._name_of(s.source) IS NOT NULL AND leadscore._is_whole(s)
+ORDER BY s.source_id;
+SELECT leadscore._forget_configuration();
+
+-- The owner of the database can dump it: pg_dump reads the rows of all tables that an extension says are the user's, and
+-- the positions of their sequences. Everything else of the database's owner goes by what others get. When the database
+-- changes hands, doctor() names the new owner.
+DO $$
+DECLARE
+    owner name := (SELECT pg_get_userbyid(d.datdba) FROM pg_database d WHERE d.datname = current_database());
+BEGIN
+    -- Whoever owns the schema can read it anyway.
+    IF NOT pg_has_role(owner, (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'leadscore'), 'USAGE') THEN
+        EXECUTE format('GRANT USAGE ON SCHEMA leadscore TO %I', owner);
+        EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA leadscore TO %I', owner);
+        EXECUTE format('GRANT SELECT ON ALL SEQUENCES IN SCHEMA leadscore TO %I', owner);
+    END IF;
+END $$;
