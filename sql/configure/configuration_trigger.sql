@@ -355,8 +355,9 @@ COMMENT ON FUNCTION leadscore._refuse_bound(text, text, text, bigint, text, text
 CREATE FUNCTION leadscore._check_category() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- A dump brings scorecards first, as foreign keys lead to them.
-    IF NOT EXISTS (SELECT FROM leadscore.scorecard c WHERE c.scorecard = NEW.scorecard) THEN
+    -- A dump may bring scorecards afterwards; foreign keys would not make a parallel restore wait for them.
+    IF NOT EXISTS (SELECT FROM leadscore.scorecard c WHERE c.scorecard = NEW.scorecard)
+        AND (TG_OP = 'UPDATE' OR EXISTS (SELECT FROM leadscore.instance)) THEN
         RAISE foreign_key_violation USING
             MESSAGE = format('category %L: scorecard %L does not exist', NEW.name, NEW.scorecard),
             DETAIL = 'A category is a band of the score of a scorecard.',

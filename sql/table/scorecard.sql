@@ -8,9 +8,6 @@ CREATE TABLE leadscore.scorecard (
     recorded_at timestamptz NOT NULL DEFAULT now()
 );
 INSERT INTO leadscore.scorecard (scorecard) VALUES ('main');
--- Foreign keys have a dump bring scorecards before what names them.
-ALTER TABLE leadscore.rule ADD FOREIGN KEY (scorecard) REFERENCES leadscore.scorecard;
-ALTER TABLE leadscore.category ADD FOREIGN KEY (scorecard) REFERENCES leadscore.scorecard;
 -- The install script puts the row main into the table, and a dump brings its own, which is older than the transaction
 -- that restores it: the same row of the same name twice is otherwise refused.
 CREATE FUNCTION leadscore._replace_main() RETURNS trigger

@@ -1,5 +1,5 @@
 -- Everything that must come through a dump or an upgrade unchanged, as text: rows of leadscore's tables and of the
--- application's, positions of sequences, triggers on the application's tables, privileges. leadscore.instance is about
+-- application's, positions of sequences, triggers on the application's tables, privileges. leadscore.instance and edited are about
 -- one copy of a database and is never dumped.
 \pset format unaligned
 \pset tuples_only on
@@ -7,7 +7,7 @@ SET timezone = 'UTC';
 SET search_path = '';
 SELECT pg_catalog.format('SELECT %L || t::text FROM %I.%I t ORDER BY t::text COLLATE "C";', c.relname || ': ', n.nspname, c.relname)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname IN ('leadscore', 'agency', 'zoo') AND c.relkind = 'r' AND NOT (n.nspname = 'leadscore' AND c.relname = 'instance')
+WHERE n.nspname IN ('leadscore', 'agency', 'zoo') AND c.relkind = 'r' AND NOT (n.nspname = 'leadscore' AND c.relname IN ('instance', 'edited'))
 ORDER BY n.nspname, c.relname \gexec
 SELECT pg_catalog.format('SELECT %L || last_value || '' '' || is_called FROM %I.%I;', 'sequence ' || c.relname || ' ', n.nspname, c.relname)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
