@@ -22,7 +22,7 @@ COMMENT ON VIEW leadscore.status IS 'How things stand, on one screen: use it wit
 COMMENT ON COLUMN leadscore.status.scored_on IS 'The day for which the scores stand';
 COMMENT ON COLUMN leadscore.status.last_run_at IS 'When the last run had done its work';
 COMMENT ON COLUMN leadscore.status.last_run_took IS 'How long it took';
-COMMENT ON COLUMN leadscore.status.rebuild_due IS 'Whether rules, categories or settings changed since, so that the next run derives everything anew';
+COMMENT ON COLUMN leadscore.status.rebuild_due IS 'Whether rules, categories or settings changed since, so that the next run derives anew whom that concerns';
 COMMENT ON COLUMN leadscore.status.time_zone IS 'The time zone whose days count';
 COMMENT ON COLUMN leadscore.status.persons IS 'Persons who are active';
 COMMENT ON COLUMN leadscore.status.categories IS 'How many persons are in which category';

@@ -41,7 +41,7 @@ UPDATE leadscore.scorecard SET scorecard = 'warmth' WHERE scorecard = 'main';
 UPDATE leadscore.scorecard SET scorecard = 'profile' WHERE scorecard = 'fit';
 \echo :LAST_ERROR_SQLSTATE
 RESET ROLE;
-TRUNCATE leadscore.scorecard CASCADE;
+TRUNCATE leadscore.scorecard;
 \echo :LAST_ERROR_SQLSTATE
 SET ROLE regress_application;
 -- What others are part of, or belong to, stays.

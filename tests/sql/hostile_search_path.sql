@@ -4,9 +4,9 @@
 \i :setup
 INSERT INTO leadscore.activity_type VALUES ('call'), ('note');
 INSERT INTO leadscore.rule (rule_id, name, kind, activity_types, condition, points, relevant_for, decay, max_per_day, max_counted, inactive_for) VALUES
-    (1, 'Call', 'activity', '{call}', NULL, 10, '30 days', 'none', NULL, NULL, NULL),
-    (2, 'Incoming', 'activity', NULL, '{"direction": "in"}', 100, '30 days', 'linear', 1, 2, NULL),
-    (3, 'Silence', 'inactivity', NULL, NULL, -1, NULL, 'none', NULL, NULL, '10 days');
+    (101, 'Call', 'activity', '{call}', NULL, 10, '30 days', 'none', NULL, NULL, NULL),
+    (102, 'Incoming', 'activity', NULL, '{"direction": "in"}', 100, '30 days', 'linear', 1, 2, NULL),
+    (103, 'Silence', 'inactivity', NULL, NULL, -1, NULL, 'none', NULL, NULL, '10 days');
 INSERT INTO leadscore.category (name, min_score) VALUES ('cold', NULL), ('warm', 10);
 SELECT scored_on FROM leadscore_recompute('2026-03-01 12:00');
 \set setup :srcdir /sql/include/hostile.psql

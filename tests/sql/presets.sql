@@ -44,3 +44,24 @@ SELECT leadscore.load_preset('sales');
 \echo :LAST_ERROR_SQLSTATE
 SELECT leadscore.load_preset(NULL);
 \echo :LAST_ERROR_SQLSTATE
+-- Each preset carries tests: played with real persons, one after the other, they hold.
+\set QUIET on
+CREATE FUNCTION pg_temp.play(preset text) RETURNS TABLE (test text, expected jsonb, score bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    t  jsonb;
+    id bigint;
+BEGIN
+    DELETE FROM leadscore.person;
+    PERFORM leadscore.import_config(leadscore._preset(preset) - 'tests');
+    FOR t IN SELECT jsonb_array_elements(leadscore._preset(preset) -> 'tests') LOOP
+        id := coalesce(id, 1000) + 1;
+        INSERT INTO leadscore.person (person_id, kind, status, since, attributes)
+        VALUES (id, t #>> '{person,kind}', t #>> '{person,status}', (t #>> '{person,since}')::date, t #> '{person,attributes}');
+        INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes)
+        SELECT id, a ->> 'activity_type', (a ->> 'on')::timestamptz, a -> 'attributes' FROM jsonb_array_elements(t -> 'activities') a;
+        RETURN QUERY SELECT t ->> 'name', e, leadscore.score_at(id, (e ->> 'on')::date, coalesce(e ->> 'scorecard', 'main')) FROM jsonb_array_elements(t -> 'expect') e;
+    END LOOP;
+END $$;
+\set QUIET off
+SELECT test, expected ->> 'on' AS "on", expected ->> 'scorecard' AS scorecard, score, score = (expected ->> 'score')::bigint AS as_expected FROM pg_temp.play('recruitment');
+SELECT test, expected ->> 'on' AS "on", expected ->> 'scorecard' AS scorecard, score, score = (expected ->> 'score')::bigint AS as_expected FROM pg_temp.play('recruitment_nl');

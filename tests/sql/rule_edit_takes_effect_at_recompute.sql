@@ -41,7 +41,7 @@ INSERT INTO leadscore.rule (rule_id, name, kind, points, inactive_for) VALUES (3
 SELECT person_id, score FROM leadscore.person ORDER BY 1;
 SELECT scored_on, records_added, records_removed, persons_changed FROM leadscore_recompute('2026-03-01 12:00');
 SELECT person_id, score FROM leadscore.person ORDER BY 1;   -- -999 and -999
--- Only the runs after an edit, and the first one, derived everything anew.
+-- Only the first run, and those after an edit that concerns everybody, derived everything anew.
 SELECT scored_on, records_added, records_removed, persons_changed FROM leadscore_recompute('2026-03-01 12:00');
 SELECT full_rebuild FROM leadscore.run ORDER BY run_id;
 -- An edit that is rolled back is none. The note of today clears the penalty: 1 + 1.

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 
 /// A rule, by the columns of `leadscore.rule`. A configuration document has all of them but
 /// `rule_id` and `tenant`.
@@ -278,16 +279,19 @@ impl Rule {
     /// A refusal that names the rule and the column.
     pub fn from_row(row: &str) -> Result<Rule, Refusal> {
         let unreadable = |e: serde_json::Error| Refusal::new(Code::InvalidParameterValue, format!("a rule cannot be read: {e}"));
-        let columns: Map<String, Value> = serde_json::from_str(row).map_err(unreadable)?;
-        let text = |column: &str| columns.get(column).and_then(Value::as_str).unwrap_or_default();
-        let named = Rule { name: text("name").into(), ..Rule::default() };
-        if !RuleKind::NAMES.contains(&text("kind")) {
+        // As they are: a condition can be nested more deeply than it can be read.
+        let columns: HashMap<String, Box<RawValue>> = serde_json::from_str(row).map_err(unreadable)?;
+        let text = |column: &str| -> String {
+            columns.get(column).and_then(|value| serde_json::from_str(value.get()).ok()).unwrap_or_default()
+        };
+        let named = Rule { name: text("name"), ..Rule::default() };
+        if !RuleKind::NAMES.contains(&text("kind").as_str()) {
             return Err(named
                 .refuse(format!("kind \"{}\" does not exist", text("kind")))
                 .detail("A rule gives points for activity, for what happens often or for what a person is, or takes them for inactivity.")
                 .hint(format!("Set kind to one of: {}.", RuleKind::NAMES.join(", "))));
         }
-        if !Decay::NAMES.contains(&text("decay")) {
+        if !Decay::NAMES.contains(&text("decay").as_str()) {
             return Err(named
                 .refuse(format!("decay \"{}\" does not exist", text("decay")))
                 .detail("A record keeps its points for as long as it counts, or loses them evenly, or by half and half again.")
