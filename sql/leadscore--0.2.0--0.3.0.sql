@@ -7,6 +7,9 @@ LOCK TABLE leadscore.state IN EXCLUSIVE MODE;
 -- Whatever is stored is derived anew by the first run.
 UPDATE leadscore.instance SET rebuild_due = true WHERE NOT rebuild_due;
 
+-- The views of an assumed configuration: the engine reads it instead.
+DROP SCHEMA leadscore_what_if CASCADE;
+
 -- Records say what they are.
 ALTER TABLE leadscore.score_record ADD COLUMN kind "char" NOT NULL DEFAULT 'a';
 UPDATE leadscore.score_record SET kind = CASE WHEN adjustment_id IS NULL THEN 'i' ELSE 'm' END WHERE activity_id IS NULL;
@@ -49,41 +52,37 @@ BEGIN
     END LOOP;
 END $$;
 
+DROP FUNCTION leadscore.person_card(bigint,text);
+
+DROP FUNCTION leadscore.report(text);
+
+DROP FUNCTION leadscore._category_course(integer);
+
+DROP FUNCTION leadscore._require_tests_pass(jsonb);
+
+DROP FUNCTION leadscore.test_config(jsonb);
+
+DROP FUNCTION leadscore.preview(jsonb,timestamp with time zone);
+
+DROP FUNCTION leadscore.preview_persons(jsonb,timestamp with time zone);
+
 DROP FUNCTION leadscore._check_assumed_rule(leadscore.rule,text[]);
 
-DROP FUNCTION leadscore_what_if._band_at(text,bigint);
+DROP FUNCTION leadscore._assumption(jsonb);
 
-DROP VIEW leadscore_what_if._band;
+DROP FUNCTION leadscore.cooling(integer);
 
-DROP FUNCTION leadscore_what_if._derived(date,boolean,date);
+DROP FUNCTION leadscore.forecast(bigint,date);
 
-DROP FUNCTION leadscore_what_if._candidate(date,date);
+DROP FUNCTION leadscore.history(bigint,date,date);
 
-DROP FUNCTION leadscore_what_if._other_candidate(date,date);
+DROP FUNCTION leadscore._course(bigint,date,date);
 
-DROP FUNCTION leadscore_what_if._penalty(date,date);
+DROP FUNCTION leadscore._step(integer,date,date,date,date,date);
 
-DROP VIEW leadscore_what_if._spell;
+DROP FUNCTION leadscore.explain(bigint,date);
 
-DROP VIEW leadscore_what_if._online_rule;
-
-DROP VIEW leadscore_what_if._capped_record;
-
-DROP VIEW leadscore_what_if._plain_record;
-
-DROP VIEW leadscore_what_if._match;
-
-DROP FUNCTION leadscore_what_if._matching_rule(text,jsonb,text,text);
-
-DROP VIEW leadscore_what_if._rule_by_type;
-
-DROP VIEW leadscore_what_if.person;
-
-DROP VIEW leadscore_what_if.category;
-
-DROP VIEW leadscore_what_if.rule;
-
-DROP VIEW leadscore_what_if.settings;
+DROP FUNCTION leadscore._words(text[]);
 
 DROP FUNCTION leadscore.load_preset(text);
 
@@ -98,6 +97,8 @@ DROP FUNCTION leadscore.export_config();
 DROP FUNCTION leadscore._checked_config(text);
 
 DROP FUNCTION leadscore.adjust(bigint,integer,text,date,date);
+
+DROP FUNCTION leadscore.score_at(bigint,date);
 
 DROP FUNCTION leadscore._begin_run(timestamp with time zone,boolean);
 
@@ -170,6 +171,40 @@ DROP FUNCTION leadscore._drop_copies(bigint[]);
 DROP FUNCTION leadscore._note_derived();
 
 DROP FUNCTION leadscore._reach(bigint[],date[]);
+
+DROP FUNCTION leadscore._standing(date);
+
+DROP FUNCTION leadscore._band_at(text,bigint);
+
+DROP VIEW leadscore._band;
+
+DROP FUNCTION leadscore._derived(date,boolean,date);
+
+DROP FUNCTION leadscore._stands(date,date,date,date,date);
+
+DROP FUNCTION leadscore._candidate(date,date);
+
+DROP FUNCTION leadscore._other_candidate(date,date);
+
+DROP FUNCTION leadscore._penalty(date,date);
+
+DROP FUNCTION leadscore._least_days(interval);
+
+DROP VIEW leadscore._spell;
+
+DROP VIEW leadscore._capped_record;
+
+DROP VIEW leadscore._plain_record;
+
+DROP VIEW leadscore._match;
+
+DROP FUNCTION leadscore._matching_rule(text,jsonb,text,text);
+
+DROP VIEW leadscore._rule_by_type;
+
+DROP FUNCTION leadscore._applies(text[],text[],text,text);
+
+DROP FUNCTION leadscore._worth(integer,date,date,date);
 
 ALTER TABLE leadscore.pending DROP CONSTRAINT pending_pkey;
 
@@ -410,101 +445,13 @@ CREATE OR REPLACE FUNCTION leadscore._need_scorecard(name text, purpose text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-    IF NOT EXISTS (SELECT FROM leadscore.scorecard c WHERE c.scorecard = name) THEN
+    IF name IS DISTINCT FROM 'main' AND NOT EXISTS (SELECT FROM leadscore.scorecard c WHERE c.scorecard = name) THEN
         RAISE undefined_object USING
             MESSAGE = format('%s: scorecard %s does not exist', purpose, coalesce(quote_literal(name), 'NULL')),
             DETAIL = 'leadscore.scorecard has no such row.',
             HINT = 'Leave it out for main; SELECT scorecard FROM leadscore.scorecard; lists all.';
     END IF;
 END $function$;
-
-CREATE OR REPLACE VIEW leadscore._rule_by_type AS
- SELECT t.activity_type,
-    r.rule_id,
-    r.name,
-    r.kind,
-    r.activity_types,
-    r.condition,
-    r.person_kinds,
-    r.statuses,
-    r.points,
-    r.relevant_for,
-    r.decay,
-    r.max_per_day,
-    r.max_counted,
-    r.inactive_for,
-    r.repeat_every,
-    r.max_repeats,
-    r.effective_from,
-    r.enabled,
-    r.created_at,
-    r.tenant,
-    r.scorecard,
-    r.filter,
-    r.person_filter,
-    r.half_life,
-    r.excused_by_planned,
-    r.at_least,
-    r.within
-   FROM (leadscore.rule r
-     JOIN leadscore.activity_type t ON (((r.activity_types IS NULL) OR (t.activity_type = ANY (r.activity_types)))))
-  WHERE r.enabled;
-
-CREATE OR REPLACE FUNCTION leadscore._matching_rule(activity_type text, attributes jsonb, person_kind text, person_status text)
- RETURNS SETOF leadscore._rule_by_type
- LANGUAGE sql
- STABLE PARALLEL SAFE
-BEGIN ATOMIC
- SELECT r.activity_type,
-     r.rule_id,
-     r.name,
-     r.kind,
-     r.activity_types,
-     r.condition,
-     r.person_kinds,
-     r.statuses,
-     r.points,
-     r.relevant_for,
-     r.decay,
-     r.max_per_day,
-     r.max_counted,
-     r.inactive_for,
-     r.repeat_every,
-     r.max_repeats,
-     r.effective_from,
-     r.enabled,
-     r.created_at,
-     r.tenant,
-     r.scorecard,
-     r.filter,
-     r.person_filter,
-     r.half_life,
-     r.excused_by_planned,
-     r.at_least,
-     r.within
-    FROM leadscore._rule_by_type r
-   WHERE ((r.activity_type = _matching_rule.activity_type) AND ((r.condition IS NULL) OR (_matching_rule.attributes @> r.condition)) AND leadscore._applies(r.person_kinds, r.statuses, _matching_rule.person_kind, _matching_rule.person_status));
-END;
-
-CREATE OR REPLACE VIEW leadscore._match AS
- SELECT a.person_id,
-    a.activity_id,
-    a.occurred_at,
-    d.day,
-    p.scored_through,
-    r.rule_id,
-    r.kind,
-    r.points,
-    r.relevant_for,
-    r.decay,
-    r.max_per_day,
-    r.max_counted,
-    r.effective_from
-   FROM ((((leadscore.activity a
-     CROSS JOIN leadscore.settings s)
-     CROSS JOIN LATERAL ( SELECT leadscore._day(a.occurred_at, s.time_zone) AS day) d)
-     JOIN leadscore.person p ON ((p.person_id = a.person_id)))
-     CROSS JOIN LATERAL leadscore._matching_rule(a.activity_type, a.attributes, p.kind, p.status) r(activity_type, rule_id, name, kind, activity_types, condition, person_kinds, statuses, points, relevant_for, decay, max_per_day, max_counted, inactive_for, repeat_every, max_repeats, effective_from, enabled, created_at, tenant, scorecard, filter, person_filter, half_life, excused_by_planned, at_least, within));
 
 CREATE OR REPLACE FUNCTION leadscore._rescore_counts(ids bigint[], days date[], touch boolean)
  RETURNS bigint[]
@@ -3024,7 +2971,7 @@ AS $function$
 BEGIN
     PERFORM leadscore._trim_category_changes();
     -- By now everybody has the present names.
-    IF run.full_rebuild AND EXISTS (SELECT FROM leadscore.renamed_category) THEN
+    IF EXISTS (SELECT FROM leadscore.renamed_category) THEN
         DELETE FROM leadscore.renamed_category;
         PERFORM leadscore._forget_configuration();
     END IF;
@@ -3275,74 +3222,25 @@ BEGIN ATOMIC
          END) AS concat;
 END;
 
+CREATE OR REPLACE FUNCTION leadscore._differences()
+ RETURNS TABLE(person_id bigint, item text, rule_id integer, activity_id bigint, stored text, derived text)
+ LANGUAGE c
+ STABLE COST 100000
+AS 'MODULE_PATHNAME', $function$differences_wrapper$function$;
+
 CREATE OR REPLACE FUNCTION leadscore.verify()
  RETURNS TABLE(person_id bigint, item text, rule_id integer, activity_id bigint, stored text, derived text)
  LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
  SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 #variable_conflict use_column
 DECLARE
-    today  date := (SELECT scored_on FROM leadscore.state);
     source leadscore.source;
-    ids    bigint[];
 BEGIN
-    -- Nearly always nobody differs: what differs is looked for only where something does.
-    ids := ARRAY(SELECT leadscore._differing(false));
-    RETURN QUERY
-    WITH record AS (
-        SELECT coalesce(s.person_id, d.person_id) AS person_id, coalesce(s.rule_id, d.rule_id) AS rule_id,
-               coalesce(s.activity_id, d.activity_id) AS activity_id,
-               CASE WHEN s.person_id IS NOT NULL
-                    THEN format('%s points from %s until %s', s.points, s.counts_from, coalesce(s.counts_until::text, 'ever')) END AS stored,
-               CASE WHEN d.person_id IS NOT NULL
-                    THEN format('%s points from %s until %s', d.points, d.counts_from, coalesce(d.counts_until::text, 'ever')) END AS derived
-        FROM (SELECT x.*, 1 AS nth FROM leadscore._derived(today, true) x WHERE x.person_id = ANY (ids)) d
-        FULL JOIN (SELECT r.*, row_number() OVER (PARTITION BY r.person_id, r.activity_id, r.rule_id, r.adjustment_id, r.points,
-                                                               r.counts_from, r.counts_until, r.decays_until) AS nth
-                   FROM leadscore.score_record r WHERE r.person_id = ANY (ids)) s
-          ON s.person_id = d.person_id AND s.counts_from = d.counts_from AND s.nth = d.nth
-         AND coalesce(s.activity_id, 0) = coalesce(d.activity_id, 0)
-         AND coalesce(s.rule_id, 0) = coalesce(d.rule_id, 0)
-         AND coalesce(s.adjustment_id, 0) = coalesce(d.adjustment_id, 0)
-         AND s.points = d.points
-         AND coalesce(s.counts_until, 'infinity') = coalesce(d.counts_until, 'infinity')
-         AND coalesce(s.decays_until, 'infinity') = coalesce(d.decays_until, 'infinity')
-        WHERE s.person_id IS NULL OR d.person_id IS NULL
-    ), standing AS (
-        SELECT p.*, coalesce(t.score, 0) AS right_score, b.name AS right_category, t.last_activity_at AS right_last_activity_at,
-               coalesce(t.penalised, false) AS right_penalised,
-               CASE WHEN p.scored_through > today THEN today ELSE least(t.next_on, t.starts_on) END AS right_due_on, u.due_on
-        FROM leadscore.person p
-        LEFT JOIN leadscore._standing(today) t ON t.person_id = p.person_id AND t.person_id = ANY (ids)
-        LEFT JOIN leadscore.due u ON u.person_id = p.person_id
-        LEFT JOIN LATERAL leadscore._band_at(p.kind, coalesce(t.score, 0)) b ON true
-        WHERE p.person_id = ANY (ids)
-    )
-    SELECT r.person_id, 'score record', r.rule_id, r.activity_id, r.stored, r.derived FROM record r
-    UNION ALL
-    SELECT t.person_id, 'score', NULL, NULL, t.score::text, t.right_score::text
-    FROM standing t WHERE t.score <> t.right_score
-    UNION ALL
-    SELECT t.person_id, 'category', NULL, NULL, t.category, t.right_category
-    FROM standing t WHERE t.category IS DISTINCT FROM t.right_category
-    UNION ALL
-    SELECT t.person_id, 'last activity', NULL, NULL, t.last_activity_at::text, t.right_last_activity_at::text
-    FROM standing t WHERE t.last_activity_at IS DISTINCT FROM t.right_last_activity_at
-    UNION ALL
-    -- The flag may be set where nothing is to be cleared any more, but not the other way round.
-    SELECT t.person_id, 'penalised', NULL, NULL, t.penalised::text, t.right_penalised::text
-    FROM standing t WHERE t.right_penalised AND NOT t.penalised
-    UNION ALL
-    -- The due day is a lower bound: it may be early but never late.
-    SELECT t.person_id, 'due day', NULL, NULL, t.due_on::text, t.right_due_on::text
-    FROM standing t WHERE t.right_due_on < coalesce(t.due_on, 'infinity')
-    UNION ALL
-    SELECT a.person_id, 'activity without a person', NULL, a.activity_id, a.activity_type, NULL
-    FROM leadscore.activity a
-    WHERE a.person_id = ANY (ids) AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = a.person_id)
-    ORDER BY 1, 2, 3, 4, 5 NULLS FIRST, 6;
+    RETURN QUERY SELECT * FROM leadscore._differences() d ORDER BY 1, 2, 3, 4, 5 NULLS FIRST, 6;
 
     -- What came from attached tables that are gone.
     RETURN QUERY
@@ -3836,7 +3734,7 @@ CREATE OR REPLACE FUNCTION leadscore.import_config(config jsonb, tenant text DEF
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-    PERFORM leadscore._require_tests_pass(config);
+    PERFORM leadscore._require_tests_pass(config, import_config.tenant);
     PERFORM leadscore._apply_config(config, true, import_config.tenant);
 END $function$;
 
@@ -3874,6 +3772,7 @@ CREATE OR REPLACE FUNCTION leadscore.doctor()
  LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
 AS $function$
 #variable_conflict use_column
 DECLARE
@@ -4029,6 +3928,13 @@ BEGIN
     GROUP BY w.source_id
     ORDER BY w.source_id;
 
+    RETURN QUERY
+    SELECT 'warning', format('%s persons wait to be scored since %s', n.persons, n.since),
+           'Scoring is deferred, and nothing calls score_pending() often enough.', 'SELECT leadscore.score_pending();'
+    FROM (SELECT count(DISTINCT p.person_id) AS persons, min(p.recorded_at) AS since FROM leadscore.pending p) n
+    JOIN leadscore.settings s ON s.scoring = 'deferred'
+    WHERE n.since < now() - interval '10 minutes';
+
     -- The configuration.
     RETURN QUERY
     SELECT 'note', format('rule %L is for status %L, which no person has', r.name, v.status),
@@ -4046,22 +3952,34 @@ BEGIN
       AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.kind = v.kind)
     ORDER BY r.name, v.kind;
     IF EXISTS (SELECT FROM leadscore.rule r WHERE r.enabled) THEN
+        -- Among the newest activities: to look through all of them would take as long as there are many.
         RETURN QUERY
-        SELECT 'note', format('no rule takes activity type %L', t.activity_type), 'There are activities of it, and they give no points.',
+        SELECT 'note', format('no rule takes activity type %L', t.activity_type),
+               'There are activities of it among the newest 10,000, and they give no points.',
                format('UPDATE leadscore.rule SET activity_types = activity_types || %L WHERE name = …;', ARRAY[t.activity_type])
         FROM leadscore.activity_type t
-        WHERE NOT EXISTS (SELECT FROM leadscore._rule_by_type r WHERE r.activity_type = t.activity_type)
-          AND EXISTS (SELECT FROM leadscore.activity a WHERE a.activity_type = t.activity_type)
+        JOIN (SELECT DISTINCT a.activity_type
+              FROM (SELECT n.activity_type FROM leadscore.activity n ORDER BY n.activity_id DESC LIMIT 10000) a) a
+          ON a.activity_type = t.activity_type
+        WHERE NOT EXISTS (SELECT FROM leadscore.rule r
+                          WHERE r.enabled AND r.kind <> 'profile'
+                            AND (r.activity_types IS NULL OR t.activity_type = ANY (r.activity_types)))
         ORDER BY t.activity_type;
     END IF;
     RETURN QUERY
-    SELECT 'warning', format('%s have no lowest category', coalesce('persons of kind ' || quote_literal(c.person_kind), 'categories for all kinds')),
+    SELECT 'warning',
+           concat(coalesce('persons of kind ' || quote_literal(c.person_kind), 'categories for all kinds'), ' have no lowest category',
+                  CASE WHEN c.scorecard <> 'main' THEN format(' on scorecard %L', c.scorecard) END,
+                  ' of tenant ' || quote_literal(c.tenant)),
            format('A score below %s has no category.', min(c.min_score)),
-           format('INSERT INTO leadscore.category (person_kind, name) VALUES (%L, ''cold'');', c.person_kind)
+           format('INSERT INTO leadscore.category (%sperson_kind, name) VALUES (%s%L, ''cold'');',
+                  concat(CASE WHEN c.tenant IS NOT NULL THEN 'tenant, ' END, CASE WHEN c.scorecard <> 'main' THEN 'scorecard, ' END),
+                  concat(quote_literal(c.tenant) || ', ', CASE WHEN c.scorecard <> 'main' THEN quote_literal(c.scorecard) || ', ' END),
+                  c.person_kind)
     FROM leadscore.category c
-    GROUP BY c.person_kind
+    GROUP BY c.tenant, c.scorecard, c.person_kind
     HAVING bool_and(c.min_score IS NOT NULL)
-    ORDER BY c.person_kind;
+    ORDER BY c.tenant NULLS FIRST, c.scorecard, c.person_kind;
     IF EXISTS (SELECT FROM leadscore.person) AND NOT EXISTS (SELECT FROM leadscore.category) THEN
         RETURN QUERY SELECT 'note', 'there are no categories', 'Persons have a score but are neither hot nor cold.',
             'SELECT leadscore.load_preset(''recruitment''); or INSERT INTO leadscore.category …';
@@ -4072,6 +3990,173 @@ BEGIN
     END IF;
     RETURN QUERY SELECT * FROM leadscore._doctor_dump();
 END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._doctor_cron()
+ RETURNS TABLE(severity text, finding text, detail text, remedy text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    zone text := (SELECT s.time_zone FROM leadscore.settings s);
+    clock text := coalesce(current_setting('cron.timezone', true), 'GMT');
+    outcome record;
+BEGIN
+    IF NOT EXISTS (SELECT FROM cron.job j WHERE j.jobname = leadscore._job_name(current_database()) AND j.active) THEN
+        RETURN QUERY SELECT 'warning', 'no nightly job', 'Nothing expires and no penalty comes by itself.', 'SELECT leadscore.schedule();';
+        RETURN;
+    END IF;
+    SELECT d.status, d.return_message, d.start_time INTO outcome
+    FROM cron.job j JOIN cron.job_run_details d ON d.jobid = j.jobid
+    WHERE j.jobname = leadscore._job_name(current_database()) AND d.status IN ('succeeded', 'failed')
+    ORDER BY d.runid DESC LIMIT 1;
+    IF outcome.status = 'failed' THEN
+        RETURN QUERY SELECT 'error', 'the nightly job failed', format('%s: %s', outcome.start_time, outcome.return_message),
+            'SELECT * FROM cron.job_run_details ORDER BY runid DESC LIMIT 10;';
+    END IF;
+    IF (now() AT TIME ZONE zone) <> (now() AT TIME ZONE clock) THEN
+        RETURN QUERY SELECT 'note', 'pg_cron has another time zone',
+            format('It reads schedules in %s, and days count in %s: choose a time that is after midnight there.', clock, zone),
+            'SELECT jobname, schedule FROM cron.job;';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._explain(person_id bigint, on_day date, scorecard text)
+ RETURNS TABLE(rule text, activity_id bigint, activity_type text, occurred_at timestamp with time zone, points bigint, counts boolean, counts_from date, counts_until date, why text)
+ LANGUAGE c
+ STABLE ROWS 50
+AS 'MODULE_PATHNAME', $function$explain_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore.explain(person_id bigint, on_day date DEFAULT NULL::date, scorecard text DEFAULT 'main'::text)
+ RETURNS TABLE(rule text, activity_id bigint, activity_type text, occurred_at timestamp with time zone, points bigint, counts boolean, counts_from date, counts_until date, why text)
+ LANGUAGE plpgsql
+ STABLE ROWS 50
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+BEGIN
+    PERFORM leadscore._need_person(explain.person_id, 'explain'), leadscore._need_scorecard(explain.scorecard, 'explain');
+    IF on_day IS NOT NULL THEN
+        PERFORM leadscore._check_day(on_day, 'explain');
+    END IF;
+    RETURN QUERY SELECT * FROM leadscore._explain(explain.person_id, on_day, explain.scorecard);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._score_at(person_id bigint, on_day date, scorecard text)
+ RETURNS bigint
+ LANGUAGE c
+ STABLE STRICT
+AS 'MODULE_PATHNAME', $function$score_at_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore.score_at(person_id bigint, on_day date, scorecard text DEFAULT 'main'::text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+BEGIN
+    PERFORM leadscore._check_day(on_day, 'score_at'), leadscore._need_person(score_at.person_id, 'score_at'),
+            leadscore._need_scorecard(score_at.scorecard, 'score_at');
+    RETURN leadscore._score_at(score_at.person_id, on_day, score_at.scorecard);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._course(person_id bigint, from_day date, until_day date, scorecard text)
+ RETURNS TABLE(day date, score bigint, category text)
+ LANGUAGE c
+ STABLE STRICT ROWS 100
+AS 'MODULE_PATHNAME', $function$course_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore.history(person_id bigint, from_day date, until_day date, scorecard text DEFAULT 'main'::text)
+ RETURNS TABLE(day date, score bigint, category text)
+ LANGUAGE plpgsql
+ STABLE ROWS 100
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+BEGIN
+    PERFORM leadscore._need_person(history.person_id, 'history'), leadscore._check_day(from_day, 'history'),
+            leadscore._check_day(until_day, 'history'), leadscore._need_scorecard(history.scorecard, 'history');
+    IF until_day < from_day THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('history: %s until %s is no period', from_day, until_day),
+            DETAIL = 'The last day comes before the first.',
+            HINT = 'Give the earlier day first.';
+    END IF;
+    RETURN QUERY SELECT * FROM leadscore._course(history.person_id, from_day, until_day, history.scorecard);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.forecast(person_id bigint, until date, scorecard text DEFAULT 'main'::text)
+ RETURNS TABLE(day date, score bigint, category text)
+ LANGUAGE plpgsql
+ STABLE ROWS 100
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    today date := (SELECT s.scored_on FROM leadscore.state s);
+BEGIN
+    PERFORM leadscore._need_person(forecast.person_id, 'forecast'), leadscore._check_day(until, 'forecast'),
+            leadscore._need_scorecard(forecast.scorecard, 'forecast');
+    IF until > today THEN
+        RETURN QUERY SELECT c.* FROM leadscore._course(forecast.person_id, today, until, forecast.scorecard) c WHERE c.day > today;
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._cooling(within_days integer, scorecard text)
+ RETURNS TABLE(person_id bigint, score bigint, category text, falls_on date, falls_to_score bigint, falls_to_category text)
+ LANGUAGE c
+ STABLE STRICT COST 100000 ROWS 100
+AS 'MODULE_PATHNAME', $function$cooling_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore.cooling(within_days integer, scorecard text DEFAULT 'main'::text)
+ RETURNS TABLE(person_id bigint, kind text, external_id text, owner text, score bigint, category text, falls_on date, falls_to_score bigint, falls_to_category text, name text, tenant text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+BEGIN
+    IF within_days IS NULL OR within_days NOT BETWEEN 1 AND 36600 THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('cooling: %s is no number of days', coalesce(within_days::text, 'NULL')),
+            DETAIL = 'It looks from 1 day to a hundred years ahead.',
+            HINT = 'Ask for the coming week with SELECT * FROM leadscore.cooling(7);';
+    END IF;
+    PERFORM leadscore._need_scorecard(cooling.scorecard, 'cooling');
+    RETURN QUERY
+    SELECT p.person_id, p.kind, p.external_id, p.owner, c.score, c.category,
+           c.falls_on, c.falls_to_score, c.falls_to_category, p.name, p.tenant
+    FROM leadscore._cooling(within_days, cooling.scorecard) c
+    JOIN leadscore.person p ON p.person_id = c.person_id
+    ORDER BY c.falls_on, c.score DESC, c.person_id;
+END $function$;
+
+CREATE OR REPLACE VIEW leadscore.worklist WITH (security_invoker=true) AS
+ SELECT p.person_id,
+    p.kind,
+    p.external_id,
+    p.owner,
+    p.status,
+    p.score,
+    p.category,
+    leadscore._change(p.person_id, p.score, 7) AS change_7,
+    leadscore._change(p.person_id, p.score, 30) AS change_30,
+    leadscore._last_activity(p.person_id, p.last_activity_at) AS last_activity,
+    p.last_activity_at,
+    leadscore._outlook(p.person_id, p.category) AS outlook,
+    leadscore._top_rules(p.person_id) AS why,
+    p.name,
+    p.tenant,
+    ( SELECT jsonb_object_agg(s.scorecard, jsonb_build_object('score', s.score, 'category', s.category)) AS jsonb_object_agg
+           FROM leadscore.person_score s
+          WHERE (s.person_id = p.person_id)) AS scorecards
+   FROM leadscore.person p
+  WHERE p.active;
 
 CREATE OR REPLACE FUNCTION leadscore._in_words(r leadscore.rule, language text)
  RETURNS text
@@ -4142,440 +4227,220 @@ BEGIN
         || CASE WHEN r.enabled THEN '' WHEN nl THEN ' (staat uit)' ELSE ' (switched off)' END;
 END $function$;
 
-CREATE OR REPLACE VIEW leadscore_what_if.settings WITH (security_invoker=true) AS
- SELECT s.one_row,
-    s.time_zone,
-    s.notify_channel,
-    s.keep_category_changes,
-    s.scoring,
-    s.person_url,
-    s.outcome_type,
-    s.outcome_horizon
-   FROM jsonb_populate_recordset(NULL::leadscore.settings, leadscore_what_if.assumed('settings'::text)) s(one_row, time_zone, notify_channel, keep_category_changes, scoring, person_url, outcome_type, outcome_horizon);
+CREATE OR REPLACE FUNCTION leadscore._assumption(document jsonb, tenant text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+ SET "IntervalStyle" TO 'postgres'
+AS $function$
+DECLARE
+    time_zone  text := coalesce(document #>> '{settings,time_zone}', (SELECT s.time_zone FROM leadscore.settings s));
+    types      text[];
+    cards      jsonb;
+    names      text[];
+    rules      leadscore.rule[];
+    categories leadscore.category[];
+    astray     leadscore.category;
+BEGIN
+    IF _assumption.tenant = '' THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = 'configuration: the tenant is empty',
+            DETAIL = 'A tenant has a name, as leadscore.person.tenant has it.',
+            HINT = 'Leave it NULL for what is everybody''s.';
+    END IF;
+    PERFORM leadscore._check_times(document);
+    PERFORM leadscore._require_time_zone(time_zone),
+            leadscore._check_outbox(document #>> '{settings,notify_channel}', (document #>> '{settings,keep_category_changes}')::interval);
+    types := ARRAY(SELECT t.activity_type FROM leadscore.activity_type t
+                   UNION
+                   SELECT n.activity_type FROM jsonb_to_recordset(document -> 'activity_types') n(activity_type text));
+    cards := coalesce(document -> 'scorecards', (SELECT jsonb_agg(to_jsonb(c)) FROM leadscore.scorecard c));
+    names := ARRAY(SELECT n.scorecard FROM jsonb_to_recordset(cards) n(scorecard text) UNION SELECT 'main');
 
-CREATE OR REPLACE VIEW leadscore_what_if.rule WITH (security_invoker=true) AS
- SELECT r.rule_id,
-    r.name,
-    r.kind,
-    r.activity_types,
-    r.condition,
-    r.person_kinds,
-    r.statuses,
-    r.points,
-    r.relevant_for,
-    r.decay,
-    r.max_per_day,
-    r.max_counted,
-    r.inactive_for,
-    r.repeat_every,
-    r.max_repeats,
-    r.effective_from,
-    r.enabled,
-    r.created_at,
-    r.tenant,
-    r.scorecard,
-    r.filter,
-    r.person_filter,
-    r.half_life,
-    r.excused_by_planned,
-    r.at_least,
-    r.within
-   FROM jsonb_populate_recordset(NULL::leadscore.rule, leadscore_what_if.assumed('rules'::text)) r(rule_id, name, kind, activity_types, condition, person_kinds, statuses, points, relevant_for, decay, max_per_day, max_counted, inactive_for, repeat_every, max_repeats, effective_from, enabled, created_at, tenant, scorecard, filter, person_filter, half_life, excused_by_planned, at_least, within);
+    IF document ? 'rules' THEN
+        PERFORM leadscore._check_assumed_rule(r, types, names) FROM leadscore._document_rules(document, _assumption.tenant) r;
+        rules := ARRAY(SELECT r FROM leadscore._document_rules(document, _assumption.tenant) r)
+              || ARRAY(SELECT r FROM leadscore.rule r WHERE r.tenant IS DISTINCT FROM _assumption.tenant);
+    ELSE
+        rules := ARRAY(SELECT r FROM leadscore.rule r);
+    END IF;
+    IF document ? 'categories' THEN
+        PERFORM leadscore._refuse_bound(c.name, c.other, c.person_kind, c.min_score, c.scorecard, c.tenant)
+        FROM (SELECT n.*, lag(n.name) OVER (PARTITION BY n.scorecard, n.person_kind, n.min_score ORDER BY n.nth) AS other
+              FROM (SELECT d.*, row_number() OVER () AS nth FROM leadscore._document_categories(document, _assumption.tenant) d) n) c
+        WHERE c.other IS NOT NULL;
+        categories := ARRAY(SELECT c FROM leadscore._document_categories(document, _assumption.tenant) c)
+                   || ARRAY(SELECT c FROM leadscore.category c WHERE c.tenant IS DISTINCT FROM _assumption.tenant);
+    ELSE
+        categories := ARRAY(SELECT c FROM leadscore.category c);
+    END IF;
+    -- What stays, too, must have its scorecard.
+    PERFORM leadscore._check_rule_names(r, types, names) FROM unnest(rules) r WHERE r.scorecard <> ALL (names);
+    SELECT c.* INTO astray FROM unnest(categories) c WHERE c.scorecard <> ALL (names) LIMIT 1;
+    IF FOUND THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('category %L: scorecard %L does not exist', astray.name, astray.scorecard),
+            DETAIL = 'A category is a band of the score of a scorecard.',
+            HINT = 'Add it to scorecards of the configuration.';
+    END IF;
 
-CREATE OR REPLACE VIEW leadscore_what_if.category WITH (security_invoker=true) AS
- SELECT c.category_id,
-    c.person_kind,
-    c.name,
-    c.min_score,
-    c.color,
-    c.tenant,
-    c.scorecard,
-    c.recorded_at
-   FROM jsonb_populate_recordset(NULL::leadscore.category, leadscore_what_if.assumed('categories'::text)) c(category_id, person_kind, name, min_score, color, tenant, scorecard, recorded_at);
+    RETURN jsonb_build_object(
+        'time_zone', time_zone, 'activity_types', to_jsonb(types), 'scorecards', cards,
+        -- Of other tenants nothing is asked where one is named.
+        'rules', (SELECT coalesce(jsonb_agg(to_jsonb(r) - 'created_at'), '[]') FROM unnest(rules) r
+                  WHERE _assumption.tenant IS NULL OR r.tenant IS NULL OR r.tenant = _assumption.tenant),
+        'categories', (SELECT coalesce(jsonb_agg(to_jsonb(c) - 'category_id'), '[]') FROM unnest(categories) c
+                       WHERE _assumption.tenant IS NULL OR c.tenant IS NULL OR c.tenant = _assumption.tenant));
+END $function$;
 
-CREATE OR REPLACE VIEW leadscore_what_if.person WITH (security_invoker=true) AS
- SELECT p.person_id,
-    p.kind,
-    p.external_id,
-    p.status,
-    p.owner,
-    p.since,
-    p.score,
-    p.category,
-    p.last_activity_at,
-    p.scored_through,
-    p.penalised,
-    p.recorded_at,
-    p.source_id,
-    p.departed,
-    p.tenant,
-    p.name,
-    p.attributes,
-    p.active
-   FROM leadscore.person p
-  WHERE (leadscore_what_if.assumed('persons'::text) IS NULL)
-UNION ALL
- SELECT p.person_id,
-    p.kind,
-    p.external_id,
-    p.status,
-    p.owner,
-    p.since,
-    p.score,
-    p.category,
-    p.last_activity_at,
-    p.scored_through,
-    p.penalised,
-    p.recorded_at,
-    p.source_id,
-    p.departed,
-    p.tenant,
-    p.name,
-    p.attributes,
-    p.active
-   FROM jsonb_populate_recordset(NULL::leadscore.person, leadscore_what_if.assumed('persons'::text)) p(person_id, kind, external_id, status, owner, since, score, category, last_activity_at, scored_through, penalised, recorded_at, source_id, departed, tenant, name, attributes, active);
+CREATE OR REPLACE FUNCTION leadscore._assumed_day(assumption jsonb, as_of timestamp with time zone, scorecard text)
+ RETURNS date
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    day date := leadscore._day(as_of, assumption ->> 'time_zone');
+BEGIN
+    PERFORM leadscore._check_day(day, 'preview');
+    IF scorecard IS DISTINCT FROM 'main' AND NOT coalesce(assumption -> 'scorecards' @> jsonb_build_array(jsonb_build_object('scorecard', scorecard)), false) THEN
+        RAISE undefined_object USING
+            MESSAGE = format('preview: scorecard %s does not exist', coalesce(quote_literal(scorecard), 'NULL')),
+            DETAIL = 'Neither leadscore.scorecard nor the configuration has it.',
+            HINT = 'Leave it out for main, or add it to scorecards of the configuration.';
+    END IF;
+    RETURN day;
+END $function$;
 
-CREATE OR REPLACE VIEW leadscore_what_if.adjustment WITH (security_invoker=true) AS
- SELECT j.adjustment_id,
-    j.person_id,
-    j.points,
-    j.reason,
-    j.from_day,
-    j.until_day,
-    j.adjusted_by,
-    j.recorded_at,
-    j.scorecard
-   FROM leadscore.adjustment j
-  WHERE (leadscore_what_if.assumed('persons'::text) IS NULL);
+CREATE OR REPLACE FUNCTION leadscore._preview_persons(assumption text, on_day date, of_tenant text, scorecard text)
+ RETURNS TABLE(person_id bigint, kind text, score_before bigint, category_before text, score_after bigint, category_after text, tenant text)
+ LANGUAGE c
+ STABLE COST 100000 ROWS 10000
+AS 'MODULE_PATHNAME', $function$preview_persons_wrapper$function$;
 
-CREATE OR REPLACE VIEW leadscore_what_if._rule_by_type WITH (security_invoker=true) AS
- SELECT t.activity_type,
-    r.rule_id,
-    r.name,
-    r.kind,
-    r.activity_types,
-    r.condition,
-    r.person_kinds,
-    r.statuses,
-    r.points,
-    r.relevant_for,
-    r.decay,
-    r.max_per_day,
-    r.max_counted,
-    r.inactive_for,
-    r.repeat_every,
-    r.max_repeats,
-    r.effective_from,
-    r.enabled,
-    r.created_at,
-    r.tenant,
-    r.scorecard,
-    r.filter,
-    r.person_filter,
-    r.half_life,
-    r.excused_by_planned,
-    r.at_least,
-    r.within
-   FROM (leadscore_what_if.rule r
-     JOIN leadscore_what_if.activity_type t ON (((r.activity_types IS NULL) OR (t.activity_type = ANY (r.activity_types)))))
-  WHERE r.enabled;
+CREATE OR REPLACE FUNCTION leadscore.preview_persons(config jsonb, OUT person_id bigint, OUT kind text, OUT score_before bigint, OUT category_before text, OUT score_after bigint, OUT category_after text, INOUT tenant text DEFAULT NULL::text, scorecard text DEFAULT 'main'::text, as_of timestamp with time zone DEFAULT now())
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ STABLE ROWS 10000
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    assumption jsonb := leadscore._assumption(leadscore._checked_config(config::text, preview_persons.tenant), preview_persons.tenant);
+BEGIN
+    RETURN QUERY SELECT * FROM leadscore._preview_persons(
+        assumption::text, leadscore._assumed_day(assumption, as_of, preview_persons.scorecard), preview_persons.tenant, preview_persons.scorecard);
+END $function$;
 
-CREATE OR REPLACE FUNCTION leadscore_what_if._matching_rule(activity_type text, attributes jsonb, person_kind text, person_status text)
- RETURNS SETOF leadscore_what_if._rule_by_type
+CREATE OR REPLACE FUNCTION leadscore._preview(assumption text, on_day date, of_tenant text, scorecard text)
+ RETURNS TABLE(kind text, category_before text, category_after text, tenant text, persons bigint)
+ LANGUAGE c
+ STABLE COST 100000
+AS 'MODULE_PATHNAME', $function$preview_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore.preview(config jsonb, OUT kind text, OUT category_before text, OUT category_after text, OUT persons bigint, INOUT tenant text DEFAULT NULL::text, scorecard text DEFAULT 'main'::text, as_of timestamp with time zone DEFAULT now())
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    assumption jsonb := leadscore._assumption(leadscore._checked_config(config::text, preview.tenant), preview.tenant);
+BEGIN
+    RETURN QUERY
+    SELECT p.kind, p.category_before, p.category_after, p.persons, p.tenant
+    FROM leadscore._preview(assumption::text, leadscore._assumed_day(assumption, as_of, preview.scorecard), preview.tenant, preview.scorecard) p
+    ORDER BY p.tenant NULLS FIRST, p.kind, p.category_before, p.category_after;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._instant(moment text, time_zone text)
+ RETURNS bigint
  LANGUAGE sql
- STABLE PARALLEL SAFE
-BEGIN ATOMIC
- SELECT r.activity_type,
-     r.rule_id,
-     r.name,
-     r.kind,
-     r.activity_types,
-     r.condition,
-     r.person_kinds,
-     r.statuses,
-     r.points,
-     r.relevant_for,
-     r.decay,
-     r.max_per_day,
-     r.max_counted,
-     r.inactive_for,
-     r.repeat_every,
-     r.max_repeats,
-     r.effective_from,
-     r.enabled,
-     r.created_at,
-     r.tenant,
-     r.scorecard,
-     r.filter,
-     r.person_filter,
-     r.half_life,
-     r.excused_by_planned,
-     r.at_least,
-     r.within
-    FROM leadscore_what_if._rule_by_type r
-   WHERE ((r.activity_type = _matching_rule.activity_type) AND ((r.condition IS NULL) OR (_matching_rule.attributes @> r.condition)) AND leadscore._applies(r.person_kinds, r.statuses, _matching_rule.person_kind, _matching_rule.person_status));
-END;
+ STABLE
+RETURN ((EXTRACT(epoch FROM (((moment)::timestamp without time zone AT TIME ZONE time_zone) - '2000-01-01 00:00:00+00'::timestamp with time zone)) * (1000000)::numeric))::bigint;
 
-CREATE OR REPLACE VIEW leadscore_what_if._match WITH (security_invoker=true) AS
- SELECT a.person_id,
-    a.activity_id,
-    a.occurred_at,
-    d.day,
-    p.scored_through,
-    r.rule_id,
-    r.kind,
-    r.points,
-    r.relevant_for,
-    r.decay,
-    r.max_per_day,
-    r.max_counted,
-    r.effective_from
-   FROM ((((leadscore_what_if.activity a
-     CROSS JOIN leadscore_what_if.settings s)
-     CROSS JOIN LATERAL ( SELECT leadscore._day(a.occurred_at, s.time_zone) AS day) d)
-     JOIN leadscore_what_if.person p ON ((p.person_id = a.person_id)))
-     CROSS JOIN LATERAL leadscore_what_if._matching_rule(a.activity_type, a.attributes, p.kind, p.status) r(activity_type, rule_id, name, kind, activity_types, condition, person_kinds, statuses, points, relevant_for, decay, max_per_day, max_counted, inactive_for, repeat_every, max_repeats, effective_from, enabled, created_at, tenant, scorecard, filter, person_filter, half_life, excused_by_planned, at_least, within));
+CREATE OR REPLACE FUNCTION leadscore._test_config(assumption text, tests text, tenant text)
+ RETURNS TABLE(test text, on_day date, expected_score bigint, score bigint, expected_category text, category text, passed boolean, scorecard text)
+ LANGUAGE c
+ STABLE
+AS 'MODULE_PATHNAME', $function$test_config_wrapper$function$;
 
-CREATE OR REPLACE VIEW leadscore_what_if._plain_record WITH (security_invoker=true) AS
- SELECT m.person_id,
-    m.rule_id,
-    m.activity_id,
-    m.points,
-    m.day AS counts_from,
-    ((m.day + m.relevant_for))::date AS window_end,
-        CASE
-            WHEN (m.decay = 'linear'::text) THEN ((m.day + m.relevant_for))::date
-            ELSE NULL::date
-        END AS decays_until,
-    m.scored_through
-   FROM leadscore_what_if._match m
-  WHERE ((m.kind = 'activity'::text) AND (m.max_per_day IS NULL) AND (m.max_counted IS NULL) AND ((m.effective_from IS NULL) OR (m.day >= m.effective_from)));
+CREATE OR REPLACE FUNCTION leadscore.test_config(config jsonb, tenant text DEFAULT NULL::text)
+ RETURNS TABLE(test text, on_day date, expected_score bigint, score bigint, expected_category text, category text, passed boolean, scorecard text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+ SET "DateStyle" TO 'ISO, YMD'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    document   jsonb := leadscore._checked_config(config::text, test_config.tenant);
+    assumption jsonb := leadscore._assumption(document, test_config.tenant);
+    zone       text := assumption ->> 'time_zone';
+    tests      jsonb := coalesce(document -> 'tests', '[]');
+    unknown    text;
+BEGIN
+    SELECT a ->> 'activity_type' INTO unknown
+    FROM jsonb_array_elements(tests) t, jsonb_array_elements(t -> 'activities') a
+    WHERE NOT assumption -> 'activity_types' ? (a ->> 'activity_type');
+    IF FOUND THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('test_config: activity type %L does not exist', unknown),
+            DETAIL = 'A test of the configuration registers it.',
+            HINT = 'Add it to activity_types of the configuration.';
+    END IF;
+    -- Local moments become instants, days dates.
+    tests := (SELECT jsonb_agg(x.t -> 'person' || jsonb_build_object(
+                         'name', x.t -> 'name', 'since', leadscore._instant(x.t #>> '{person,since}', zone),
+                         'activities', (SELECT coalesce(jsonb_agg(a.a || jsonb_build_object('at', leadscore._instant(a.a ->> 'on', zone)) ORDER BY a.nth), '[]')
+                                        FROM jsonb_array_elements(x.t -> 'activities') WITH ORDINALITY a(a, nth)),
+                         'expect', (SELECT coalesce(jsonb_agg(e.e || jsonb_build_object('on', (e.e ->> 'on')::date, 'scorecard', coalesce(e.e ->> 'scorecard', 'main'))
+                                                              ORDER BY (e.e ->> 'on')::date, e.nth), '[]')
+                                    FROM jsonb_array_elements(x.t -> 'expect') WITH ORDINALITY e(e, nth))) ORDER BY x.nth)
+              FROM jsonb_array_elements(tests) WITH ORDINALITY x(t, nth));
+    RETURN QUERY SELECT * FROM leadscore._test_config(assumption::text, coalesce(tests, '[]')::text, test_config.tenant);
+END $function$;
 
-CREATE OR REPLACE VIEW leadscore_what_if._capped_record WITH (security_invoker=true) AS
- SELECT c.person_id,
-    c.rule_id,
-    c.activity_id,
-    c.points,
-    c.day AS counts_from,
-    ((c.day + c.relevant_for))::date AS window_end,
-    lag(c.day, c.max_counted) OVER (PARTITION BY c.person_id, c.rule_id ORDER BY c.occurred_at DESC, c.activity_id DESC) AS displaced_on,
-        CASE
-            WHEN (c.decay = 'linear'::text) THEN ((c.day + c.relevant_for))::date
-            ELSE NULL::date
-        END AS decays_until,
-    c.scored_through
-   FROM ( SELECT m.person_id,
-            m.activity_id,
-            m.occurred_at,
-            m.day,
-            m.scored_through,
-            m.rule_id,
-            m.kind,
-            m.points,
-            m.relevant_for,
-            m.decay,
-            m.max_per_day,
-            m.max_counted,
-            m.effective_from,
-            row_number() OVER (PARTITION BY m.person_id, m.rule_id, m.day ORDER BY m.occurred_at DESC, m.activity_id DESC) AS nth_newest
-           FROM leadscore_what_if._match m
-          WHERE ((m.kind = 'activity'::text) AND ((m.max_per_day IS NOT NULL) OR (m.max_counted IS NOT NULL)) AND ((m.effective_from IS NULL) OR (m.day >= m.effective_from)))) c
-  WHERE ((c.max_per_day IS NULL) OR (c.nth_newest <= c.max_per_day));
+CREATE OR REPLACE FUNCTION leadscore._require_tests_pass(config jsonb, tenant text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    failure record;
+BEGIN
+    IF jsonb_typeof(config) = 'object' AND config ? 'tests' THEN
+        SELECT t.* INTO failure FROM leadscore.test_config(config, _require_tests_pass.tenant) t WHERE NOT t.passed LIMIT 1;
+        IF FOUND THEN
+            RAISE check_violation USING
+                MESSAGE = format('configuration: test %L fails', failure.test),
+                DETAIL = format('On %s the score%s is %s in category %s; expected was %s%s.', to_char(failure.on_day, 'YYYY-MM-DD'),
+                                coalesce(' on scorecard ' || quote_literal(nullif(failure.scorecard, 'main')), ''), failure.score,
+                                coalesce(failure.category, 'none'), failure.expected_score, coalesce(' in category ' || failure.expected_category, '')),
+                HINT = 'SELECT * FROM leadscore.test_config(…) shows all tests; mend the rules or the test.';
+        END IF;
+    END IF;
+END $function$;
 
-CREATE OR REPLACE VIEW leadscore_what_if._online_rule WITH (security_invoker=true) AS
- SELECT r.rule_id
-   FROM leadscore_what_if.rule r
-  WHERE ((r.kind = 'inactivity'::text) AND (cardinality(r.activity_types) > 0) AND (r.activity_types <@ ARRAY( SELECT m.activity_type
-           FROM leadscore.event_mapping m
-          WHERE (m.only_online AND (m.activity_type IS NOT NULL)))));
-
-CREATE OR REPLACE VIEW leadscore_what_if._spell WITH (security_invoker=true) AS
- SELECT t.person_id,
-    t.rule_id,
-    t.scored_through,
-    t.touch,
-    lead(t.touch) OVER (PARTITION BY t.person_id, t.rule_id ORDER BY t.touch) AS next_touch
-   FROM ( SELECT p.person_id,
-            r.rule_id,
-            p.scored_through,
-            GREATEST(leadscore._day(p.since, s.time_zone), r.effective_from) AS touch
-           FROM ((leadscore_what_if.person p
-             CROSS JOIN leadscore_what_if.settings s)
-             JOIN leadscore_what_if.rule r ON ((r.enabled AND (r.kind = 'inactivity'::text) AND leadscore._applies(r.person_kinds, r.statuses, p.kind, p.status))))
-        UNION
-         SELECT m.person_id,
-            m.rule_id,
-            m.scored_through,
-            GREATEST(m.day, m.effective_from) AS "greatest"
-           FROM leadscore_what_if._match m
-          WHERE (m.kind = 'inactivity'::text)) t
-  WHERE (NOT ((t.person_id IN ( SELECT c.person_id
-           FROM leadscore_what_if.person_consent c
-          WHERE c.refused)) AND (t.rule_id IN ( SELECT o.rule_id
-           FROM leadscore_what_if._online_rule o))));
-
-CREATE OR REPLACE FUNCTION leadscore_what_if._penalty(on_day date, until_day date DEFAULT NULL::date)
- RETURNS TABLE(person_id bigint, rule_id integer, points integer, counts_from date, window_end date, displaced_on date, next_touch date, scored_through date)
- LANGUAGE sql
- STABLE PARALLEL SAFE
-BEGIN ATOMIC
- SELECT l.person_id,
-     l.rule_id,
-     r.points,
-     u.due_on,
-     ((u.due_on + r.relevant_for))::date AS date,
-         CASE
-             WHEN (r.relevant_for IS NULL) THEN l.next_touch
-             ELSE NULL::date
-         END AS "case",
-     l.next_touch,
-     l.scored_through
-    FROM ((((leadscore_what_if._spell l
-      JOIN leadscore_what_if.rule r ON ((r.rule_id = l.rule_id)))
-      CROSS JOIN LATERAL ( SELECT ((l.touch + r.inactive_for))::date AS due_on) f)
-      CROSS JOIN LATERAL generate_series(1,
-         CASE
-             WHEN (r.repeat_every IS NULL) THEN 1
-             ELSE LEAST(r.max_repeats, (2 + (GREATEST(0, (LEAST(COALESCE(_penalty.until_day, _penalty.on_day), l.next_touch) - f.due_on)) / leadscore._least_days(r.repeat_every))))
-         END) k(nth))
-      CROSS JOIN LATERAL ( SELECT ((f.due_on + COALESCE((((k.nth - 1))::double precision * r.repeat_every), '00:00:00'::interval)))::date AS due_on) u)
-   WHERE (((l.next_touch IS NULL) OR (u.due_on < l.next_touch)) AND ((r.relevant_for IS NOT NULL) OR (l.next_touch IS NULL) OR (l.next_touch > _penalty.on_day)));
-END;
-
-CREATE OR REPLACE FUNCTION leadscore_what_if._other_candidate(on_day date, until_day date DEFAULT NULL::date)
- RETURNS TABLE(person_id bigint, rule_id integer, activity_id bigint, adjustment_id bigint, points integer, counts_from date, window_end date, displaced_on date, decays_until date, next_touch date, scored_through date)
- LANGUAGE sql
- STABLE PARALLEL SAFE
-BEGIN ATOMIC
- SELECT c.person_id,
-     c.rule_id,
-     c.activity_id,
-     NULL::bigint AS adjustment_id,
-     c.points,
-     c.counts_from,
-     c.window_end,
-     c.displaced_on,
-     c.decays_until,
-     NULL::date AS next_touch,
-     c.scored_through
-    FROM leadscore_what_if._capped_record c
- UNION ALL
-  SELECT n.person_id,
-     n.rule_id,
-     NULL::bigint AS activity_id,
-     NULL::bigint AS adjustment_id,
-     n.points,
-     n.counts_from,
-     n.window_end,
-     n.displaced_on,
-     NULL::date AS decays_until,
-     n.next_touch,
-     n.scored_through
-    FROM leadscore_what_if._penalty(_other_candidate.on_day, _other_candidate.until_day) n(person_id, rule_id, points, counts_from, window_end, displaced_on, next_touch, scored_through)
- UNION ALL
-  SELECT j.person_id,
-     NULL::integer AS rule_id,
-     NULL::bigint AS activity_id,
-     j.adjustment_id,
-     j.points,
-     j.from_day,
-     j.until_day,
-     NULL::date AS displaced_on,
-     NULL::date AS decays_until,
-     NULL::date AS next_touch,
-     p.scored_through
-    FROM (leadscore_what_if.adjustment j
-      JOIN leadscore_what_if.person p ON ((p.person_id = j.person_id)));
-END;
-
-CREATE OR REPLACE FUNCTION leadscore_what_if._candidate(on_day date, until_day date DEFAULT NULL::date)
- RETURNS TABLE(person_id bigint, rule_id integer, activity_id bigint, adjustment_id bigint, points integer, counts_from date, window_end date, displaced_on date, decays_until date, scored_through date)
- LANGUAGE sql
- STABLE PARALLEL SAFE
-BEGIN ATOMIC
- SELECT r.person_id,
-     r.rule_id,
-     r.activity_id,
-     NULL::bigint AS int8,
-     r.points,
-     r.counts_from,
-     r.window_end,
-     NULL::date AS date,
-     r.decays_until,
-     r.scored_through
-    FROM leadscore_what_if._plain_record r
- UNION ALL
-  SELECT o.person_id,
-     o.rule_id,
-     o.activity_id,
-     o.adjustment_id,
-     o.points,
-     o.counts_from,
-     o.window_end,
-     o.displaced_on,
-     o.decays_until,
-     o.scored_through
-    FROM leadscore_what_if._other_candidate(_candidate.on_day, _candidate.until_day) o(person_id, rule_id, activity_id, adjustment_id, points, counts_from, window_end, displaced_on, decays_until, next_touch, scored_through);
-END;
-
-CREATE OR REPLACE FUNCTION leadscore_what_if._derived(on_day date, ahead boolean, until_day date DEFAULT NULL::date)
- RETURNS TABLE(person_id bigint, rule_id integer, activity_id bigint, adjustment_id bigint, points integer, counts_from date, counts_until date, decays_until date)
- LANGUAGE sql
- STABLE PARALLEL SAFE
-BEGIN ATOMIC
- SELECT c.person_id,
-     c.rule_id,
-     c.activity_id,
-     c.adjustment_id,
-     c.points,
-     c.counts_from,
-     LEAST(c.window_end, c.displaced_on) AS "least",
-     c.decays_until
-    FROM leadscore_what_if._candidate(_derived.on_day, _derived.until_day) c(person_id, rule_id, activity_id, adjustment_id, points, counts_from, window_end, displaced_on, decays_until, scored_through)
-   WHERE (leadscore._stands(c.counts_from, c.window_end, c.displaced_on, _derived.on_day,
-         CASE
-             WHEN _derived.ahead THEN GREATEST(_derived.on_day, c.scored_through)
-             ELSE _derived.on_day
-         END) AND ((c.activity_id IS NOT NULL) OR (c.adjustment_id IS NOT NULL) OR (c.counts_from <= COALESCE(_derived.until_day, _derived.on_day))));
-END;
-
-CREATE OR REPLACE VIEW leadscore_what_if._band WITH (security_invoker=true) AS
- SELECT COALESCE(category.person_kind, ''::text) AS band_kind,
-    category.name,
-    category.min_score AS low,
-    lead(category.min_score) OVER (PARTITION BY category.person_kind ORDER BY category.min_score NULLS FIRST) AS high
-   FROM leadscore_what_if.category;
-
-CREATE OR REPLACE FUNCTION leadscore_what_if._band_at(kind text, score bigint)
- RETURNS SETOF leadscore_what_if._band
- LANGUAGE sql
- STABLE PARALLEL SAFE
-BEGIN ATOMIC
- SELECT b.band_kind,
-     b.name,
-     b.low,
-     b.high
-    FROM leadscore_what_if._band b
-   WHERE ((b.band_kind =
-         CASE
-             WHEN (_band_at.kind IN ( SELECT o.band_kind
-                FROM leadscore_what_if._band o)) THEN _band_at.kind
-             ELSE ''::text
-         END) AND ((b.low IS NULL) OR (_band_at.score >= b.low)) AND ((b.high IS NULL) OR (_band_at.score < b.high)));
-END;
-
-CREATE OR REPLACE VIEW leadscore.status AS
+CREATE OR REPLACE VIEW leadscore.status WITH (security_invoker=true) AS
  SELECT w.scored_on,
     r.finished_at AS last_run_at,
     (r.finished_at - r.started_at) AS last_run_took,
     COALESCE(i.rebuild_due, true) AS rebuild_due,
     s.time_zone,
     ( SELECT count(*) AS count
-           FROM leadscore.person) AS persons,
+           FROM leadscore.person p
+          WHERE p.active) AS persons,
     ( SELECT string_agg(format('%s %s'::text, COALESCE(c.category, 'none'::text), c.persons), ', '::text ORDER BY c.persons DESC, c.category) AS string_agg
            FROM ( SELECT p.category,
                     count(*) AS persons
                    FROM leadscore.person p
+                  WHERE p.active
                   GROUP BY p.category) c) AS categories,
     ( SELECT count(*) AS count
            FROM leadscore.rule u
@@ -4588,7 +4453,11 @@ CREATE OR REPLACE VIEW leadscore.status AS
           WHERE (c.oid = ('leadscore.score_record'::regclass)::oid)) AS score_records_about,
     ( SELECT count(*) AS count
            FROM leadscore.category_change h
-          WHERE (h.scored_on > (w.scored_on - 7))) AS category_changes_7
+          WHERE (h.scored_on > (w.scored_on - 7))) AS category_changes_7,
+    ( SELECT count(DISTINCT n.person_id) AS count
+           FROM leadscore.pending n) AS pending,
+    ( SELECT min(n.recorded_at) AS min
+           FROM leadscore.pending n) AS pending_since
    FROM (((leadscore.state w
      CROSS JOIN leadscore.settings s)
      LEFT JOIN leadscore.instance i ON (true))
@@ -4606,6 +4475,209 @@ CREATE OR REPLACE VIEW leadscore.status AS
            FROM leadscore.run u
           ORDER BY u.run_id DESC
          LIMIT 1) r ON (true));
+
+CREATE OR REPLACE FUNCTION leadscore._rule_points(ids bigint[], scorecard text)
+ RETURNS TABLE(rule_id integer, points bigint)
+ LANGUAGE c
+ STABLE COST 100000
+AS 'MODULE_PATHNAME', $function$rule_points_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._scored(owner text, tenant text, scorecard text)
+ RETURNS TABLE(person_id bigint, since timestamp with time zone, score bigint, category text)
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT p.person_id,
+     p.since,
+     p.score,
+     p.category
+    FROM leadscore.person p
+   WHERE ((_scored.scorecard = 'main'::text) AND p.active AND ((_scored.owner IS NULL) OR (p.owner = _scored.owner)) AND ((_scored.tenant IS NULL) OR (p.tenant = _scored.tenant)))
+ UNION ALL
+  SELECT p.person_id,
+     p.since,
+     s.score,
+     s.category
+    FROM (leadscore.person p
+      JOIN leadscore.person_score s ON (((s.person_id = p.person_id) AND (s.scorecard = _scored.scorecard))))
+   WHERE ((_scored.scorecard <> 'main'::text) AND p.active AND ((_scored.owner IS NULL) OR (p.owner = _scored.owner)) AND ((_scored.tenant IS NULL) OR (p.tenant = _scored.tenant)));
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._category_course(days integer, owner text, tenant text, scorecard text)
+ RETURNS TABLE(day date, category text, persons bigint)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+BEGIN ATOMIC
+ WITH today AS (
+          SELECT w.scored_on AS day
+            FROM leadscore.state w
+         ), moved AS (
+          SELECT h.scored_on AS day,
+             x.category,
+             sum(x.persons) AS persons
+            FROM ((leadscore.category_change h
+              CROSS JOIN today t_1)
+              CROSS JOIN LATERAL ( VALUES (h.to_category,1), (h.from_category,'-1'::integer)) x(category, persons))
+           WHERE ((h.scored_on > (t_1.day - _category_course.days)) AND (h.scorecard = _category_course.scorecard) AND (EXISTS ( SELECT
+                    FROM leadscore.person p
+                   WHERE ((p.person_id = h.person_id) AND p.active AND ((_category_course.owner IS NULL) OR (p.owner = _category_course.owner)) AND ((_category_course.tenant IS NULL) OR (p.tenant = _category_course.tenant))))))
+           GROUP BY h.scored_on, x.category
+         UNION ALL
+          SELECT LEAST(leadscore.scoring_day(p.since), t_1.day) AS "least",
+             COALESCE(f.from_category, p.category) AS "coalesce",
+             count(*) AS count
+            FROM ((leadscore._scored(_category_course.owner, _category_course.tenant, _category_course.scorecard) p(person_id, since, score, category)
+              CROSS JOIN today t_1)
+              LEFT JOIN LATERAL ( SELECT h.from_category
+                    FROM leadscore.category_change h
+                   WHERE ((h.person_id = p.person_id) AND (h.scorecard = _category_course.scorecard))
+                   ORDER BY h.change_id
+                  LIMIT 1) f ON (true))
+           WHERE (p.since > (((t_1.day - _category_course.days) - 2))::timestamp with time zone)
+           GROUP BY LEAST(leadscore.scoring_day(p.since), t_1.day), COALESCE(f.from_category, p.category)
+         ), present AS (
+          SELECT p.category,
+             count(*) AS persons
+            FROM leadscore._scored(_category_course.owner, _category_course.tenant, _category_course.scorecard) p(person_id, since, score, category)
+           GROUP BY p.category
+         )
+  SELECT (d.day)::date AS day,
+     n.category,
+     (GREATEST((0)::numeric, ((COALESCE(n.persons, (0)::bigint))::numeric - COALESCE(( SELECT sum(m.persons) AS sum
+            FROM moved m
+           WHERE ((NOT (m.category IS DISTINCT FROM n.category)) AND (m.day > d.day))), (0)::numeric))))::bigint AS "greatest"
+    FROM ((today t
+      CROSS JOIN LATERAL generate_series(((t.day - _category_course.days))::timestamp without time zone, (t.day)::timestamp without time zone, '1 day'::interval) d(day))
+      CROSS JOIN ( SELECT p.category,
+             p.persons
+            FROM present p
+         UNION ALL
+          SELECT DISTINCT m.category,
+             0
+            FROM moved m
+           WHERE (NOT (EXISTS ( SELECT
+                    FROM present p
+                   WHERE (NOT (p.category IS DISTINCT FROM m.category)))))) n);
+END;
+
+CREATE OR REPLACE FUNCTION leadscore.report(language text DEFAULT 'en'::text, owner text DEFAULT NULL::text, tenant text DEFAULT NULL::text, scorecard text DEFAULT 'main'::text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+ SET "DateStyle" TO 'ISO, YMD'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    today date := (SELECT w.scored_on FROM leadscore.state w);
+    -- No further back than changes of category are kept.
+    days  int := (SELECT least(30, leadscore.scoring_day() - (leadscore.scoring_day() - s.keep_category_changes)::date)
+                  FROM leadscore.settings s);
+    ids   bigint[];
+BEGIN
+    PERFORM leadscore._require_language('report', language), leadscore._need_scorecard(report.scorecard, 'report');
+    IF report.owner IS NOT NULL OR report.tenant IS NOT NULL THEN
+        ids := ARRAY(SELECT x.person_id FROM leadscore._scored(report.owner, report.tenant, report.scorecard) x);
+    END IF;
+    RETURN leadscore._report_page(jsonb_build_object(
+        'language', language,
+        'scored_on', today,
+        'days', days,
+        'person_url', (SELECT s.person_url FROM leadscore.settings s),
+        'scorecard', report.scorecard, 'owner', report.owner, 'tenant', report.tenant,
+        'persons', (SELECT count(*) FROM leadscore._scored(report.owner, report.tenant, report.scorecard)),
+        'bands', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', c.person_kind, 'name', c.name, 'low', c.min_score, 'color', c.color)
+                                            ORDER BY c.person_kind NULLS FIRST, c.min_score DESC NULLS LAST), '[]')
+                  FROM leadscore.category c
+                  WHERE c.scorecard = report.scorecard AND (c.tenant IS NULL OR report.tenant IS NULL OR c.tenant = report.tenant)),
+        'course', (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.day), '[]') FROM leadscore._category_course(days, report.owner, report.tenant, report.scorecard) c),
+        'scores', (SELECT coalesce(jsonb_agg(jsonb_build_object('low', b.low, 'high', b.low + b.width, 'persons', b.persons) ORDER BY b.low), '[]')
+                   FROM (SELECT e.first + e.width * ((p.score - e.first) / e.width) AS low, e.width, count(*) AS persons
+                         FROM leadscore._scored(report.owner, report.tenant, report.scorecard) p
+                         CROSS JOIN (SELECT 5 * floor(min(q.score) / 5.0)::bigint AS first,
+                                            greatest(5, 5 * ceil((max(q.score) - min(q.score) + 1) / 200.0)::bigint) AS width
+                                     FROM leadscore._scored(report.owner, report.tenant, report.scorecard) q) e
+                         GROUP BY 1, 2) b),
+        'rules', (SELECT coalesce(jsonb_agg(jsonb_build_object('rule', t.rule, 'points', t.points) ORDER BY t.points DESC), '[]')
+                  FROM (SELECT coalesce(r.name, '±') AS rule, sum(s.points)::bigint AS points
+                        FROM leadscore._rule_points(ids, report.scorecard) s
+                        LEFT JOIN leadscore.rule r ON r.rule_id = s.rule_id
+                        GROUP BY 1) t),
+        'first', (SELECT coalesce(jsonb_agg(to_jsonb(w)), '[]')
+                  FROM (SELECT w.person_id, w.name, w.kind, w.external_id, w.owner, x.score, x.category,
+                               CASE WHEN report.scorecard = 'main' THEN w.change_7 END AS change_7,
+                               w.last_activity, leadscore.scoring_day(w.last_activity_at) AS last_on,
+                               CASE WHEN report.scorecard = 'main' THEN w.why END AS why
+                        FROM (SELECT x.* FROM leadscore._scored(report.owner, report.tenant, report.scorecard) x ORDER BY x.score DESC, x.person_id LIMIT 10) x
+                        JOIN leadscore.worklist w ON w.person_id = x.person_id
+                        ORDER BY x.score DESC, x.person_id) w),
+        'cooling', (SELECT coalesce(jsonb_agg(to_jsonb(c)), '[]')
+                    FROM (SELECT c.* FROM leadscore.cooling(14, report.scorecard) c
+                          WHERE (report.owner IS NULL OR c.owner = report.owner) AND (report.tenant IS NULL OR c.tenant = report.tenant)
+                          ORDER BY c.score DESC, c.falls_on, c.person_id LIMIT 10) c),
+        'grid', (SELECT coalesce(jsonb_agg(to_jsonb(g) ORDER BY g.scorecard, g.high DESC, g.category, g.other_high DESC, g.other), '[]')
+                 FROM (SELECT s.scorecard, p.category, s.category AS other, count(*) AS persons,
+                              max(max(p.score)) OVER (PARTITION BY s.scorecard, p.category) AS high,
+                              max(max(s.score)) OVER (PARTITION BY s.scorecard, s.category) AS other_high
+                       FROM leadscore._scored(report.owner, report.tenant, 'main') p
+                       JOIN leadscore.person_score s ON s.person_id = p.person_id
+                       WHERE s.scorecard IN (SELECT c.scorecard FROM leadscore.category c)
+                       GROUP BY s.scorecard, p.category, s.category) g),
+        'runs', (SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]')
+                 FROM (SELECT u.scored_on, round(extract(epoch FROM u.finished_at - u.started_at), 2)::text AS seconds,
+                              u.persons_changed, u.categories_changed
+                       FROM leadscore.run u ORDER BY u.run_id DESC LIMIT 7) r)));
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.person_card(person_id bigint, language text DEFAULT 'en'::text, scorecard text DEFAULT 'main'::text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+ SET "DateStyle" TO 'ISO, YMD'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    today date := (SELECT w.scored_on FROM leadscore.state w);
+BEGIN
+    PERFORM leadscore._require_language('person_card', language), leadscore._need_scorecard(person_card.scorecard, 'person_card'),
+            leadscore._need_person(person_card.person_id, 'person_card');
+    RETURN leadscore._card_page((
+        SELECT jsonb_build_object(
+            'language', language,
+            'scored_on', today,
+            'person_id', p.person_id, 'kind', p.kind, 'external_id', p.external_id, 'owner', p.owner, 'status', p.status,
+            'name', p.name, 'person_url', (SELECT s.person_url FROM leadscore.settings s), 'scorecard', person_card.scorecard,
+            'score', coalesce(x.score, p.score), 'category', CASE WHEN person_card.scorecard = 'main' THEN p.category ELSE x.category END,
+            'others', (SELECT coalesce(jsonb_agg(jsonb_build_object('scorecard', s.scorecard, 'score', s.score, 'category', s.category)
+                                                 ORDER BY s.scorecard), '[]')
+                       FROM (SELECT 'main' AS scorecard, p.score, p.category
+                             UNION ALL
+                             SELECT s.scorecard, s.score, s.category FROM leadscore.person_score s WHERE s.person_id = p.person_id) s
+                       WHERE s.scorecard <> person_card.scorecard),
+            'bands', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', c.person_kind, 'name', c.name, 'low', c.min_score, 'color', c.color)
+                                                ORDER BY c.min_score DESC NULLS LAST), '[]')
+                      FROM leadscore.category c
+                      WHERE c.scorecard = person_card.scorecard AND (c.tenant IS NULL OR c.tenant = p.tenant)
+                        AND c.person_kind IS NOT DISTINCT FROM
+                            (SELECT max(o.person_kind) FROM leadscore.category o
+                             WHERE o.scorecard = person_card.scorecard AND (o.tenant IS NULL OR o.tenant = p.tenant) AND o.person_kind = p.kind)),
+            'history', (SELECT coalesce(jsonb_agg(to_jsonb(h)), '[]') FROM leadscore.history(p.person_id, today - 180, today, person_card.scorecard) h),
+            'forecast', (SELECT coalesce(jsonb_agg(to_jsonb(f)), '[]') FROM leadscore.forecast(p.person_id, today + 90, person_card.scorecard) f),
+            'lines', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                                 'rule', e.rule, 'activity_type', e.activity_type,
+                                 'day', coalesce(leadscore.scoring_day(e.occurred_at), e.counts_from),
+                                 'points', e.points, 'counts_until', e.counts_until)), '[]')
+                      FROM leadscore.explain(p.person_id, scorecard => person_card.scorecard) e WHERE e.counts))
+        FROM leadscore.person p
+        LEFT JOIN leadscore.person_score x ON x.person_id = p.person_id AND x.scorecard = person_card.scorecard
+        WHERE p.person_id = person_card.person_id));
+END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._doctor_dump()
  RETURNS TABLE(severity text, finding text, detail text, remedy text)
@@ -4697,7 +4769,14 @@ COMMENT ON COLUMN leadscore.source_step.names IS 'The columns of it that are rea
 COMMENT ON COLUMN leadscore.source_step.relation IS 'The table that is reached';
 COMMENT ON COLUMN leadscore.source_step.source_id IS 'The attached table';
 COMMENT ON COLUMN leadscore.source_step.step IS 'Its number, from 1; part of the name of the trigger on it';
+COMMENT ON COLUMN leadscore.status.pending IS 'Persons that wait to be scored, in deferred mode or by a run in batches';
+COMMENT ON COLUMN leadscore.status.pending_since IS 'Since when the first of them waits';
+COMMENT ON COLUMN leadscore.status.persons IS 'Persons who are active';
+COMMENT ON COLUMN leadscore.status.rebuild_due IS 'Whether rules, categories or settings changed since, so that the next run derives anew whom that concerns';
 COMMENT ON COLUMN leadscore.waiting.tenant IS 'The tenant of that person';
+COMMENT ON COLUMN leadscore.worklist.name IS 'What people call the person';
+COMMENT ON COLUMN leadscore.worklist.scorecards IS 'Score and category on each other scorecard; NULL: there is none';
+COMMENT ON COLUMN leadscore.worklist.tenant IS 'Whose person it is';
 COMMENT ON TABLE leadscore.edited IS 'Whom edits of the configuration since the last run concern; written by leadscore alone';
 COMMENT ON TABLE leadscore.person IS 'Persons that are scored; the application writes tenant, kind, external_id, name, status, owner, attributes, since and active, leadscore the rest';
 COMMENT ON TABLE leadscore.renamed_category IS 'Names that categories had since the last run; written by leadscore alone';
@@ -4856,6 +4935,7 @@ REVOKE EXECUTE ON FUNCTION leadscore._begin_run(timestamp with time zone,boolean
 COMMENT ON FUNCTION leadscore.score_pending(integer) IS 'Scores persons that are pending in deferred mode, at most so many, and returns how many';
 REVOKE EXECUTE ON FUNCTION leadscore.score_pending(integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._person_line(leadscore.source,text,text,text,timestamp with time zone,jsonb,boolean) IS 'A person as verify() shows it';
+COMMENT ON FUNCTION leadscore._differences() IS 'What is stored of persons and is not what the engine derives; persons that wait to be scored are left out';
 COMMENT ON FUNCTION leadscore.adjust(bigint,integer,text,date,date,text) IS 'Gives a person points with a reason, from a day (today) until a day (for ever), and returns the adjustment''s id';
 REVOKE EXECUTE ON FUNCTION leadscore.adjust(bigint,integer,text,date,date,text) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._checked_config(text,text) IS 'The document, of a tenant if one is named, with its types checked; an error names the path to the field that is wrong';
@@ -4871,34 +4951,30 @@ COMMENT ON FUNCTION leadscore._apply_config(jsonb,boolean,text) IS 'Brings the c
 COMMENT ON FUNCTION leadscore.import_config(jsonb,text) IS 'Makes a document the configuration, or a tenant''s own rules and categories: a section that it has replaces that section, rules are matched by name; all or nothing, and nothing when a test that it carries fails';
 COMMENT ON FUNCTION leadscore.load_preset(text,text) IS 'Adds the activity types, scorecards, categories and rules of a preset: recruitment or recruitment_nl; for a tenant, as rules and categories of its own';
 COMMENT ON FUNCTION leadscore._slow_tables() IS 'What makes leadscore write its tables by statements instead of directly';
-COMMENT ON VIEW leadscore_what_if.settings IS 'The settings assumed';
-GRANT SELECT ON TABLE leadscore_what_if.settings TO PUBLIC;
-COMMENT ON VIEW leadscore_what_if.rule IS 'The rules assumed';
-GRANT SELECT ON TABLE leadscore_what_if.rule TO PUBLIC;
-COMMENT ON VIEW leadscore_what_if.category IS 'The categories assumed';
-GRANT SELECT ON TABLE leadscore_what_if.category TO PUBLIC;
-COMMENT ON VIEW leadscore_what_if.person IS 'The persons assumed, or those that there are';
-GRANT SELECT ON TABLE leadscore_what_if.person TO PUBLIC;
-COMMENT ON VIEW leadscore_what_if._rule_by_type IS 'leadscore._rule_by_type over what is assumed';
-GRANT SELECT ON TABLE leadscore_what_if._rule_by_type TO PUBLIC;
-COMMENT ON FUNCTION leadscore_what_if._matching_rule(text,jsonb,text,text) IS 'leadscore._matching_rule() over what is assumed';
-COMMENT ON VIEW leadscore_what_if._match IS 'leadscore._match over what is assumed';
-GRANT SELECT ON TABLE leadscore_what_if._match TO PUBLIC;
-COMMENT ON VIEW leadscore_what_if._plain_record IS 'leadscore._plain_record over what is assumed';
-GRANT SELECT ON TABLE leadscore_what_if._plain_record TO PUBLIC;
-COMMENT ON VIEW leadscore_what_if._capped_record IS 'leadscore._capped_record over what is assumed';
-GRANT SELECT ON TABLE leadscore_what_if._capped_record TO PUBLIC;
-COMMENT ON VIEW leadscore_what_if._online_rule IS 'leadscore._online_rule over what is assumed';
-GRANT SELECT ON TABLE leadscore_what_if._online_rule TO PUBLIC;
-COMMENT ON VIEW leadscore_what_if._spell IS 'leadscore._spell over what is assumed';
-GRANT SELECT ON TABLE leadscore_what_if._spell TO PUBLIC;
-COMMENT ON FUNCTION leadscore_what_if._penalty(date,date) IS 'leadscore._penalty() over what is assumed';
-COMMENT ON FUNCTION leadscore_what_if._other_candidate(date,date) IS 'leadscore._other_candidate() over what is assumed';
-COMMENT ON FUNCTION leadscore_what_if._candidate(date,date) IS 'leadscore._candidate() over what is assumed';
-COMMENT ON FUNCTION leadscore_what_if._derived(date,boolean,date) IS 'leadscore._derived() over what is assumed';
-COMMENT ON VIEW leadscore_what_if._band IS 'leadscore._band over what is assumed';
-GRANT SELECT ON TABLE leadscore_what_if._band TO PUBLIC;
-COMMENT ON FUNCTION leadscore_what_if._band_at(text,bigint) IS 'leadscore._band_at() over what is assumed';
+COMMENT ON FUNCTION leadscore._explain(bigint,date,text) IS 'The lines of explain()';
+COMMENT ON FUNCTION leadscore.explain(bigint,date,text) IS 'What a person''s score is made of on a day, or as it stands now, and what does not count, and why: points where counts sum to the score';
+COMMENT ON FUNCTION leadscore._score_at(bigint,date,text) IS 'The score of a person on a day';
+COMMENT ON FUNCTION leadscore.score_at(bigint,date,text) IS 'The score of a person on any day, in points; an error when there is no such person, day or scorecard';
+COMMENT ON FUNCTION leadscore._course(bigint,date,date,text) IS 'A person''s score on a day and on each day until another on which it or its category changes, if nothing more is registered';
+COMMENT ON FUNCTION leadscore.history(bigint,date,date,text) IS 'The score and category of a person on a day and on each day until another, both included, on which they change; by the activities that are kept and the rules and status of today';
+COMMENT ON FUNCTION leadscore.forecast(bigint,date,text) IS 'Each day after the last run''s until another, included, on which a person''s score or category changes if nothing more is registered';
+COMMENT ON FUNCTION leadscore._cooling(integer,text) IS 'Persons that will fall to a lower category, for leadscore.cooling()';
+COMMENT ON FUNCTION leadscore.cooling(integer,text) IS 'Persons that will fall to a lower category of a scorecard within so many days if nothing more is registered, when and to which; goes by the scores as they stand';
+COMMENT ON FUNCTION leadscore._assumption(jsonb,text) IS 'What a checked document makes of the configuration that there is';
+COMMENT ON FUNCTION leadscore._assumed_day(jsonb,timestamp with time zone,text) IS 'The day of a preview; refuses one that is none, and a scorecard that there would not be';
+COMMENT ON FUNCTION leadscore._preview_persons(text,date,text,text) IS 'The rows of preview_persons()';
+COMMENT ON FUNCTION leadscore.preview_persons(jsonb,text,text,timestamp with time zone) IS 'For each active person the score and category as stored, and as they would be after import_config() of the document and a run as of the moment; with a tenant, of its persons';
+COMMENT ON FUNCTION leadscore._preview(text,date,text,text) IS 'The rows of preview()';
+COMMENT ON FUNCTION leadscore.preview(jsonb,text,text,timestamp with time zone) IS 'How many persons of each kind would go from which category to which after import_config() of the document and a run as of the moment; with a tenant, of its persons';
+COMMENT ON FUNCTION leadscore._instant(text,text) IS 'A local moment, in microseconds since 2000-01-01 UTC';
+COMMENT ON FUNCTION leadscore._test_config(text,text,text) IS 'The rows of test_config()';
+COMMENT ON FUNCTION leadscore.test_config(jsonb,text) IS 'Runs the tests that a configuration carries, without touching any data';
+COMMENT ON FUNCTION leadscore._require_tests_pass(jsonb,text) IS 'Raises an error when a test that a configuration carries fails';
+COMMENT ON FUNCTION leadscore._rule_points(bigint[],text) IS 'How many points each rule gives to some persons, or to all (NULL), as far as they reach a scorecard';
+COMMENT ON FUNCTION leadscore._scored(text,text,text) IS 'Active persons with score and category on a scorecard, of an owner and a tenant or (NULL) of all';
+COMMENT ON FUNCTION leadscore._category_course(integer,text,text,text) IS 'How many persons were in which category on each of the last days';
+COMMENT ON FUNCTION leadscore.report(text,text,text,text) IS 'A self-contained HTML page about all persons, in English (en) or Dutch (nl)';
+COMMENT ON FUNCTION leadscore.person_card(bigint,text,text) IS 'A self-contained HTML page about one person: the score over time, what makes it, and its forecast, in English (en) or Dutch (nl)';
 COMMENT ON FUNCTION leadscore._doctor_dump() IS 'What doctor() finds about dumps by the owner of the database';
 
 -- A table that lacks a column that it needs is left without; doctor() names it.

@@ -199,8 +199,7 @@ pub fn test_config(assumption: &str, tests: &str, tenant: Option<&str>) -> Vec<O
             let scores = derive::score_at(configuration, &person, &mut history, expected.on).map_err(Refusal::from).or_raise();
             let score = scores[card as usize];
             let category = person.is_active.then(|| configuration.category(card, person.kind, score)).flatten();
-            let passed =
-                score == expected.score && (expected.category.is_none() || expected.category.as_deref() == category);
+            let passed = score == expected.score && (expected.category.is_none() || expected.category.as_deref() == category);
             outcomes.push((
                 test.name.clone(),
                 pg::date(expected.on),

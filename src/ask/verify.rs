@@ -117,7 +117,14 @@ impl<T: FnMut(Difference)> Differing<'_, T> {
         self.name_bounds(row.penalised, &standing);
     }
 
-    fn name(&mut self, item: &str, rule_id: Option<i32>, activity_id: Option<i64>, stored: Option<String>, derived: Option<String>) {
+    fn name(
+        &mut self,
+        item: &str,
+        rule_id: Option<i32>,
+        activity_id: Option<i64>,
+        stored: Option<String>,
+        derived: Option<String>,
+    ) {
         (self.take)(Difference { person_id: self.person_id, item: item.to_owned(), rule_id, activity_id, stored, derived });
     }
 

@@ -1,7 +1,7 @@
 //! What triggers on the configuration ask of Rust: whether a rule or the scorecards have a meaning, and to
 //! tell all backends of a change.
 
-use crate::error::OrRaise;
+use crate::error::{OrRaise, Refusal};
 use crate::pg;
 use pgrx::prelude::*;
 use scoring::rule::Rule;
@@ -18,8 +18,13 @@ pub fn check_rule(row: Option<&str>, restored: Option<bool>) {
 
 /// Raises an error if all rows of `leadscore.scorecard`, as a JSON array, make no scorecards together.
 pub fn check_scorecards(rows: Option<&str>) {
-    let rows: Vec<Scorecard> =
-        serde_json::from_str(rows.unwrap_or("[]")).unwrap_or_else(|e| error!("leadscore: scorecards cannot be read: {e}"));
+    let rows: Vec<Scorecard> = serde_json::from_str(rows.unwrap_or("[]"))
+        .map_err(|e| {
+            Refusal::new(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, "scorecards cannot be read")
+                .detail(format!("They are no JSON array of rows of leadscore.scorecard: {e}."))
+                .hint("Insert into leadscore.scorecard, which checks itself.")
+        })
+        .or_raise();
     Scorecards::new(rows).or_raise();
 }
 

@@ -47,7 +47,7 @@ FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid =
 JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'leadscore';
 CREATE TEMP VIEW relation AS
 SELECT c.oid::regclass AS relation, c.relkind FROM pg_class c
-WHERE c.relnamespace IN ('leadscore'::regnamespace, 'leadscore_what_if'::regnamespace) AND c.relkind IN ('r', 'v', 'S', 'm', 'p');
+WHERE c.relnamespace = 'leadscore'::regnamespace AND c.relkind IN ('r', 'v', 'S', 'm', 'p');
 
 -- What there is: each table's rows, and who may what.
 CREATE FUNCTION pg_temp.fingerprint() RETURNS TABLE (thing text, print text) LANGUAGE plpgsql AS $$
@@ -62,7 +62,7 @@ BEGIN
     UNION ALL SELECT 'memberships', md5(coalesce(string_agg(m::text, chr(10) ORDER BY m::text), '')) FROM pg_auth_members m
     UNION ALL SELECT 'role settings', md5(coalesce(string_agg(s::text, chr(10) ORDER BY s::text), '')) FROM pg_db_role_setting s
     UNION ALL SELECT 'relations', md5(string_agg(concat_ws(' ', c.oid, c.relowner, c.relacl, c.relname, c.relhastriggers), chr(10) ORDER BY c.oid))
-              FROM pg_class c WHERE c.relnamespace IN ('leadscore'::regnamespace, 'leadscore_what_if'::regnamespace) OR c.oid = 'public.of_the_owner'::regclass
+              FROM pg_class c WHERE c.relnamespace = 'leadscore'::regnamespace OR c.oid = 'public.of_the_owner'::regclass
     UNION ALL SELECT 'columns', md5(coalesce(string_agg(concat_ws(' ', a.attrelid, a.attname, a.attacl), chr(10) ORDER BY a.attrelid, a.attnum), ''))
               FROM pg_attribute a JOIN relation r ON r.relation = a.attrelid
     UNION ALL SELECT 'functions', md5(string_agg(concat_ws(' ', p.oid, p.proowner, p.proacl, p.prosecdef, p.proconfig, p.prosrc), chr(10) ORDER BY p.oid))
@@ -196,7 +196,7 @@ BEGIN
                         WHEN 'LOCK' THEN has_table_privilege(p.role, r.relation, 'UPDATE') OR has_table_privilege(p.role, r.relation, 'DELETE') ELSE false END, seen.state, seen.changed);
             END LOOP;
         END LOOP;
-        FOREACH what IN ARRAY ARRAY['CREATE TABLE leadscore.mine ()', 'CREATE FUNCTION leadscore.mine() RETURNS int LANGUAGE sql AS ''SELECT 1''', 'CREATE TABLE leadscore_what_if.mine ()',
+        FOREACH what IN ARRAY ARRAY['CREATE TABLE leadscore.mine ()', 'CREATE FUNCTION leadscore.mine() RETURNS int LANGUAGE sql AS ''SELECT 1''',
             'ALTER FUNCTION leadscore.verify() SECURITY DEFINER', 'ALTER FUNCTION leadscore.verify() RESET ALL', 'CREATE OR REPLACE FUNCTION leadscore.verify() RETURNS int LANGUAGE sql AS ''SELECT 1''',
             'DROP FUNCTION leadscore.verify()', 'ALTER EXTENSION leadscore UPDATE', 'ALTER EXTENSION leadscore ADD SCHEMA own', 'DROP EXTENSION leadscore', 'ALTER SCHEMA leadscore RENAME TO mine',
             'SELECT leadscore.detach(''public.of_the_owner'')', 'SELECT leadscore.attach_person(''public.of_the_owner'', ''mine'')', 'SELECT leadscore.attach_activity(''leadscore.person'', ''call'', person => ''person_id'', person_kind => ''x'')',

@@ -37,10 +37,10 @@ SELECT leadscore._attach_person('public.of_the_owner', 'spy', NULL, 'word', NULL
 -- These only read, with the caller's rights.
 SELECT function, provolatile AS volatility FROM public_function
 WHERE provolatile <> 'v' AND NOT prosecdef AND (proname !~ '^_') ORDER BY proname COLLATE "C", 1;
--- No table, view or sequence is anybody's, but the views of what preview() assumes, which read with the caller's rights.
+-- No table, view or sequence is anybody's.
 SELECT c.relnamespace::regnamespace, c.relkind, c.reloptions, array_agg(DISTINCT a.privilege_type) AS privileges
 FROM pg_class c CROSS JOIN aclexplode(c.relacl) a
-WHERE c.relnamespace IN ('leadscore'::regnamespace, 'leadscore_what_if'::regnamespace) AND a.grantee = 0
+WHERE c.relnamespace = 'leadscore'::regnamespace AND a.grantee = 0
 GROUP BY 1, 2, 3;
 SELECT nspname, has_schema_privilege('public', nspname, 'USAGE') AS usage, has_schema_privilege('public', nspname, 'CREATE') AS "create"
 FROM pg_namespace WHERE nspname ~ '^leadscore' ORDER BY nspname COLLATE "C";

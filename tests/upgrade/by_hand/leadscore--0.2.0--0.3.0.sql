@@ -3,6 +3,9 @@ LOCK TABLE leadscore.state IN EXCLUSIVE MODE;
 -- Whatever is stored is derived anew by the first run.
 UPDATE leadscore.instance SET rebuild_due = true WHERE NOT rebuild_due;
 
+-- The views of an assumed configuration: the engine reads it instead.
+DROP SCHEMA leadscore_what_if CASCADE;
+
 -- Records say what they are.
 ALTER TABLE leadscore.score_record ADD COLUMN kind "char" NOT NULL DEFAULT 'a';
 UPDATE leadscore.score_record SET kind = CASE WHEN adjustment_id IS NULL THEN 'i' ELSE 'm' END WHERE activity_id IS NULL;
