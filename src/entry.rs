@@ -342,10 +342,10 @@ pub extern "C-unwind" fn pg_finfo_preview_persons_wrapper() -> &'static pg_sys::
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
 fn preview(
-    assumption: &str,
-    on_day: Date,
+    assumption: Option<&str>,
+    on_day: Option<Date>,
     tenant: Option<&str>,
-    scorecard: &str,
+    scorecard: Option<&str>,
 ) -> TableIterator<
     'static,
     (
@@ -356,14 +356,17 @@ fn preview(
         name!(persons, i64),
     ),
 > {
+    let (Some(assumption), Some(on_day), Some(scorecard)) = (assumption, on_day, scorecard) else {
+        return TableIterator::empty();
+    };
     TableIterator::new(preview::preview(assumption, &Question { on_day, tenant, scorecard }))
 }
 
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
 fn test_config(
-    assumption: &str,
-    tests: &str,
+    assumption: Option<&str>,
+    tests: Option<&str>,
     tenant: Option<&str>,
 ) -> TableIterator<
     'static,
@@ -378,6 +381,9 @@ fn test_config(
         name!(scorecard, String),
     ),
 > {
+    let (Some(assumption), Some(tests)) = (assumption, tests) else {
+        return TableIterator::empty();
+    };
     TableIterator::new(preview::test_config(assumption, tests, tenant))
 }
 
@@ -407,9 +413,9 @@ fn cooling(
 #[pg_extern(sql = false)]
 fn rule_points(
     ids: Option<Vec<Option<i64>>>,
-    scorecard: &str,
+    scorecard: Option<&str>,
 ) -> TableIterator<'static, (name!(rule_id, Option<i32>), name!(points, i64))> {
-    TableIterator::new(report::rule_points(ids, scorecard))
+    TableIterator::new(scorecard.map(|scorecard| report::rule_points(ids, scorecard)).unwrap_or_default())
 }
 
 #[pg_extern(sql = false)]

@@ -22,6 +22,13 @@ impl Refusal {
         scoring::refusal::Refusal::score_out_of_range().into()
     }
 
+    /// A document of one of leadscore's own functions that is none.
+    pub fn unreadable(what: &str, e: &serde_json::Error) -> Refusal {
+        Refusal::new(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, format!("{what} cannot be read"))
+            .detail(format!("As JSON it is not understood: {e}."))
+            .hint("Call the functions of leadscore whose names begin with no underscore.")
+    }
+
     /// Why it is refused.
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();

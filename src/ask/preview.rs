@@ -7,7 +7,6 @@ use crate::error::{OrRaise, Refusal};
 use crate::pg::{self, Jsonb};
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::Date;
-use pgrx::prelude::*;
 use scoring::activity::{Activity, History};
 use scoring::calendar::Day;
 use scoring::derive;
@@ -39,7 +38,7 @@ pub struct Previewed<'p> {
 
 fn assumed(assumption: &str) -> Config {
     let assumption: Assumption =
-        serde_json::from_str(assumption).unwrap_or_else(|e| error!("leadscore: what is assumed cannot be understood: {e}"));
+        serde_json::from_str(assumption).map_err(|e| Refusal::unreadable("an assumed configuration", &e)).or_raise();
     config::assumed(assumption)
 }
 
@@ -164,8 +163,7 @@ fn jsonb(written: &Option<Box<RawValue>>) -> Option<Jsonb> {
 /// expectation; the tenant is whose persons they are.
 pub fn test_config(assumption: &str, tests: &str, tenant: Option<&str>) -> Vec<Outcome> {
     let config = assumed(assumption);
-    let tests: Vec<Test> =
-        serde_json::from_str(tests).unwrap_or_else(|e| error!("leadscore: the tests cannot be understood: {e}"));
+    let tests: Vec<Test> = serde_json::from_str(tests).map_err(|e| Refusal::unreadable("the list of tests", &e)).or_raise();
     let rulebook = config.rulebook(tenant);
     let configuration = &rulebook.configuration;
     let mut outcomes = Vec::new();

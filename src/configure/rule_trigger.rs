@@ -18,13 +18,8 @@ pub fn check_rule(row: Option<&str>, restored: Option<bool>) {
 
 /// Raises an error if all rows of `leadscore.scorecard`, as a JSON array, make no scorecards together.
 pub fn check_scorecards(rows: Option<&str>) {
-    let rows: Vec<Scorecard> = serde_json::from_str(rows.unwrap_or("[]"))
-        .map_err(|e| {
-            Refusal::new(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, "scorecards cannot be read")
-                .detail(format!("They are no JSON array of rows of leadscore.scorecard: {e}."))
-                .hint("Insert into leadscore.scorecard, which checks itself.")
-        })
-        .or_raise();
+    let rows: Vec<Scorecard> =
+        serde_json::from_str(rows.unwrap_or("[]")).map_err(|e| Refusal::unreadable("the list of scorecards", &e)).or_raise();
     Scorecards::new(rows).or_raise();
 }
 

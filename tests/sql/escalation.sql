@@ -39,7 +39,7 @@ INSERT INTO probed VALUES
     ('regress_nobody', '{}'), ('regress_attaches', '{}'), ('regress_website', '{}'), ('regress_dashboard', '{}'),
     -- Its own business: track() for the pixel, and what follows from rules, runs and adjustments.
     ('regress_pixel', '{leadscore.event,leadscore.visitor,leadscore.visitor_person,leadscore.person,leadscore.activity,leadscore.score_record,leadscore.category_change,leadscore.due,leadscore.person_consent}'),
-    ('regress_operations', '{leadscore.rule,leadscore.category,leadscore.activity_type,leadscore.settings,leadscore.adjustment,leadscore.run,leadscore.person,leadscore.score_record,leadscore.category_change,leadscore.due,leadscore.state,leadscore.instance,public.of_the_owner}');
+    ('regress_operations', '{leadscore.rule,leadscore.category,leadscore.activity_type,leadscore.settings,leadscore.adjustment,leadscore.run,leadscore.person,leadscore.score_record,leadscore.category_change,leadscore.due,leadscore.state,leadscore.instance,leadscore.configuration_change,leadscore.edited,public.of_the_owner}');
 
 CREATE TEMP VIEW member AS
 SELECT p.oid, p.proisstrict, p.prokind, p.prorettype, p.pronamespace::regnamespace AS schema, p.proname, p.proargtypes::oid[] AS types
