@@ -28,7 +28,7 @@ GRANT SELECT ON leadscore.person, leadscore.activity, leadscore.activity_type, l
 GRANT INSERT (kind, external_id, status, owner, since), UPDATE (external_id, status, owner, since), DELETE ON leadscore.person TO regress_website;
 GRANT INSERT (person_id, activity_type, occurred_at, attributes), UPDATE (person_id, activity_type, occurred_at, attributes), DELETE ON leadscore.activity TO regress_website;
 GRANT SELECT ON ALL TABLES IN SCHEMA leadscore TO regress_dashboard, regress_operations;
-GRANT INSERT, UPDATE, DELETE ON leadscore.rule, leadscore.category, leadscore.activity_type TO regress_operations;
+GRANT INSERT, UPDATE, DELETE ON leadscore.rule, leadscore.category, leadscore.scorecard, leadscore.activity_type TO regress_operations;
 GRANT UPDATE ON leadscore.settings TO regress_operations;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA leadscore TO regress_operations;
 GRANT EXECUTE ON FUNCTION leadscore_recompute(timestamptz, boolean) TO regress_operations;
@@ -39,7 +39,7 @@ INSERT INTO probed VALUES
     ('regress_nobody', '{}'), ('regress_attaches', '{}'), ('regress_website', '{}'), ('regress_dashboard', '{}'),
     -- Its own business: track() for the pixel, and what follows from rules, runs and adjustments.
     ('regress_pixel', '{leadscore.event,leadscore.visitor,leadscore.visitor_person,leadscore.person,leadscore.activity,leadscore.score_record,leadscore.category_change,leadscore.due,leadscore.person_consent}'),
-    ('regress_operations', '{leadscore.rule,leadscore.category,leadscore.activity_type,leadscore.settings,leadscore.adjustment,leadscore.run,leadscore.person,leadscore.score_record,leadscore.category_change,leadscore.due,leadscore.state,leadscore.instance,leadscore.configuration_change,leadscore.edited,public.of_the_owner}');
+    ('regress_operations', '{leadscore.rule,leadscore.category,leadscore.scorecard,leadscore.person_score,leadscore.activity_type,leadscore.settings,leadscore.adjustment,leadscore.run,leadscore.person,leadscore.score_record,leadscore.category_change,leadscore.due,leadscore.state,leadscore.instance,leadscore.edited,leadscore.configuration_change,public.of_the_owner}');
 
 CREATE TEMP VIEW member AS
 SELECT p.oid, p.proisstrict, p.prokind, p.prorettype, p.pronamespace::regnamespace AS schema, p.proname, p.proargtypes::oid[] AS types

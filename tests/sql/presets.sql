@@ -65,3 +65,6 @@ END $$;
 \set QUIET off
 SELECT test, expected ->> 'on' AS "on", expected ->> 'scorecard' AS scorecard, score, score = (expected ->> 'score')::bigint AS as_expected FROM pg_temp.play('recruitment');
 SELECT test, expected ->> 'on' AS "on", expected ->> 'scorecard' AS scorecard, score, score = (expected ->> 'score')::bigint AS as_expected FROM pg_temp.play('recruitment_nl');
+-- As the tests that they are, with their categories.
+SELECT p.name, count(*) AS expectations, count(*) FILTER (WHERE NOT t.passed) AS failed
+FROM unnest('{recruitment,recruitment_nl}'::text[]) p(name), leadscore.test_config(leadscore._preset(p.name)) t GROUP BY 1 ORDER BY 1;
