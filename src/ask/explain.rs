@@ -9,9 +9,10 @@ use pgrx::prelude::*;
 use scoring::calendar::Day;
 use scoring::explain::{self, Facts, Line};
 use scoring::person::Standpoint;
+use scoring::record::Record;
 use scoring::rule::Rule;
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A line of the answer, in the order of its columns.
 pub type Row = (
@@ -91,6 +92,20 @@ fn registered<'c>(config: &Config, rulebook: &'c Rulebook, person_id: i64, has_a
     Registered { rulebook, activities, adjustments }
 }
 
+/// Leaves out what tells of rows that the caller's row-level security hides.
+fn leave_out_hidden(config: &Config, person_id: i64, lines: &mut Vec<Line>) {
+    let visible = config.tables.visible_of(person_id);
+    if visible.is_all() {
+        return;
+    }
+    let stored = config.tables.history_seen(person_id).records();
+    let hidden: HashSet<Record> = stored.iter().filter(|(at, _)| !visible.has_record(at)).map(|(_, record)| *record).collect();
+    lines.retain(|line| {
+        line.activity_id.is_none_or(|id| visible.has_activity(id))
+            && line.record.is_none_or(|record| visible.has_cause(&record) && !hidden.contains(&record))
+    });
+}
+
 /// `_explain(bigint, date, text)`: the lines, those that count first, the latest first.
 pub fn explain(person_id: Option<i64>, on_day: Option<Date>, scorecard: Option<&str>) -> Vec<Row> {
     let config = config::for_reading();
@@ -108,6 +123,7 @@ pub fn explain(person_id: Option<i64>, on_day: Option<Date>, scorecard: Option<&
         };
         let facts = registered(&config, one.rulebook, person_id, !one.history.adjustments.is_empty());
         let mut lines = explain::explain(&one.rulebook.configuration, &one.person, &mut one.history, at, card, &facts);
+        leave_out_hidden(&config, person_id, &mut lines);
         let moment = |line: &Line| line.activity_id.and_then(|id| facts.activities.get(&id)).map(|known| known.occurred_at);
         // What has no moment of its own comes before what has one on the same day.
         lines.sort_by_cached_key(|line| {

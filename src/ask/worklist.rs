@@ -58,10 +58,11 @@ pub fn last_activity(person_id: Option<i64>, at: Option<i64>) -> Option<String> 
     if !config.tables.may_see(person_id) {
         return None;
     }
+    let visible = config.tables.visible_of(person_id);
     let mut latest: Option<(i64, String)> = None;
     config.tables.history_seen(person_id).each_activity(|activity| {
         let id = activity.activity_id;
-        if activity.occurred_at == at && latest.as_ref().is_none_or(|(known, _)| id > *known) {
+        if activity.occurred_at == at && visible.has_activity(id) && latest.as_ref().is_none_or(|(known, _)| id > *known) {
             latest = Some((id, activity.activity_type.to_owned()));
         }
     });
@@ -82,8 +83,10 @@ pub fn top_rules(person_id: i64) -> Option<String> {
         let at = Standpoint { scored_on, reach: one.persons.stored(one.found).scored_through.max(Some(scored_on))? };
         let configuration = &one.rulebook.configuration;
         let mut points: HashMap<&str, i128> = HashMap::new();
-        for (_, record) in config.tables.history_seen(person_id).records() {
-            if configuration.cards.reaches(record.card, MAIN) {
+        let visible = config.tables.visible_of(person_id);
+        for (stored_at, record) in config.tables.history_seen(person_id).records() {
+            let is_shown = visible.has_record(&stored_at) && visible.has_cause(&record);
+            if is_shown && configuration.cards.reaches(record.card, MAIN) {
                 // One whose rule is gone counts until the next run.
                 let name = record.rule_id.map_or(ADJUSTMENT, |id| configuration.rule(id).map_or("", |rule| rule.name.as_str()));
                 *points.entry(name).or_default() += i128::from(record.counted(at));

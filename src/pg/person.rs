@@ -305,6 +305,11 @@ impl Tables {
         [self.person, self.activity, self.score_record, self.adjustment, self.due, self.person_consent, self.person_score]
     }
 
+    /// The tables whose rows an explanation tells of: activities, adjustments, score records.
+    pub(super) fn shown(&self) -> [pg_sys::Oid; 3] {
+        [self.activity, self.adjustment, self.score_record]
+    }
+
     /// Opens the persons, to lock and update single rows.
     pub fn persons(&self) -> Persons<'_> {
         self.open_persons(pg_sys::RowExclusiveLock)

@@ -1,13 +1,14 @@
 //! Whole tables of leadscore, read row by row as one snapshot shows them, without an executor run.
 
 use super::person::{ActivityColumns, Tables};
-use super::table::guarded;
+use super::table::{StoredAt, guarded};
 use super::{Jsonb, value};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use scoring::activity::Adjustment;
 use scoring::calendar::Day;
 use scoring::record::Record;
+use std::collections::HashSet;
 use std::ptr;
 
 thread_local! {
@@ -44,6 +45,38 @@ pub struct ActivityRow<'s> {
 /// A jsonb value, or none, as it stands in a row.
 #[derive(Clone, Copy)]
 pub struct Attributes(Option<pg_sys::Datum>);
+
+/// Of a person's rows those that the caller may see, by id or by where they are stored; `None`: all of them.
+pub struct VisibleOf {
+    activities: Option<HashSet<String>>,
+    adjustments: Option<HashSet<String>>,
+    records: Option<HashSet<String>>,
+}
+
+impl VisibleOf {
+    pub fn is_all(&self) -> bool {
+        self.activities.is_none() && self.adjustments.is_none() && self.records.is_none()
+    }
+
+    pub fn has_activity(&self, activity_id: i64) -> bool {
+        is_among(&self.activities, activity_id)
+    }
+
+    /// Whether the activity or adjustment that a record is of can be seen.
+    pub fn has_cause(&self, record: &Record) -> bool {
+        record.activity_id.is_none_or(|id| self.has_activity(id))
+            && record.adjustment_id.is_none_or(|id| is_among(&self.adjustments, id))
+    }
+
+    /// Whether the row of a record can be seen.
+    pub fn has_record(&self, at: &StoredAt) -> bool {
+        is_among(&self.records, at)
+    }
+}
+
+fn is_among(seen: &Option<HashSet<String>>, row: impl ToString) -> bool {
+    seen.as_ref().is_none_or(|seen| seen.contains(&row.to_string()))
+}
 
 impl ActivityColumns {
     /// # Safety
@@ -110,7 +143,7 @@ impl Tables {
     }
 
     /// The persons that the caller's row-level security lets be seen; `None`: all of them.
-    pub fn visible(&self) -> Option<std::collections::HashSet<i64>> {
+    pub fn visible(&self) -> Option<HashSet<i64>> {
         const VISIBLE: &str = "SELECT p.person_id FROM leadscore.person p";
         super::hides_rows(self.person).then(|| {
             super::in_own_settings(|| {
@@ -121,6 +154,31 @@ impl Tables {
             })
             .unwrap_or_else(|e| error!("leadscore: {e}"))
         })
+    }
+
+    /// What the caller's row-level security lets be seen of a person's activities, adjustments and score records.
+    pub fn visible_of(&self, person_id: i64) -> VisibleOf {
+        const ACTIVITIES: &str = "SELECT a.activity_id::text FROM leadscore.activity a WHERE a.person_id = $1";
+        const ADJUSTMENTS: &str = "SELECT j.adjustment_id::text FROM leadscore.adjustment j WHERE j.person_id = $1";
+        const RECORDS: &str = "SELECT s.ctid::text FROM leadscore.score_record s WHERE s.person_id = $1";
+        let seen = |table, query: &str| {
+            super::hides_rows(table).then(|| {
+                super::in_own_settings(|| {
+                    Spi::connect(|client| {
+                        let rows = client.select(query, None, &[person_id.into()])?;
+                        rows.map(|row| row.get::<String>(1).map(Option::unwrap_or_default))
+                            .collect::<Result<_, pgrx::spi::Error>>()
+                    })
+                })
+                .unwrap_or_else(|e| error!("leadscore: {e}"))
+            })
+        };
+        let [activity, adjustment, score_record] = self.shown();
+        VisibleOf {
+            activities: seen(activity, ACTIVITIES),
+            adjustments: seen(adjustment, ADJUSTMENTS),
+            records: seen(score_record, RECORDS),
+        }
     }
 
     /// Hands over each person.

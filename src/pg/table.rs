@@ -23,6 +23,14 @@ pub(super) unsafe fn guarded<T>(call: impl FnOnce() -> T) -> T {
 #[derive(Clone, Copy)]
 pub struct StoredAt(pub(super) pg_sys::ItemPointerData);
 
+impl std::fmt::Display for StoredAt {
+    /// As `ctid::text` has it.
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let block = (u32::from(self.0.ip_blkid.bi_hi) << 16) | u32::from(self.0.ip_blkid.bi_lo);
+        write!(f, "({block},{})", self.0.ip_posid)
+    }
+}
+
 /// A table that is open; its lock stays until the transaction ends.
 pub(super) struct Table {
     pub relation: pg_sys::Relation,

@@ -7,7 +7,7 @@ use crate::configuration::Configuration;
 use crate::derive::{Candidate, Outcome, each_activity_outcome, each_candidate, matching};
 use crate::frequency;
 use crate::person::{Person, Standpoint};
-use crate::record::{Fade, RecordKind};
+use crate::record::{Fade, Record, RecordKind};
 use crate::rule::{NotForPerson, Rule, RuleKind};
 use crate::scorecard::MAIN;
 use crate::silence::{self, Penalty};
@@ -26,6 +26,8 @@ pub struct Line {
     pub counts_from: Option<Day>,
     pub counts_until: Option<Day>,
     pub why: String,
+    /// The record that it tells of, whether or not that counts.
+    pub record: Option<Record>,
 }
 
 /// What an explanation needs to know besides what scoring looks at.
@@ -94,6 +96,7 @@ impl<'r, F: Facts> Explanation<'_, 'r, F> {
             counts_from: None,
             counts_until: None,
             why,
+            record: None,
         }
     }
 
@@ -116,6 +119,7 @@ impl<'r, F: Facts> Explanation<'_, 'r, F> {
                 counts_from: Some(record.counts_from),
                 counts_until: record.counts_until,
                 why,
+                record: Some(record),
             });
         }
     }
@@ -253,6 +257,7 @@ impl<'r, F: Facts> Explanation<'_, 'r, F> {
                     counts_from: None,
                     counts_until: None,
                     why: format!("no rule is for {activity_type}"),
+                    record: None,
                 });
             }
         }
@@ -322,6 +327,7 @@ impl<'r, F: Facts> Explanation<'_, 'r, F> {
                 counts_from: None,
                 counts_until: None,
                 why: format!("limited to {} by scorecard {}", limit.limit, self.configuration.cards.name(limit.card)),
+                record: None,
             });
         }
     }
