@@ -6,17 +6,12 @@ CREATE TYPE leadscore._outcome AS (
 COMMENT ON TYPE leadscore._outcome IS 'What a run or a part of it changed';
 
 -- Begin to write: from here to the end of the transaction no run moves the day.
-CREATE FUNCTION leadscore._begin() RETURNS date
+CREATE FUNCTION leadscore._begin() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     LOCK TABLE leadscore.state IN ROW SHARE MODE;
-    -- Under one snapshot for the whole transaction, a run since then is a serialization failure.
-    IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
-        PERFORM FROM leadscore.state FOR SHARE;
-    END IF;
-    RETURN (SELECT scored_on FROM leadscore.state);
 END $$;
-COMMENT ON FUNCTION leadscore._begin() IS 'Waits for a running recompute and returns the day for which the scores stand';
+COMMENT ON FUNCTION leadscore._begin() IS 'Waits for a running recompute';
 REVOKE ALL ON FUNCTION leadscore._begin() FROM PUBLIC;
 
 CREATE FUNCTION leadscore._snapshot_is_current() RETURNS boolean
