@@ -209,7 +209,7 @@ pub fn with_search_path<T>(path: &CStr, work: impl FnOnce() -> T) -> T {
 
 /// Runs `work` under settings. An error restores those before with the transaction or savepoint
 /// that it ends.
-fn with_settings<T>(settings: &[(&CStr, &CStr)], work: impl FnOnce() -> T) -> T {
+pub(crate) fn with_settings<T>(settings: &[(&CStr, &CStr)], work: impl FnOnce() -> T) -> T {
     // SAFETY: the nest level that is opened here is closed below, or by the abort.
     unsafe {
         let level = pg_sys::NewGUCNestLevel();

@@ -45,12 +45,3 @@ COMMENT ON COLUMN leadscore.person_consent.person_id IS 'The person';
 COMMENT ON COLUMN leadscore.person_consent.granted_at IS 'When the person consented, at the latest';
 COMMENT ON COLUMN leadscore.person_consent.refused_at IS 'When the person refused or withdrew consent, at the latest; nothing of up to then is registered';
 COMMENT ON COLUMN leadscore.person_consent.refused IS 'Whether the refusal stands';
-
--- A person who refused has no visits, and inactivity rules that look at nothing else do not
--- apply to such a person: who may not be seen is not silent.
-CREATE VIEW leadscore._online_rule AS
-SELECT r.rule_id
-FROM leadscore.rule r
-WHERE r.kind = 'inactivity' AND cardinality(r.activity_types) > 0
-  AND r.activity_types <@ ARRAY(SELECT m.activity_type FROM leadscore.event_mapping m WHERE m.only_online AND m.activity_type IS NOT NULL);
-COMMENT ON VIEW leadscore._online_rule IS 'Inactivity rules that look at website activity alone';

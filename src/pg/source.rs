@@ -39,28 +39,13 @@ fn printing_alike<T>(work: impl FnOnce() -> T) -> T {
     if PRINTS_ALIKE.get() {
         return work();
     }
-    // SAFETY: the nest level that is opened here is closed below, or by the abort.
-    unsafe {
-        let level = pg_sys::NewGUCNestLevel();
-        for (name, value) in PRINTED_BY {
-            pg_sys::set_config_option(
-                name.as_ptr(),
-                value.as_ptr(),
-                pg_sys::GucContext::PGC_USERSET,
-                pg_sys::GucSource::PGC_S_SESSION,
-                pg_sys::GucAction::GUC_ACTION_SAVE,
-                true,
-                0,
-                false,
-            );
-        }
+    super::with_settings(&PRINTED_BY, || {
         PRINTS_ALIKE.set(true);
         let until = Until;
         let result = work();
         drop(until);
-        pg_sys::AtEOXact_GUC(true, level);
         result
-    }
+    })
 }
 
 /// Whether a value of this type is printed alike whatever the settings. Types over others, such as arrays and ranges, go by
