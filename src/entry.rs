@@ -419,6 +419,19 @@ fn rule_points(
 }
 
 #[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn bands(
+    tenant: Option<&str>,
+    kind: Option<&str>,
+    scorecard: Option<&str>,
+) -> TableIterator<
+    'static,
+    (name!(kind, Option<String>), name!(name, String), name!(low, Option<i64>), name!(color, Option<String>)),
+> {
+    TableIterator::new(scorecard.map(|scorecard| report::bands(tenant, kind, scorecard)).unwrap_or_default())
+}
+
+#[pg_extern(sql = false)]
 fn snapshot_is_current() -> bool {
     pg::snapshot_is_current()
 }

@@ -164,7 +164,9 @@ BEGIN
 
     RETURN QUERY
     SELECT 'warning', format('%s persons wait to be scored since %s', n.persons, n.since),
-           'Scoring is deferred, and nothing calls score_pending() often enough.', 'SELECT leadscore.score_pending();'
+           'Scoring is deferred, and nothing calls score_pending() often enough; pg_cron can, every minute.',
+           format('SELECT cron.schedule_in_database(%L, %L, %L, %L);', format('leadscore pending %s', current_database()), '* * * * *',
+                  'SELECT leadscore.score_pending()', current_database())
     FROM (SELECT count(DISTINCT p.person_id) AS persons, min(p.recorded_at) AS since FROM leadscore.pending p) n
     JOIN leadscore.settings s ON s.scoring = 'deferred'
     WHERE n.since < now() - interval '10 minutes';

@@ -11,6 +11,11 @@ CREATE FUNCTION leadscore._rule_points(ids bigint[], scorecard text) RETURNS TAB
 LANGUAGE c STABLE COST 100000 AS 'MODULE_PATHNAME', 'rule_points_wrapper';
 COMMENT ON FUNCTION leadscore._rule_points(bigint[], text) IS 'How many points each rule gives to some persons, or to all (NULL), as far as they reach a scorecard';
 
+CREATE FUNCTION leadscore._bands(tenant text, person_kind text, scorecard text)
+RETURNS TABLE (kind text, name text, low bigint, color text)
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'bands_wrapper';
+COMMENT ON FUNCTION leadscore._bands(text, text, text) IS 'The categories of a tenant''s persons of a kind, or of all kinds (NULL), on a scorecard';
+
 -- Without settings of its own, so that it becomes part of the query that asks; all names in it are bound.
 CREATE FUNCTION leadscore._scored(owner text, tenant text, scorecard text)
 RETURNS TABLE (person_id bigint, since timestamptz, score bigint, category text)
@@ -92,10 +97,12 @@ BEGIN
         'person_url', (SELECT s.person_url FROM leadscore.settings s),
         'scorecard', report.scorecard, 'owner', report.owner, 'tenant', report.tenant,
         'persons', (SELECT count(*) FROM leadscore._scored(report.owner, report.tenant, report.scorecard)),
-        'bands', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', c.person_kind, 'name', c.name, 'low', c.min_score, 'color', c.color)
-                                            ORDER BY c.person_kind NULLS FIRST, c.min_score DESC NULLS LAST), '[]')
-                  FROM leadscore.category c
-                  WHERE c.scorecard = report.scorecard AND (c.tenant IS NULL OR report.tenant IS NULL OR c.tenant = report.tenant)),
+        'bands', (SELECT coalesce(jsonb_agg(to_jsonb(b) ORDER BY b.kind NULLS FIRST, b.low DESC NULLS LAST), '[]')
+                  FROM (SELECT b.* FROM leadscore._bands(report.tenant, NULL, report.scorecard) b
+                        UNION ALL
+                        -- Everybody's persons may be in anybody's categories.
+                        SELECT c.person_kind, c.name, c.min_score, c.color FROM leadscore.category c
+                        WHERE report.tenant IS NULL AND c.tenant IS NOT NULL AND c.scorecard = report.scorecard) b),
         'course', (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.day), '[]') FROM leadscore._category_course(days, report.owner, report.tenant, report.scorecard) c),
         'scores', (SELECT coalesce(jsonb_agg(jsonb_build_object('low', b.low, 'high', b.low + b.width, 'persons', b.persons) ORDER BY b.low), '[]')
                    FROM (SELECT e.first + e.width * ((p.score - e.first) / e.width) AS low, e.width, count(*) AS persons
@@ -110,7 +117,7 @@ BEGIN
                         LEFT JOIN leadscore.rule r ON r.rule_id = s.rule_id
                         GROUP BY 1) t),
         'first', (SELECT coalesce(jsonb_agg(to_jsonb(w)), '[]')
-                  FROM (SELECT w.person_id, w.name, w.kind, w.external_id, w.owner, x.score, x.category,
+                  FROM (SELECT w.person_id, w.tenant, w.name, w.kind, w.external_id, w.owner, x.score, x.category,
                                CASE WHEN report.scorecard = 'main' THEN w.change_7 END AS change_7,
                                w.last_activity, leadscore.scoring_day(w.last_activity_at) AS last_on,
                                CASE WHEN report.scorecard = 'main' THEN w.why END AS why
@@ -148,7 +155,7 @@ BEGIN
         SELECT jsonb_build_object(
             'language', language,
             'scored_on', today,
-            'person_id', p.person_id, 'kind', p.kind, 'external_id', p.external_id, 'owner', p.owner, 'status', p.status,
+            'person_id', p.person_id, 'tenant', p.tenant, 'kind', p.kind, 'external_id', p.external_id, 'owner', p.owner, 'status', p.status,
             'name', p.name, 'person_url', (SELECT s.person_url FROM leadscore.settings s), 'scorecard', person_card.scorecard,
             'score', coalesce(x.score, p.score), 'category', CASE WHEN person_card.scorecard = 'main' THEN p.category ELSE x.category END,
             'others', (SELECT coalesce(jsonb_agg(jsonb_build_object('scorecard', s.scorecard, 'score', s.score, 'category', s.category)
@@ -157,13 +164,8 @@ BEGIN
                              UNION ALL
                              SELECT s.scorecard, s.score, s.category FROM leadscore.person_score s WHERE s.person_id = p.person_id) s
                        WHERE s.scorecard <> person_card.scorecard),
-            'bands', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', c.person_kind, 'name', c.name, 'low', c.min_score, 'color', c.color)
-                                                ORDER BY c.min_score DESC NULLS LAST), '[]')
-                      FROM leadscore.category c
-                      WHERE c.scorecard = person_card.scorecard AND (c.tenant IS NULL OR c.tenant = p.tenant)
-                        AND c.person_kind IS NOT DISTINCT FROM
-                            (SELECT max(o.person_kind) FROM leadscore.category o
-                             WHERE o.scorecard = person_card.scorecard AND (o.tenant IS NULL OR o.tenant = p.tenant) AND o.person_kind = p.kind)),
+            'bands', (SELECT coalesce(jsonb_agg(to_jsonb(b) ORDER BY b.low DESC NULLS LAST), '[]')
+                      FROM leadscore._bands(p.tenant, p.kind, person_card.scorecard) b),
             'history', (SELECT coalesce(jsonb_agg(to_jsonb(h)), '[]') FROM leadscore.history(p.person_id, today - 180, today, person_card.scorecard) h),
             'forecast', (SELECT coalesce(jsonb_agg(to_jsonb(f)), '[]') FROM leadscore.forecast(p.person_id, today + 90, person_card.scorecard) f),
             'lines', (SELECT coalesce(jsonb_agg(jsonb_build_object(

@@ -9,6 +9,7 @@ use pgrx::JsonB;
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::prelude::*;
 use scoring::calendar::Day;
+use scoring::category::{self, Category};
 use scoring::person::Standpoint;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -41,40 +42,75 @@ pub fn rule_points(ids: Option<Vec<Option<i64>>>, scorecard: &str) -> Vec<(Optio
     points.into_iter().map(|(rule, points)| (rule, points.clamp(i64::MIN.into(), i64::MAX.into()) as i64)).collect()
 }
 
-/// What a person is called on a page: the name, or else kind and key.
-fn called(name: Option<&str>, kind: &str, external_id: Option<&str>) -> String {
-    match (name, external_id) {
-        (Some(name), _) => name.to_owned(),
-        (None, Some(external_id)) => format!("{kind} {external_id}"),
-        (None, None) => kind.to_owned(),
+/// A category as a page shows it: the kind of person, name, lowest score and colour.
+type ShownBand = (Option<String>, String, Option<i64>, Option<String>);
+
+/// `_bands(text, text, text)`: the categories of a tenant's persons of a kind, or of all kinds, on a scorecard.
+pub fn bands(tenant: Option<&str>, kind: Option<&str>, scorecard: &str) -> Vec<ShownBand> {
+    let config = config::for_reading();
+    config.tables.check_may_read();
+    let Some(card) = config.cards.place(scorecard) else { return Vec::new() };
+    let categories = &config.rulebook(tenant).configuration.categories;
+    let shown = |band: &Category| (band.person_kind.clone(), band.name.clone(), band.min_score, band.color.clone());
+    match kind {
+        Some(_) => category::bands(categories, card, kind).map(shown).collect(),
+        None => category::all_bands(categories, card).map(shown).collect(),
     }
 }
 
-/// Where a person is in the application, by `settings.person_url`; only what the setting allows, so that no link is a script.
-fn link(person_url: Option<&str>, kind: &str, external_id: Option<&str>) -> Option<String> {
-    let (url, external_id) = (person_url?, external_id?);
-    let is_web = ["http://", "https://", "/"]
-        .iter()
-        .any(|start| url.get(..start.len()).is_some_and(|given| given.eq_ignore_ascii_case(start)));
-    // One pass, so that a key with braces stays what it is.
-    let mut link = String::new();
-    let mut rest = url;
-    while let Some(at) = rest.find('{') {
-        link.push_str(&rest[..at]);
-        rest = &rest[at..];
-        if let Some(after) = rest.strip_prefix("{kind}") {
-            link.push_str(&encoded(kind));
-            rest = after;
-        } else if let Some(after) = rest.strip_prefix("{external_id}") {
-            link.push_str(&encoded(external_id));
-            rest = after;
-        } else {
-            link.push('{');
-            rest = &rest[1..];
+/// Whom a line of a page is about.
+#[derive(Debug, Deserialize)]
+pub struct Who {
+    person_id: i64,
+    tenant: Option<String>,
+    kind: String,
+    external_id: Option<String>,
+    name: Option<String>,
+}
+
+impl Who {
+    /// The name, or else kind and key.
+    fn called(&self) -> String {
+        match (&self.name, &self.external_id) {
+            (Some(name), _) => name.to_owned(),
+            (None, Some(external_id)) => format!("{} {external_id}", self.kind),
+            (None, None) => self.kind.clone(),
         }
     }
-    link.push_str(rest);
-    is_web.then_some(link)
+
+    /// Where the person is in the application, by `settings.person_url`; only what the setting allows, so that no link is
+    /// a script. `None` too if the address asks for what the person has not.
+    fn link(&self, person_url: &Option<String>) -> Option<String> {
+        let url = person_url.as_deref()?;
+        let is_web = ["http://", "https://", "/"]
+            .iter()
+            .any(|start| url.get(..start.len()).is_some_and(|given| given.eq_ignore_ascii_case(start)));
+        let parts = [
+            ("{person_id}", Some(self.person_id.to_string())),
+            ("{tenant}", self.tenant.clone()),
+            ("{kind}", Some(self.kind.clone())),
+            ("{external_id}", self.external_id.clone()),
+        ];
+        // One pass, so that a key with braces stays what it is.
+        let mut link = String::new();
+        let mut rest = url;
+        while let Some(at) = rest.find('{') {
+            link.push_str(&rest[..at]);
+            rest = &rest[at..];
+            match parts.iter().find(|(part, _)| rest.starts_with(part)) {
+                Some((part, value)) => {
+                    link.push_str(&encoded(value.as_deref()?));
+                    rest = &rest[part.len()..];
+                }
+                None => {
+                    link.push('{');
+                    rest = &rest[1..];
+                }
+            }
+        }
+        link.push_str(rest);
+        is_web.then_some(link)
+    }
 }
 
 /// Percent-encoded as one component of an address.
@@ -119,14 +155,12 @@ struct RuleTotal {
 
 #[derive(Debug, Deserialize)]
 struct Lead {
-    person_id: i64,
-    kind: String,
-    external_id: Option<String>,
+    #[serde(flatten)]
+    who: Who,
     owner: Option<String>,
     score: i64,
     category: Option<String>,
     change_7: Option<i64>,
-    name: Option<String>,
     last_activity: Option<String>,
     last_on: Option<NaiveDate>,
     why: Option<String>,
@@ -134,28 +168,14 @@ struct Lead {
 
 #[derive(Debug, Deserialize)]
 struct Cooling {
-    person_id: i64,
-    kind: String,
-    external_id: Option<String>,
+    #[serde(flatten)]
+    who: Who,
     owner: Option<String>,
     score: i64,
     category: Option<String>,
     falls_on: NaiveDate,
     falls_to_score: i64,
     falls_to_category: Option<String>,
-    name: Option<String>,
-}
-
-impl Lead {
-    fn called(&self) -> String {
-        called(self.name.as_deref(), &self.kind, self.external_id.as_deref())
-    }
-}
-
-impl Cooling {
-    fn called(&self) -> String {
-        called(self.name.as_deref(), &self.kind, self.external_id.as_deref())
-    }
 }
 
 /// How many persons are in a category of `main` and in one of another scorecard.
@@ -285,10 +305,6 @@ impl Page for Card {
 }
 
 impl Report {
-    fn link(&self, kind: &str, external_id: &Option<String>) -> Option<String> {
-        link(self.person_url.as_deref(), kind, external_id.as_deref())
-    }
-
     /// A grid for each other scorecard that has categories.
     fn grids(&self) -> Vec<Grid<'_>> {
         let mut cards: Vec<&str> = self.grid.iter().map(|cell| cell.scorecard.as_str()).collect();
@@ -328,9 +344,9 @@ impl Report {
     fn has_long_words(&self) -> bool {
         let leads = self.first.iter().flat_map(|p| {
             [
-                Some(&p.kind),
-                p.name.as_ref(),
-                p.external_id.as_ref(),
+                Some(&p.who.kind),
+                p.who.name.as_ref(),
+                p.who.external_id.as_ref(),
                 p.owner.as_ref(),
                 p.category.as_ref(),
                 p.last_activity.as_ref(),
@@ -339,9 +355,9 @@ impl Report {
         });
         let cooling = self.cooling.iter().flat_map(|p| {
             [
-                Some(&p.kind),
-                p.name.as_ref(),
-                p.external_id.as_ref(),
+                Some(&p.who.kind),
+                p.who.name.as_ref(),
+                p.who.external_id.as_ref(),
                 p.owner.as_ref(),
                 p.category.as_ref(),
                 p.falls_to_category.as_ref(),
@@ -440,9 +456,8 @@ struct Line {
 struct Card {
     language: String,
     scored_on: NaiveDate,
-    person_id: i64,
-    kind: String,
-    external_id: Option<String>,
+    #[serde(flatten)]
+    who: Who,
     owner: Option<String>,
     status: Option<String>,
     score: i64,
@@ -451,21 +466,12 @@ struct Card {
     history: Vec<Point>,
     forecast: Vec<Point>,
     lines: Vec<Line>,
-    name: Option<String>,
     person_url: Option<String>,
     scorecard: String,
     others: Vec<OtherScore>,
 }
 
 impl Card {
-    fn called(&self) -> String {
-        called(self.name.as_deref(), &self.kind, self.external_id.as_deref())
-    }
-
-    fn link(&self) -> Option<String> {
-        link(self.person_url.as_deref(), &self.kind, self.external_id.as_deref())
-    }
-
     fn color(&self, category: &Option<String>) -> String {
         hex(color_of(&self.bands, category.as_deref()))
     }
@@ -520,7 +526,7 @@ mod tests {
         let data = serde_json::json!({
             "language": language, "scored_on": "2026-03-01", "person_id": 1, "kind": "candidate", "external_id": "<b>", "owner": null,
             "status": null, "score": -1234567, "category": null, "bands": [], "history": [], "forecast": [], "lines": [],
-            "name": null, "person_url": null, "scorecard": "main", "others": []
+            "tenant": null, "name": null, "person_url": null, "scorecard": "main", "others": []
         });
         serde_json::from_value(data).unwrap()
     }
@@ -542,22 +548,40 @@ mod tests {
         );
     }
 
+    fn who(name: Option<&str>, kind: &str, external_id: Option<&str>) -> Who {
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        Who { person_id: 7, tenant: None, kind: kind.into(), external_id: text(external_id), name: text(name) }
+    }
+
     #[test]
     fn links_are_encoded_and_lead_to_the_web_alone() {
-        let to = |url, key| link(Some(url), "a b", Some(key));
+        let to = |url: &str, key| who(None, "a b", Some(key)).link(&Some(url.into()));
         assert_eq!(
             to("https://app/{kind}/{external_id}?x={y}", "{kind}/\"é").unwrap(),
             "https://app/a%20b/%7Bkind%7D%2F%22%C3%A9?x={y}"
         );
         assert_eq!(to("/of/{external_id}", "1").unwrap(), "/of/1");
         assert_eq!((to("javascript:alert({external_id})", "1"), to("{external_id}", "http://x")), (None, None));
-        assert_eq!(link(None, "a", Some("1")), None);
+        assert_eq!(who(None, "a", Some("1")).link(&None), None);
+    }
+
+    #[test]
+    fn links_take_what_the_person_has() {
+        let to = |who: &Who, url: &str| who.link(&Some(url.into()));
+        let mut known = who(None, "a", None);
+        assert_eq!(to(&known, "/{person_id}").unwrap(), "/7");
+        assert_eq!((to(&known, "/{external_id}"), to(&known, "/{tenant}/{person_id}")), (None, None));
+        known.tenant = Some("a/b".into());
+        assert_eq!(to(&known, "/{tenant}/{person_id}").unwrap(), "/a%2Fb/7");
     }
 
     #[test]
     fn a_person_is_called_by_name_or_kind_and_key() {
-        assert_eq!(called(Some("Ann"), "contact", Some("7")), "Ann");
-        assert_eq!((called(None, "contact", Some("7")), called(None, "contact", None)), ("contact 7".into(), "contact".into()));
+        assert_eq!(who(Some("Ann"), "contact", Some("7")).called(), "Ann");
+        assert_eq!(
+            (who(None, "contact", Some("7")).called(), who(None, "contact", None).called()),
+            ("contact 7".into(), "contact".into())
+        );
     }
 
     #[test]

@@ -23,6 +23,20 @@ SELECT page LIKE '%+21<%' AS points, page LIKE '%>good<b>3</b>%' AS good FROM le
 SELECT leadscore.report(scorecard => 'nothing');
 SELECT page LIKE '%<h1><a href%>Cas</a>%' AS name, page LIKE '%fit · good<b>7</b>%' AS fit FROM leadscore.person_card(3) page;
 SELECT page LIKE '%main · warm<b>10</b>%' AS main, page LIKE '%>good<b>7</b>%' AS fit FROM leadscore.person_card(3, scorecard => 'fit') page;
+-- A tenant with categories of its own has none of the others.
+INSERT INTO leadscore.category (tenant, name, min_score) VALUES ('acme', 'slow', NULL), ('acme', 'fast', 8);
+SELECT scored_on FROM leadscore_recompute('2026-03-01 12:00');
+SELECT * FROM leadscore._bands('acme', NULL, 'main') ORDER BY low;
+SELECT * FROM leadscore._bands('acme', 'candidate', 'fit') ORDER BY low;
+SELECT * FROM leadscore._bands('other', NULL, 'main') ORDER BY low;
+SELECT count(*) FROM leadscore._bands(NULL, NULL, NULL);
+SELECT p.person_id, leadscore.person_card(p.person_id) LIKE '%warm%' AS common, leadscore.person_card(p.person_id) LIKE '%fast%' AS own
+FROM leadscore.person p WHERE p.person_id IN (1, 3) ORDER BY 1;
+-- Whatever the address asks for is filled in, or there is no link.
+UPDATE leadscore.settings SET person_url = 'https://app.example/{tenant}/{person_id}';
+SELECT p.person_id, leadscore.person_card(p.person_id) LIKE '%href="https://app.example/acme/1"%' AS filled_in,
+       leadscore.person_card(p.person_id) LIKE '%<a href%' AS link
+FROM leadscore.person p WHERE p.person_id IN (1, 2) ORDER BY 1;
 -- Links lead to the web alone.
 UPDATE leadscore.settings SET person_url = 'javascript:alert({external_id})';
 UPDATE leadscore.settings SET person_url = NULL;

@@ -27,12 +27,13 @@ fn main() -> String {
 
 /// The categories of a kind of person on a scorecard: the first of these sets that is not empty: the
 /// tenant's own for the kind, the tenant's own for all kinds, everybody's for the kind, everybody's for all kinds.
-pub fn bands<'c>(categories: &'c [Category], card: u16, kind: &str) -> impl Iterator<Item = &'c Category> + use<'c> {
+/// `None`: of a kind that has none of its own.
+pub fn bands<'c>(categories: &'c [Category], card: u16, kind: Option<&str>) -> impl Iterator<Item = &'c Category> + use<'c> {
     // The set that a category belongs to, the first one first; `None` if it is of no concern.
     let set = |category: &Category| {
         let by_kind = match category.person_kind.as_deref() {
-            Some(own) if own == kind => 0,
             None => 1,
+            own if own == kind => 0,
             Some(_) => return None,
         };
         (category.card == card).then_some(by_kind + if category.tenant.is_some() { 0 } else { 2 })
@@ -42,9 +43,17 @@ pub fn bands<'c>(categories: &'c [Category], card: u16, kind: &str) -> impl Iter
     of_set.into_iter()
 }
 
+/// The categories on a scorecard that are those of some kind of person.
+pub fn all_bands(categories: &[Category], card: u16) -> impl Iterator<Item = &Category> {
+    let is_in_effect = move |category: &&Category| {
+        bands(categories, card, category.person_kind.as_deref()).any(|band| std::ptr::eq(band, *category))
+    };
+    categories.iter().filter(is_in_effect)
+}
+
 /// The category in which a score falls; `None` without categories, and below the lowest.
 pub fn category<'c>(categories: &'c [Category], card: u16, kind: &str, score: i64) -> Option<&'c Category> {
-    bands(categories, card, kind)
+    bands(categories, card, Some(kind))
         .filter(|band| band.min_score.is_none_or(|low| low <= score))
         .max_by_key(|band| band.min_score.map_or(i128::MIN, i128::from))
 }
@@ -86,7 +95,11 @@ mod tests {
         assert_eq!(name(&bands, "contact", 0), Some("kind"));
         bands.push(band(Some("acme"), None, "own", None));
         assert_eq!(name(&bands, "contact", 0), Some("own"));
+        let in_effect = |bands: &[Category]| all_bands(bands, 0).map(|band| band.name.clone()).collect::<Vec<_>>();
+        assert_eq!(in_effect(&bands[..2]), ["all", "kind"]);
+        assert_eq!(in_effect(&bands), ["own"]);
         bands.push(band(Some("acme"), Some("contact"), "own kind", None));
+        assert_eq!(in_effect(&bands), ["own", "own kind"]);
         assert_eq!(name(&bands, "contact", 0), Some("own kind"));
         assert_eq!(name(&bands, "candidate", 0), Some("own"));
     }
