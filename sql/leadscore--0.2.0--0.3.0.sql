@@ -172,6 +172,8 @@ DROP FUNCTION leadscore._note_derived();
 
 DROP FUNCTION leadscore._reach(bigint[],date[]);
 
+DROP FUNCTION leadscore._begin();
+
 DROP FUNCTION leadscore._standing(date);
 
 DROP FUNCTION leadscore._band_at(text,bigint);
@@ -205,6 +207,8 @@ DROP VIEW leadscore._rule_by_type;
 DROP FUNCTION leadscore._applies(text[],text[],text,text);
 
 DROP FUNCTION leadscore._worth(integer,date,date,date);
+
+DROP VIEW leadscore._online_rule;
 
 ALTER TABLE leadscore.pending DROP CONSTRAINT pending_pkey;
 
@@ -451,6 +455,15 @@ BEGIN
             DETAIL = 'leadscore.scorecard has no such row.',
             HINT = 'Leave it out for main; SELECT scorecard FROM leadscore.scorecard; lists all.';
     END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._begin()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    LOCK TABLE leadscore.state IN ROW SHARE MODE;
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._rescore_counts(ids bigint[], days date[], touch boolean)
@@ -3942,7 +3955,9 @@ BEGIN
 
     RETURN QUERY
     SELECT 'warning', format('%s persons wait to be scored since %s', n.persons, n.since),
-           'Scoring is deferred, and nothing calls score_pending() often enough.', 'SELECT leadscore.score_pending();'
+           'Scoring is deferred, and nothing calls score_pending() often enough; pg_cron can, every minute.',
+           format('SELECT cron.schedule_in_database(%L, %L, %L, %L);', format('leadscore pending %s', current_database()), '* * * * *',
+                  'SELECT leadscore.score_pending()', current_database())
     FROM (SELECT count(DISTINCT p.person_id) AS persons, min(p.recorded_at) AS since FROM leadscore.pending p) n
     JOIN leadscore.settings s ON s.scoring = 'deferred'
     WHERE n.since < now() - interval '10 minutes';
@@ -4494,6 +4509,12 @@ CREATE OR REPLACE FUNCTION leadscore._rule_points(ids bigint[], scorecard text)
  STABLE COST 100000
 AS 'MODULE_PATHNAME', $function$rule_points_wrapper$function$;
 
+CREATE OR REPLACE FUNCTION leadscore._bands(tenant text, person_kind text, scorecard text)
+ RETURNS TABLE(kind text, name text, low bigint, color text)
+ LANGUAGE c
+ STABLE
+AS 'MODULE_PATHNAME', $function$bands_wrapper$function$;
+
 CREATE OR REPLACE FUNCTION leadscore._scored(owner text, tenant text, scorecard text)
  RETURNS TABLE(person_id bigint, since timestamp with time zone, score bigint, category text)
  LANGUAGE sql
@@ -4602,10 +4623,12 @@ BEGIN
         'person_url', (SELECT s.person_url FROM leadscore.settings s),
         'scorecard', report.scorecard, 'owner', report.owner, 'tenant', report.tenant,
         'persons', (SELECT count(*) FROM leadscore._scored(report.owner, report.tenant, report.scorecard)),
-        'bands', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', c.person_kind, 'name', c.name, 'low', c.min_score, 'color', c.color)
-                                            ORDER BY c.person_kind NULLS FIRST, c.min_score DESC NULLS LAST), '[]')
-                  FROM leadscore.category c
-                  WHERE c.scorecard = report.scorecard AND (c.tenant IS NULL OR report.tenant IS NULL OR c.tenant = report.tenant)),
+        'bands', (SELECT coalesce(jsonb_agg(to_jsonb(b) ORDER BY b.kind NULLS FIRST, b.low DESC NULLS LAST), '[]')
+                  FROM (SELECT b.* FROM leadscore._bands(report.tenant, NULL, report.scorecard) b
+                        UNION ALL
+                        -- Everybody's persons may be in anybody's categories.
+                        SELECT c.person_kind, c.name, c.min_score, c.color FROM leadscore.category c
+                        WHERE report.tenant IS NULL AND c.tenant IS NOT NULL AND c.scorecard = report.scorecard) b),
         'course', (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.day), '[]') FROM leadscore._category_course(days, report.owner, report.tenant, report.scorecard) c),
         'scores', (SELECT coalesce(jsonb_agg(jsonb_build_object('low', b.low, 'high', b.low + b.width, 'persons', b.persons) ORDER BY b.low), '[]')
                    FROM (SELECT e.first + e.width * ((p.score - e.first) / e.width) AS low, e.width, count(*) AS persons
@@ -4620,7 +4643,7 @@ BEGIN
                         LEFT JOIN leadscore.rule r ON r.rule_id = s.rule_id
                         GROUP BY 1) t),
         'first', (SELECT coalesce(jsonb_agg(to_jsonb(w)), '[]')
-                  FROM (SELECT w.person_id, w.name, w.kind, w.external_id, w.owner, x.score, x.category,
+                  FROM (SELECT w.person_id, w.tenant, w.name, w.kind, w.external_id, w.owner, x.score, x.category,
                                CASE WHEN report.scorecard = 'main' THEN w.change_7 END AS change_7,
                                w.last_activity, leadscore.scoring_day(w.last_activity_at) AS last_on,
                                CASE WHEN report.scorecard = 'main' THEN w.why END AS why
@@ -4663,7 +4686,7 @@ BEGIN
         SELECT jsonb_build_object(
             'language', language,
             'scored_on', today,
-            'person_id', p.person_id, 'kind', p.kind, 'external_id', p.external_id, 'owner', p.owner, 'status', p.status,
+            'person_id', p.person_id, 'tenant', p.tenant, 'kind', p.kind, 'external_id', p.external_id, 'owner', p.owner, 'status', p.status,
             'name', p.name, 'person_url', (SELECT s.person_url FROM leadscore.settings s), 'scorecard', person_card.scorecard,
             'score', coalesce(x.score, p.score), 'category', CASE WHEN person_card.scorecard = 'main' THEN p.category ELSE x.category END,
             'others', (SELECT coalesce(jsonb_agg(jsonb_build_object('scorecard', s.scorecard, 'score', s.score, 'category', s.category)
@@ -4672,13 +4695,8 @@ BEGIN
                              UNION ALL
                              SELECT s.scorecard, s.score, s.category FROM leadscore.person_score s WHERE s.person_id = p.person_id) s
                        WHERE s.scorecard <> person_card.scorecard),
-            'bands', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', c.person_kind, 'name', c.name, 'low', c.min_score, 'color', c.color)
-                                                ORDER BY c.min_score DESC NULLS LAST), '[]')
-                      FROM leadscore.category c
-                      WHERE c.scorecard = person_card.scorecard AND (c.tenant IS NULL OR c.tenant = p.tenant)
-                        AND c.person_kind IS NOT DISTINCT FROM
-                            (SELECT max(o.person_kind) FROM leadscore.category o
-                             WHERE o.scorecard = person_card.scorecard AND (o.tenant IS NULL OR o.tenant = p.tenant) AND o.person_kind = p.kind)),
+            'bands', (SELECT coalesce(jsonb_agg(to_jsonb(b) ORDER BY b.low DESC NULLS LAST), '[]')
+                      FROM leadscore._bands(p.tenant, p.kind, person_card.scorecard) b),
             'history', (SELECT coalesce(jsonb_agg(to_jsonb(h)), '[]') FROM leadscore.history(p.person_id, today - 180, today, person_card.scorecard) h),
             'forecast', (SELECT coalesce(jsonb_agg(to_jsonb(f)), '[]') FROM leadscore.forecast(p.person_id, today + 90, person_card.scorecard) f),
             'lines', (SELECT coalesce(jsonb_agg(jsonb_build_object(
@@ -4807,6 +4825,8 @@ COMMENT ON FUNCTION leadscore._differences(jsonb,jsonb) IS 'What is different be
 COMMENT ON VIEW leadscore.configuration_history IS 'What changed in the configuration, when, by whom: one row for each rule, category and scorecard, and for the settings';
 COMMENT ON FUNCTION leadscore._present_configuration() IS 'The change that made the configuration what it is; NULL: there was none';
 COMMENT ON FUNCTION leadscore._need_scorecard(text,text) IS 'Refuses a scorecard that does not exist';
+COMMENT ON FUNCTION leadscore._begin() IS 'Waits for a running recompute';
+REVOKE EXECUTE ON FUNCTION leadscore._begin() FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._rescore_counts(bigint[],date[],boolean) IS 'Derives some persons anew and returns what changed as four numbers';
 REVOKE EXECUTE ON FUNCTION leadscore._rescore_counts(bigint[],date[],boolean) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._rescore(bigint[],date[],boolean) IS 'Derives some persons anew and stores what differs';
@@ -4983,6 +5003,7 @@ COMMENT ON FUNCTION leadscore._test_config(text,text,text) IS 'The rows of test_
 COMMENT ON FUNCTION leadscore.test_config(jsonb,text) IS 'Runs the tests that a configuration carries, without touching any data';
 COMMENT ON FUNCTION leadscore._require_tests_pass(jsonb,text) IS 'Raises an error when a test that a configuration carries fails';
 COMMENT ON FUNCTION leadscore._rule_points(bigint[],text) IS 'How many points each rule gives to some persons, or to all (NULL), as far as they reach a scorecard';
+COMMENT ON FUNCTION leadscore._bands(text,text,text) IS 'The categories of a tenant''s persons of a kind, or of all kinds (NULL), on a scorecard';
 COMMENT ON FUNCTION leadscore._scored(text,text,text) IS 'Active persons with score and category on a scorecard, of an owner and a tenant or (NULL) of all';
 COMMENT ON FUNCTION leadscore._category_course(integer,text,text,text) IS 'How many persons were in which category on each of the last days';
 COMMENT ON FUNCTION leadscore.report(text,text,text,text) IS 'A self-contained HTML page about all persons, in English (en) or Dutch (nl)';
