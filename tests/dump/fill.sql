@@ -95,11 +95,9 @@ SELECT FROM leadscore_recompute('2026-02-20 12:00');
 SELECT FROM leadscore.merge_person((SELECT person_id FROM leadscore.person WHERE kind = 'candidate' AND external_id = '3'), (SELECT person_id FROM leadscore.person WHERE kind = 'candidate' AND external_id = '4'));
 SELECT FROM leadscore.forget_person((SELECT person_id FROM leadscore.person WHERE kind = 'lead' AND external_id IS NULL));
 INSERT INTO agency.appointment (candidate_id, day, state) VALUES (8, '2026-02-19', 'done'), (9, '2026-02-21', 'confirmed');
--- A second scorecard, and a category whose former name persons still have.
+-- A second scorecard.
 INSERT INTO leadscore.scorecard (scorecard, part_of, max_score, description) VALUES ('fit', NULL, 40, 'How well they fit');
 INSERT INTO leadscore.rule (name, kind, scorecard, points, statuses) VALUES ('Is active', 'profile', 'fit', 25, '{active}');
 INSERT INTO leadscore.category (scorecard, name, min_score) VALUES ('fit', 'poor', NULL), ('fit', 'good', 20);
 UPDATE leadscore.scorecard SET description = 'Of all' WHERE scorecard = 'main';
 SELECT FROM leadscore_recompute('2026-02-20 13:00');
-UPDATE leadscore.category SET name = 'fair' WHERE scorecard = 'fit' AND name = 'good';
-ANALYZE;
