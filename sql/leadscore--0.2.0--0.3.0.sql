@@ -4454,54 +4454,77 @@ BEGIN
     END IF;
 END $function$;
 
-CREATE OR REPLACE VIEW leadscore.status WITH (security_invoker=true) AS
+CREATE OR REPLACE FUNCTION leadscore._status()
+ RETURNS TABLE(scored_on date, last_run_at timestamp with time zone, last_run_took interval, rebuild_due boolean, time_zone text, persons bigint, categories text, rules bigint, activities_about bigint, score_records_about bigint, category_changes_7 bigint, pending bigint, pending_since timestamp with time zone)
+ LANGUAGE sql
+ STABLE ROWS 1
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+BEGIN ATOMIC
  SELECT w.scored_on,
-    r.finished_at AS last_run_at,
-    (r.finished_at - r.started_at) AS last_run_took,
-    COALESCE(i.rebuild_due, true) AS rebuild_due,
-    s.time_zone,
-    ( SELECT count(*) AS count
-           FROM leadscore.person p
-          WHERE p.active) AS persons,
-    ( SELECT string_agg(format('%s %s'::text, COALESCE(c.category, 'none'::text), c.persons), ', '::text ORDER BY c.persons DESC, c.category) AS string_agg
-           FROM ( SELECT p.category,
-                    count(*) AS persons
-                   FROM leadscore.person p
-                  WHERE p.active
-                  GROUP BY p.category) c) AS categories,
-    ( SELECT count(*) AS count
-           FROM leadscore.rule u
-          WHERE u.enabled) AS rules,
-    ( SELECT (GREATEST(c.reltuples, (0)::real))::bigint AS "greatest"
-           FROM pg_class c
-          WHERE (c.oid = ('leadscore.activity'::regclass)::oid)) AS activities_about,
-    ( SELECT (GREATEST(c.reltuples, (0)::real))::bigint AS "greatest"
-           FROM pg_class c
-          WHERE (c.oid = ('leadscore.score_record'::regclass)::oid)) AS score_records_about,
-    ( SELECT count(*) AS count
-           FROM leadscore.category_change h
-          WHERE (h.scored_on > (w.scored_on - 7))) AS category_changes_7,
-    ( SELECT count(DISTINCT n.person_id) AS count
-           FROM leadscore.pending n) AS pending,
-    ( SELECT min(n.recorded_at) AS min
-           FROM leadscore.pending n) AS pending_since
-   FROM (((leadscore.state w
-     CROSS JOIN leadscore.settings s)
-     LEFT JOIN leadscore.instance i ON (true))
-     LEFT JOIN LATERAL ( SELECT u.run_id,
-            u.scored_on,
-            u.started_at,
-            u.finished_at,
-            u.full_rebuild,
-            u.records_added,
-            u.records_removed,
-            u.persons_changed,
-            u.categories_changed,
-            u.persons_due,
-            u.configuration_change_id
-           FROM leadscore.run u
-          ORDER BY u.run_id DESC
-         LIMIT 1) r ON (true));
+     r.finished_at AS last_run_at,
+     (r.finished_at - r.started_at) AS last_run_took,
+     COALESCE(i.rebuild_due, true) AS rebuild_due,
+     s.time_zone,
+     ( SELECT count(*) AS count
+            FROM leadscore.person p
+           WHERE p.active) AS persons,
+     ( SELECT string_agg(format('%s %s'::text, COALESCE(c.category, 'none'::text), c.persons), ', '::text ORDER BY c.persons DESC, c.category) AS string_agg
+            FROM ( SELECT p.category,
+                     count(*) AS persons
+                    FROM leadscore.person p
+                   WHERE p.active
+                   GROUP BY p.category) c) AS categories,
+     ( SELECT count(*) AS count
+            FROM leadscore.rule u
+           WHERE u.enabled) AS rules,
+     ( SELECT (GREATEST(c.reltuples, (0)::real))::bigint AS "greatest"
+            FROM pg_class c
+           WHERE (c.oid = ('leadscore.activity'::regclass)::oid)) AS activities_about,
+     ( SELECT (GREATEST(c.reltuples, (0)::real))::bigint AS "greatest"
+            FROM pg_class c
+           WHERE (c.oid = ('leadscore.score_record'::regclass)::oid)) AS score_records_about,
+     ( SELECT count(*) AS count
+            FROM leadscore.category_change h
+           WHERE (h.scored_on > (w.scored_on - 7))) AS category_changes_7,
+     ( SELECT count(DISTINCT n.person_id) AS count
+            FROM leadscore.pending n) AS pending,
+     ( SELECT min(n.recorded_at) AS min
+            FROM leadscore.pending n) AS pending_since
+    FROM (((leadscore.state w
+      CROSS JOIN leadscore.settings s)
+      LEFT JOIN leadscore.instance i ON (true))
+      LEFT JOIN LATERAL ( SELECT u.run_id,
+             u.scored_on,
+             u.started_at,
+             u.finished_at,
+             u.full_rebuild,
+             u.records_added,
+             u.records_removed,
+             u.persons_changed,
+             u.categories_changed,
+             u.persons_due,
+             u.configuration_change_id
+            FROM leadscore.run u
+           ORDER BY u.run_id DESC
+          LIMIT 1) r ON (true));
+END;
+
+CREATE OR REPLACE VIEW leadscore.status WITH (security_invoker=true) AS
+ SELECT x.scored_on,
+    x.last_run_at,
+    x.last_run_took,
+    x.rebuild_due,
+    x.time_zone,
+    x.persons,
+    x.categories,
+    x.rules,
+    x.activities_about,
+    x.score_records_about,
+    x.category_changes_7,
+    x.pending,
+    x.pending_since
+   FROM leadscore._status() x(scored_on, last_run_at, last_run_took, rebuild_due, time_zone, persons, categories, rules, activities_about, score_records_about, category_changes_7, pending, pending_since);
 
 CREATE OR REPLACE FUNCTION leadscore._rule_points(ids bigint[], scorecard text)
  RETURNS TABLE(rule_id integer, points bigint)
@@ -5002,6 +5025,7 @@ COMMENT ON FUNCTION leadscore._instant(text,text) IS 'A local moment, in microse
 COMMENT ON FUNCTION leadscore._test_config(text,text,text) IS 'The rows of test_config()';
 COMMENT ON FUNCTION leadscore.test_config(jsonb,text) IS 'Runs the tests that a configuration carries, without touching any data';
 COMMENT ON FUNCTION leadscore._require_tests_pass(jsonb,text) IS 'Raises an error when a test that a configuration carries fails';
+COMMENT ON FUNCTION leadscore._status() IS 'The row of leadscore.status';
 COMMENT ON FUNCTION leadscore._rule_points(bigint[],text) IS 'How many points each rule gives to some persons, or to all (NULL), as far as they reach a scorecard';
 COMMENT ON FUNCTION leadscore._bands(text,text,text) IS 'The categories of a tenant''s persons of a kind, or of all kinds (NULL), on a scorecard';
 COMMENT ON FUNCTION leadscore._scored(text,text,text) IS 'Active persons with score and category on a scorecard, of an owner and a tenant or (NULL) of all';
