@@ -196,8 +196,8 @@ fn differing(exact: bool) -> SetOfIterator<'static, i64> {
 }
 
 #[pg_extern(sql = false)]
-fn rescore(ids: Vec<Option<i64>>, days: Option<Vec<Option<Date>>>, touch: Option<bool>) -> Vec<i64> {
-    rescore::rescore_ids(ids, days, touch.unwrap_or(true))
+fn rescore(ids: Option<Vec<Option<i64>>>, days: Option<Vec<Option<Date>>>, touch: Option<bool>) -> Vec<i64> {
+    rescore::rescore_ids(ids.unwrap_or_default(), days, touch.unwrap_or(true))
 }
 
 #[pg_extern(sql = false)]
