@@ -6,6 +6,7 @@ pub mod course;
 pub mod differing;
 pub mod explain;
 pub mod one;
+pub mod overview;
 pub mod population;
 pub mod preview;
 pub mod report;

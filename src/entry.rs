@@ -10,6 +10,7 @@ use crate::ask::cooling;
 use crate::ask::course;
 use crate::ask::differing;
 use crate::ask::explain;
+use crate::ask::overview;
 use crate::ask::preview::{self, Question};
 use crate::ask::report;
 use crate::ask::verify;
@@ -411,11 +412,8 @@ fn cooling(
 }
 
 #[pg_extern(sql = false)]
-fn rule_points(
-    ids: Option<Vec<Option<i64>>>,
-    scorecard: Option<&str>,
-) -> TableIterator<'static, (name!(rule_id, Option<i32>), name!(points, i64))> {
-    TableIterator::new(scorecard.map(|scorecard| report::rule_points(ids, scorecard)).unwrap_or_default())
+fn overview(owner: Option<&str>, tenant: Option<&str>, scorecard: Option<&str>, within_days: Option<i32>) -> Option<JsonB> {
+    overview::overview(owner, tenant, scorecard?, within_days?)
 }
 
 #[pg_extern(sql = false)]

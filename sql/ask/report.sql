@@ -7,9 +7,9 @@ CREATE FUNCTION leadscore._card_page(data jsonb) RETURNS text
 LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'card_page_wrapper';
 COMMENT ON FUNCTION leadscore._card_page(jsonb) IS 'The page of leadscore.person_card() from its data';
 
-CREATE FUNCTION leadscore._rule_points(ids bigint[], scorecard text) RETURNS TABLE (rule_id int, points bigint)
-LANGUAGE c STABLE COST 100000 AS 'MODULE_PATHNAME', 'rule_points_wrapper';
-COMMENT ON FUNCTION leadscore._rule_points(bigint[], text) IS 'How many points each rule gives to some persons, or to all (NULL), as far as they reach a scorecard';
+CREATE FUNCTION leadscore._overview(owner text, tenant text, scorecard text, within_days int) RETURNS jsonb
+LANGUAGE c STABLE COST 100000 AS 'MODULE_PATHNAME', 'overview_wrapper';
+COMMENT ON FUNCTION leadscore._overview(text, text, text, int) IS 'What the report says of the persons of an owner and a tenant, or (NULL) of all: how many are where, what each rule gives, who is first and who falls within so many days';
 
 CREATE FUNCTION leadscore._bands(tenant text, person_kind text, scorecard text)
 RETURNS TABLE (kind text, name text, low bigint, color text)
@@ -36,7 +36,7 @@ COMMENT ON FUNCTION leadscore._scored(text, text, text) IS 'Active persons with 
 
 -- How many persons were in which category at the end of each of the last days: as they are now,
 -- with the changes since taken back. Persons count from the day since when they are known.
-CREATE FUNCTION leadscore._category_course(days int, owner text, tenant text, scorecard text) RETURNS TABLE (day date, category text, persons bigint)
+CREATE FUNCTION leadscore._category_course(days int, owner text, tenant text, scorecard text, present jsonb) RETURNS TABLE (day date, category text, persons bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
 BEGIN ATOMIC
     WITH today AS (
@@ -61,7 +61,7 @@ BEGIN ATOMIC
         WHERE p.since > (t.day - days - 2)::timestamptz
         GROUP BY 1, 2
     ), present AS (
-        SELECT p.category, count(*) AS persons FROM leadscore._scored(_category_course.owner, _category_course.tenant, _category_course.scorecard) p GROUP BY p.category
+        SELECT p.category, p.persons FROM jsonb_to_recordset(_category_course.present) p(category text, persons bigint)
     )
     SELECT d.day::date, n.category,
            greatest(0, coalesce(n.persons, 0) - coalesce((SELECT sum(m.persons) FROM moved m
@@ -73,7 +73,7 @@ BEGIN ATOMIC
                 SELECT DISTINCT m.category, 0 FROM moved m
                 WHERE NOT EXISTS (SELECT FROM present p WHERE p.category IS NOT DISTINCT FROM m.category)) n;
 END;
-COMMENT ON FUNCTION leadscore._category_course(int, text, text, text) IS 'How many persons were in which category on each of the last days';
+COMMENT ON FUNCTION leadscore._category_course(int, text, text, text, jsonb) IS 'How many persons were in which category on each of the last days, from how many are now';
 
 -- Lists on the page are short: it is for reading, and for paper.
 CREATE FUNCTION leadscore.report(language text DEFAULT 'en', owner text DEFAULT NULL, tenant text DEFAULT NULL, scorecard text DEFAULT 'main') RETURNS text
@@ -84,36 +84,26 @@ DECLARE
     -- No further back than changes of category are kept.
     days  int := (SELECT least(30, leadscore.scoring_day() - (leadscore.scoring_day() - s.keep_category_changes)::date)
                   FROM leadscore.settings s);
-    ids   bigint[];
+    shown jsonb;
 BEGIN
     PERFORM leadscore._require_language('report', language), leadscore._need_scorecard(report.scorecard, 'report');
-    IF report.owner IS NOT NULL OR report.tenant IS NOT NULL THEN
-        ids := ARRAY(SELECT x.person_id FROM leadscore._scored(report.owner, report.tenant, report.scorecard) x);
-    END IF;
-    RETURN leadscore._report_page(jsonb_build_object(
+    shown := leadscore._overview(report.owner, report.tenant, report.scorecard, 14);
+    RETURN leadscore._report_page(shown || jsonb_build_object(
         'language', language,
         'scored_on', today,
         'days', days,
         'person_url', (SELECT s.person_url FROM leadscore.settings s),
         'scorecard', report.scorecard, 'owner', report.owner, 'tenant', report.tenant,
-        'persons', (SELECT count(*) FROM leadscore._scored(report.owner, report.tenant, report.scorecard)),
         'bands', (SELECT coalesce(jsonb_agg(to_jsonb(b) ORDER BY b.kind NULLS FIRST, b.low DESC NULLS LAST), '[]')
                   FROM (SELECT b.* FROM leadscore._bands(report.tenant, NULL, report.scorecard) b
                         UNION ALL
                         -- Everybody's persons may be in anybody's categories.
                         SELECT c.person_kind, c.name, c.min_score, c.color FROM leadscore.category c
                         WHERE report.tenant IS NULL AND c.tenant IS NOT NULL AND c.scorecard = report.scorecard) b),
-        'course', (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.day), '[]') FROM leadscore._category_course(days, report.owner, report.tenant, report.scorecard) c),
-        'scores', (SELECT coalesce(jsonb_agg(jsonb_build_object('low', b.low, 'high', b.low + b.width, 'persons', b.persons) ORDER BY b.low), '[]')
-                   FROM (SELECT e.first + e.width * ((p.score - e.first) / e.width) AS low, e.width, count(*) AS persons
-                         FROM leadscore._scored(report.owner, report.tenant, report.scorecard) p
-                         CROSS JOIN (SELECT 5 * floor(min(q.score) / 5.0)::bigint AS first,
-                                            greatest(5, 5 * ceil((max(q.score) - min(q.score) + 1) / 200.0)::bigint) AS width
-                                     FROM leadscore._scored(report.owner, report.tenant, report.scorecard) q) e
-                         GROUP BY 1, 2) b),
+        'course', (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.day), '[]') FROM leadscore._category_course(days, report.owner, report.tenant, report.scorecard, shown -> 'present') c),
         'rules', (SELECT coalesce(jsonb_agg(jsonb_build_object('rule', t.rule, 'points', t.points) ORDER BY t.points DESC), '[]')
                   FROM (SELECT coalesce(r.name, '±') AS rule, sum(s.points)::bigint AS points
-                        FROM leadscore._rule_points(ids, report.scorecard) s
+                        FROM jsonb_to_recordset(shown -> 'rules') s(rule_id int, points bigint)
                         LEFT JOIN leadscore.rule r ON r.rule_id = s.rule_id
                         GROUP BY 1) t),
         'first', (SELECT coalesce(jsonb_agg(to_jsonb(w)), '[]')
@@ -121,21 +111,16 @@ BEGIN
                                CASE WHEN report.scorecard = 'main' THEN w.change_7 END AS change_7,
                                w.last_activity, leadscore.scoring_day(w.last_activity_at) AS last_on,
                                CASE WHEN report.scorecard = 'main' THEN w.why END AS why
-                        FROM (SELECT x.* FROM leadscore._scored(report.owner, report.tenant, report.scorecard) x ORDER BY x.score DESC, x.person_id LIMIT 10) x
+                        FROM (SELECT p.person_id, coalesce(s.score, p.score) AS score, CASE WHEN s.person_id IS NULL THEN p.category ELSE s.category END AS category
+                              FROM leadscore.person p
+                              LEFT JOIN leadscore.person_score s ON s.person_id = p.person_id AND s.scorecard = report.scorecard
+                              WHERE p.person_id IN (SELECT f.value::bigint FROM jsonb_array_elements_text(shown -> 'first') f)) x
                         JOIN leadscore.worklist w ON w.person_id = x.person_id
                         ORDER BY x.score DESC, x.person_id) w),
-        'cooling', (SELECT coalesce(jsonb_agg(to_jsonb(c)), '[]')
-                    FROM (SELECT c.* FROM leadscore.cooling(14, report.scorecard) c
-                          WHERE (report.owner IS NULL OR c.owner = report.owner) AND (report.tenant IS NULL OR c.tenant = report.tenant)
-                          ORDER BY c.score DESC, c.falls_on, c.person_id LIMIT 10) c),
-        'grid', (SELECT coalesce(jsonb_agg(to_jsonb(g) ORDER BY g.scorecard, g.high DESC, g.category, g.other_high DESC, g.other), '[]')
-                 FROM (SELECT s.scorecard, p.category, s.category AS other, count(*) AS persons,
-                              max(max(p.score)) OVER (PARTITION BY s.scorecard, p.category) AS high,
-                              max(max(s.score)) OVER (PARTITION BY s.scorecard, s.category) AS other_high
-                       FROM leadscore._scored(report.owner, report.tenant, 'main') p
-                       JOIN leadscore.person_score s ON s.person_id = p.person_id
-                       WHERE s.scorecard IN (SELECT c.scorecard FROM leadscore.category c)
-                       GROUP BY s.scorecard, p.category, s.category) g),
+        'cooling', (SELECT coalesce(jsonb_agg(f.value || jsonb_build_object('tenant', p.tenant, 'kind', p.kind, 'external_id', p.external_id,
+                                                                           'name', p.name, 'owner', p.owner) ORDER BY f.nth), '[]')
+                    FROM jsonb_array_elements(shown -> 'cooling') WITH ORDINALITY f(value, nth)
+                    JOIN leadscore.person p ON p.person_id = (f.value ->> 'person_id')::bigint),
         'runs', (SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]')
                  FROM (SELECT u.scored_on, round(extract(epoch FROM u.finished_at - u.started_at), 2)::text AS seconds,
                               u.persons_changed, u.categories_changed

@@ -6,7 +6,7 @@ use crate::configure::config::{self, Config};
 use crate::error::{OrRaise, Refusal};
 use scoring::calendar::Day;
 use scoring::course::course;
-use scoring::record::Fade;
+use scoring::record::{Fade, Record};
 use scoring::scorecard::MAIN;
 use std::collections::{HashMap, HashSet};
 
@@ -22,12 +22,12 @@ pub struct Fall {
 }
 
 /// Where a person stands that is above the lowest category.
-struct Above {
-    score: i64,
+pub struct Above {
+    pub score: i64,
     /// The lowest score of its category.
-    floor: i64,
+    pub floor: i64,
     /// The last day that the stored score has in it.
-    reach: Day,
+    pub reach: Day,
 }
 
 /// `_cooling(int, text)`: the persons that fall within so many days, of those that the caller may see.
@@ -77,10 +77,8 @@ fn above_the_lowest(config: &Config, card: u16) -> HashMap<i64, Above> {
 fn candidates(config: &Config, card: u16, until: Day, above: &HashMap<i64, Above>) -> HashSet<i64> {
     let mut candidates = HashSet::new();
     config.tables.each_record(|person_id, record| {
-        let changes = record.counts_until.is_some_and(|day| day <= until)
-            || record.counts_from > config.scored_on && record.counts_from <= until
-            || record.fade != Fade::None;
-        if changes && config.cards.reaches(record.card, card) && above.contains_key(&person_id) {
+        if changes(&record, config.scored_on, until) && config.cards.reaches(record.card, card) && above.contains_key(&person_id)
+        {
             candidates.insert(person_id);
         }
     });
@@ -92,8 +90,15 @@ fn candidates(config: &Config, card: u16, until: Day, above: &HashMap<i64, Above
     candidates
 }
 
+/// Whether what a record gives changes after a day and until another.
+pub fn changes(record: &Record, after: Day, until: Day) -> bool {
+    record.counts_until.is_some_and(|day| day <= until)
+        || record.counts_from > after && record.counts_from <= until
+        || record.fade != Fade::None
+}
+
 /// When and to which category one person falls, if it does until a day.
-fn fall(config: &Config, card: u16, person_id: i64, stands: &Above, until: Day) -> Option<Fall> {
+pub fn fall(config: &Config, card: u16, person_id: i64, stands: &Above, until: Day) -> Option<Fall> {
     one::ask(config, person_id, |mut one| {
         let configuration = &one.rulebook.configuration;
         let days = course(configuration, &one.person, &mut one.history, config.scored_on, until);

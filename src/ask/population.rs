@@ -63,7 +63,7 @@ impl PersonRow {
 }
 
 /// Finds the place of a person by its id.
-enum Places {
+pub enum Places {
     /// One place for each number between the first id and the last.
     Dense(i64, Vec<u32>),
     Sparse(HashMap<i64, u32, Fast>),
@@ -72,22 +72,22 @@ enum Places {
 const NOBODY: u32 = u32::MAX;
 
 impl Places {
-    fn of(persons: &[PersonRow]) -> Places {
-        let ids = || persons.iter().map(|person| person.person_id);
-        let (Some(first), Some(last)) = (ids().min(), ids().max()) else { return Places::Dense(0, Vec::new()) };
+    /// Of persons in the order of these ids.
+    pub fn of(ids: impl ExactSizeIterator<Item = i64> + Clone) -> Places {
+        let (Some(first), Some(last)) = (ids.clone().min(), ids.clone().max()) else { return Places::Dense(0, Vec::new()) };
         match usize::try_from(last.abs_diff(first)) {
-            Ok(width) if width / 4 <= persons.len() => {
+            Ok(width) if width / 4 <= ids.len() => {
                 let mut places = vec![NOBODY; width + 1];
-                for (place, id) in ids().enumerate() {
+                for (place, id) in ids.enumerate() {
                     places[id.abs_diff(first) as usize] = place as u32;
                 }
                 Places::Dense(first, places)
             }
-            _ => Places::Sparse(ids().zip(0..).collect()),
+            _ => Places::Sparse(ids.zip(0..).collect()),
         }
     }
 
-    fn get(&self, person_id: i64) -> Option<usize> {
+    pub fn get(&self, person_id: i64) -> Option<usize> {
         let place = match self {
             Places::Dense(first, places) => {
                 usize::try_from(i128::from(person_id) - i128::from(*first)).ok().and_then(|at| places.get(at).copied())?
@@ -100,13 +100,13 @@ impl Places {
 
 /// Words that come again and again, each once.
 #[derive(Default)]
-struct Names {
+pub struct Names {
     names: Vec<String>,
     places: HashMap<String, u32, Fast>,
 }
 
 impl Names {
-    fn place(&mut self, name: &str) -> u32 {
+    pub fn place(&mut self, name: &str) -> u32 {
         if let Some(&place) = self.places.get(name) {
             return place;
         }
@@ -114,6 +114,11 @@ impl Names {
         self.names.push(name.to_owned());
         self.places.insert(name.to_owned(), place);
         place
+    }
+
+    /// A name by its place.
+    pub fn name(&self, place: Option<u32>) -> Option<&str> {
+        place.map(|place| self.names[place as usize].as_str())
     }
 }
 
@@ -165,7 +170,7 @@ impl Persons {
                 refusals.insert(person_id);
             });
         }
-        Persons { places: Places::of(&rows), rows, names, refusals }
+        Persons { places: Places::of(rows.iter().map(|person| person.person_id)), rows, names, refusals }
     }
 
     pub fn count(&self) -> usize {
@@ -182,7 +187,7 @@ impl Persons {
 
     /// A name by its place.
     pub fn name(&self, place: Option<u32>) -> Option<&str> {
-        place.map(|place| self.names.names[place as usize].as_str())
+        self.names.name(place)
     }
 
     pub fn kind(&self, place: usize) -> &str {

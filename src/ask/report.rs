@@ -8,39 +8,9 @@ use chrono::{Days, NaiveDate};
 use pgrx::JsonB;
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::prelude::*;
-use scoring::calendar::Day;
 use scoring::category::{self, Category};
-use scoring::person::Standpoint;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use std::collections::{HashMap, HashSet};
-
-/// `_rule_points(bigint[], text)`: how many points each rule gives now to some persons, or to all that the caller may
-/// see, as far as they reach a scorecard; `None` for adjustments.
-pub fn rule_points(ids: Option<Vec<Option<i64>>>, scorecard: &str) -> Vec<(Option<i32>, i64)> {
-    let config = config::for_reading();
-    config.tables.check_may_read();
-    let Some(card) = config.cards.place(scorecard) else { return Vec::new() };
-    let wanted: Option<HashSet<i64>> = ids.map(|ids| ids.into_iter().flatten().collect());
-    let visible = config.tables.visible();
-    let mut reaches: HashMap<i64, Day> = HashMap::new();
-    config.tables.each_person(|row| {
-        if let Some(day) = row.scored_through.filter(|day| *day > config.scored_on) {
-            reaches.insert(row.person_id, day);
-        }
-    });
-    let is_in = |ids: &Option<HashSet<i64>>, id: i64| ids.as_ref().is_none_or(|ids| ids.contains(&id));
-    let scored_on = config.scored_on;
-    let mut points: HashMap<Option<i32>, i128> = HashMap::new();
-    config.tables.each_record(|person_id, record| {
-        if config.cards.reaches(record.card, card) && is_in(&wanted, person_id) && is_in(&visible, person_id) {
-            let reach = reaches.get(&person_id).copied().unwrap_or(scored_on);
-            *points.entry(record.rule_id).or_default() += i128::from(record.counted(Standpoint { scored_on, reach }));
-        }
-    });
-    // Nothing that a page shows is beyond a bigint.
-    points.into_iter().map(|(rule, points)| (rule, points.clamp(i64::MIN.into(), i64::MAX.into()) as i64)).collect()
-}
 
 /// A category as a page shows it: the kind of person, name, lowest score and colour.
 type ShownBand = (Option<String>, String, Option<i64>, Option<String>);

@@ -36,7 +36,7 @@ macro_rules! columns {
     };
 }
 
-columns!(PersonColumns: person_id tenant kind external_id status since attributes active score category last_activity_at scored_through penalised source_id recorded_at);
+columns!(PersonColumns: person_id tenant kind external_id status owner since attributes active score category last_activity_at scored_through penalised source_id recorded_at);
 columns!(ActivityColumns: activity_id person_id activity_type occurred_at attributes recorded_at source_id source_key);
 columns!(RecordColumns: person_id kind activity_id rule_id adjustment_id scorecard points counts_from counts_until decays_until half_life);
 columns!(AdjustmentColumns: adjustment_id person_id points from_day until_day scorecard);

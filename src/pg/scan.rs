@@ -21,6 +21,7 @@ pub struct PersonRow<'s> {
     pub tenant: Option<&'s str>,
     pub kind: &'s str,
     pub status: Option<&'s str>,
+    pub owner: Option<&'s str>,
     pub attributes: Attributes,
     pub is_active: bool,
     /// Instants are in microseconds since 2000-01-01 UTC.
@@ -192,6 +193,7 @@ impl Tables {
                     tenant: value(slot, c.tenant),
                     kind: value(slot, c.kind).unwrap_or_default(),
                     status: value(slot, c.status),
+                    owner: value(slot, c.owner),
                     attributes: Attributes::of(slot, c.attributes),
                     is_active: value(slot, c.active).unwrap_or(true),
                     since: value(slot, c.since).unwrap_or_default(),
