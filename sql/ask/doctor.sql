@@ -14,6 +14,8 @@ DECLARE
     last_day  date := (SELECT s.scored_on FROM leadscore.state s);
     home      text := leadscore._cron_home();
     recompute text := leadscore._cron_command();
+    known_kinds    text[];
+    known_statuses text[];
 BEGIN
     -- The night.
     IF NOT EXISTS (SELECT FROM leadscore.run) THEN
@@ -171,21 +173,22 @@ BEGIN
     JOIN leadscore.settings s ON s.scoring = 'deferred'
     WHERE n.since < now() - interval '10 minutes';
 
-    -- The configuration.
+    -- The configuration. Persons are looked through once.
+    SELECT array_agg(DISTINCT d.kind), array_agg(DISTINCT d.status) INTO known_kinds, known_statuses
+    FROM (SELECT DISTINCT p.kind, p.status FROM leadscore.person p) d
+    WHERE EXISTS (SELECT FROM leadscore.rule r WHERE r.enabled AND (r.statuses IS NOT NULL OR r.person_kinds IS NOT NULL));
     RETURN QUERY
     SELECT 'note', format('rule %L is for status %L, which no person has', r.name, v.status),
            'It may be a misspelling.', 'SELECT DISTINCT kind, status FROM leadscore.person;'
     FROM leadscore.rule r CROSS JOIN unnest(r.statuses) v(status)
-    WHERE r.enabled AND EXISTS (SELECT FROM leadscore.person)
-      AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.status = v.status)
+    WHERE r.enabled AND known_kinds IS NOT NULL AND NOT v.status = ANY (array_remove(known_statuses, NULL))
     ORDER BY r.name, v.status;
     RETURN QUERY
     SELECT 'note', format('rule %L is for kind %L, of which there is no person', r.name, v.kind),
            'It may be a misspelling, or persons have kinds of other names.',
            format('SELECT DISTINCT kind FROM leadscore.person; then UPDATE leadscore.rule SET person_kinds = array_replace(person_kinds, %L, …);', v.kind)
     FROM leadscore.rule r CROSS JOIN unnest(r.person_kinds) v(kind)
-    WHERE r.enabled AND EXISTS (SELECT FROM leadscore.person)
-      AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.kind = v.kind)
+    WHERE r.enabled AND NOT v.kind = ANY (known_kinds)
     ORDER BY r.name, v.kind;
     IF EXISTS (SELECT FROM leadscore.rule r WHERE r.enabled) THEN
         -- Among the newest activities: to look through all of them would take as long as there are many.

@@ -4,7 +4,7 @@
 \i :setup
 SELECT leadscore.load_preset('recruitment');
 SELECT (SELECT count(*) FROM leadscore.activity_type) AS types, (SELECT count(*) FROM leadscore.rule) AS rules, (SELECT count(*) FROM leadscore.category) AS categories;
-SELECT name, min_score FROM leadscore.category ORDER BY min_score NULLS FIRST;
+SELECT name, min_score FROM leadscore.category ORDER BY min_score NULLS FIRST, name;
 SELECT scored_on FROM leadscore_recompute('2026-03-01 12:00');
 INSERT INTO leadscore.person (person_id, kind, status, since) VALUES (1, 'candidate', 'active', '2026-02-01'), (2, 'contact', NULL, '2026-01-01'), (3, 'candidate', 'placed', '2025-06-01');
 INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes) VALUES
@@ -28,7 +28,7 @@ SELECT leadscore.export_config() = :'before' AS same;
 SELECT leadscore.load_preset('recruitment_nl');
 -- 2 x 14 types, 2 x 20 rules.
 SELECT (SELECT count(*) FROM leadscore.activity_type) AS types, (SELECT count(*) FROM leadscore.rule) AS rules, (SELECT count(*) FROM leadscore.category) AS categories;
-SELECT name, min_score FROM leadscore.category ORDER BY min_score NULLS FIRST;
+SELECT name, min_score FROM leadscore.category ORDER BY min_score NULLS FIRST, name;
 SELECT scored_on FROM leadscore_recompute('2026-03-01 12:00');
 INSERT INTO leadscore.person (person_id, kind, status, since) VALUES (11, 'kandidaat', 'actief', '2026-02-01'), (12, 'contactpersoon', NULL, '2026-01-01'), (13, 'kandidaat', 'geplaatst', '2025-06-01');
 INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes) VALUES
