@@ -171,13 +171,15 @@ BEGIN
     END IF;
     INSERT INTO leadscore.person AS p (kind, tenant, external_id, name, status, owner, since, attributes, active, source_id)
     SELECT source.person_kind, c.tenant, c.new_key, c.name, c.status, c.owner, coalesce(c.moment, now()), c.detail, c.active, of_source
-    FROM unnest(new_keys, tenants, names, statuses, owners, moments, details, actives)
-         c(new_key, tenant, name, status, owner, moment, detail, active)
+    FROM unnest(new_keys, tenants, names, statuses, owners, moments, details, actives) WITH ORDINALITY
+         c(new_key, tenant, name, status, owner, moment, detail, active, nth)
     WHERE c.new_key IS NOT NULL
       AND NOT EXISTS (SELECT FROM leadscore.person_alias l
                       WHERE l.kind = source.person_kind AND l.external_id = c.new_key AND l.tenant IS NOT DISTINCT FROM c.tenant)
       AND NOT EXISTS (SELECT FROM leadscore.person q
                       WHERE q.kind = source.person_kind AND q.external_id = c.new_key AND q.tenant IS NOT DISTINCT FROM c.tenant)
+    -- They are stored, and get their ids, as their rows came.
+    ORDER BY c.nth
     -- By somebody else meanwhile, or after the snapshot of the transaction.
     ON CONFLICT DO NOTHING;
 
