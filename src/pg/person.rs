@@ -584,6 +584,18 @@ impl History<'_> {
         });
     }
 
+    /// When an activity of the person occurred, if there is such a one.
+    pub fn instant(&self, activity_id: i64) -> Option<i64> {
+        let table = Table::open(self.tables.activity, pg_sys::AccessShareLock);
+        let number = Key::bigint(&table, c"activity_id", activity_id);
+        let mut instant = None;
+        // SAFETY: `each` hands over extracted rows.
+        table.each(&[Key::person_id(&table, self.person_id), number], &self.snapshot, |slot| {
+            instant = unsafe { value(slot, self.tables.activity_columns.occurred_at) };
+        });
+        instant
+    }
+
     /// The manual adjustments of a person.
     pub fn adjustments(&self) -> Vec<Adjustment> {
         let mut adjustments = Vec::new();

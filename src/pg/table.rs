@@ -298,7 +298,11 @@ impl Key {
     }
 
     pub fn person_id(table: &Table, person_id: i64) -> Key {
-        Key::equal(Key::column(table, c"person_id"), pg_sys::F_INT8EQ, pg_sys::Datum::from(person_id))
+        Key::bigint(table, c"person_id", person_id)
+    }
+
+    pub fn bigint(table: &Table, name: &CStr, value: i64) -> Key {
+        Key::equal(Key::column(table, name), pg_sys::F_INT8EQ, pg_sys::Datum::from(value))
     }
 
     pub fn text(table: &Table, name: &CStr, value: &str) -> Key {

@@ -7,14 +7,19 @@ use crate::configure::config::{self, Config};
 use crate::configure::rulebook::Rulebook;
 use crate::error::{OrRaise, Refusal};
 use crate::pg::person::{FoundPerson, NewActivity, Tables};
+use crate::pg::table::StoredAt;
 use crate::pg::{self, ActivityRow, ChangedRows, Jsonb, LocalDays, Statement, scan};
 use crate::score::matching::Matching;
 use crate::score::rescore::{self, ToDerive, run};
 use crate::score::writer::{Change, Writer};
 use pgrx::datum::{Date, DatumWithOid};
 use pgrx::prelude::*;
+use scoring::activity::Activity;
 use scoring::calendar::Day;
-use scoring::shortcut::{self, Present, Unclear};
+use scoring::record::Record;
+use scoring::shortcut::{self, Kept, Present, Unclear};
+use std::borrow::Cow;
+use std::cell::OnceCell;
 
 /// Up to so many rows a statement, setting up set-based statements costs more than it saves.
 const FEW: i64 = 32;
@@ -330,23 +335,41 @@ fn score_person(writer: &mut Writer, found: &FoundPerson, rows: &[ScoredActivity
         score: stored.score,
         at: writer.standpoint(&stored),
         last_day: config.scored_on,
+        last_activity_at: stored.last_activity_at,
         is_penalised: stored.penalised,
     };
-    let mut records = Vec::new();
+    // Only a capped rule asks.
+    let history = OnceCell::new();
+    let history = || history.get_or_init(|| config.tables.history(person_id));
+    let stored_records = OnceCell::new();
+    let stored_records = || stored_records.get_or_init(|| history().records());
+    let read = || stored_records().iter().map(|(_, record)| *record).collect();
+    let instant = |activity_id| history().instant(activity_id);
+    let mut kept = Kept::new(&read, &instant);
     for row in rows {
         present.last_day = config.day(stored.last_activity_at.map_or(since, |at| at.max(since)));
-        let matching = matching.set(row.matching).iter().copied();
+        present.last_activity_at = stored.last_activity_at;
+        let activity = Activity {
+            activity_id: row.activity_id,
+            occurred_at: row.occurred_at,
+            day: row.day,
+            matching: Cow::Borrowed(matching.set(row.matching)),
+        };
         let configuration = &seen.rulebook.configuration;
-        shortcut::score_activity(configuration, &person, &mut present, matching, row.activity_id, row.day, &mut records)
-            .map_err(Refusal::from)
-            .or_raise()?;
+        shortcut::score_activity(configuration, &person, &mut present, &activity, &mut kept).map_err(Refusal::from).or_raise()?;
         stored.last_activity_at = stored.last_activity_at.max(Some(row.occurred_at));
     }
     stored.score = present.score;
-    let change = Change { records: !records.is_empty(), scores: None };
+    let changes_records = !kept.added().is_empty() || !kept.displaced().is_empty();
+    let change = Change { records: changes_records, scores: None };
     let is_written = writer.try_settle(person_id, found, stored, &change);
     if is_written {
-        writer.exchange(person_id, &[], &records);
+        let is_displaced = |record: &Record| kept.displaced().contains(record);
+        let surplus: Vec<StoredAt> = match kept.displaced() {
+            [] => Vec::new(),
+            _ => stored_records().iter().filter(|(_, record)| is_displaced(record)).map(|(at, _)| *at).collect(),
+        };
+        writer.exchange(person_id, &surplus, kept.added());
     }
     Ok(is_written)
 }

@@ -111,15 +111,21 @@ fn shortcut_agrees(case: &Case, configuration: &Configuration, person: &Person, 
     let Some(new) = case.activities.iter().max_by_key(|activity| activity.activity_id) else { return Value::Null };
     let before = derive(configuration, person, history(case, configuration, Some(new.activity_id)), at).unwrap();
     let after = derive(configuration, person, history(case, configuration, None), at).unwrap();
-    let others = case.activities.iter().filter(|activity| activity.activity_id != new.activity_id);
-    let last_day = others.map(|activity| Day(activity.day)).chain([person.since]).max().unwrap();
-    let mut present = shortcut::Present { score: before.scores[0], at, last_day, is_penalised: before.is_penalised };
-    let mut records = before.records.clone();
-    let matching = new.matching.iter().filter_map(|&id| configuration.rule(id));
-    let day = Day(new.day);
-    match shortcut::score_activity(configuration, person, &mut present, matching, new.activity_id, day, &mut records).unwrap() {
+    let all = history(case, configuration, None).activities;
+    let (news, others): (Vec<_>, Vec<_>) = all.iter().partition(|activity| activity.activity_id == new.activity_id);
+    let last_day = others.iter().map(|activity| activity.day).chain([person.since]).max().unwrap();
+    let last_activity_at = others.iter().map(|activity| activity.occurred_at).max();
+    let is_penalised = before.is_penalised;
+    let mut present = shortcut::Present { score: before.scores[0], at, last_day, last_activity_at, is_penalised };
+    let read = || before.records.clone();
+    let instant = |id| all.iter().find(|activity| activity.activity_id == id).map(|activity| activity.occurred_at);
+    let mut kept = shortcut::Kept::new(&read, &instant);
+    match shortcut::score_activity(configuration, person, &mut present, news[0], &mut kept).unwrap() {
         Err(shortcut::Unclear) => Value::Null,
         Ok(()) => {
+            let mut records = before.records.clone();
+            records.retain(|record| !kept.displaced().contains(record));
+            records.extend(kept.added());
             let sorted = |records: &[Record]| {
                 let mut all: Vec<String> = records.iter().map(|record| told(record).to_string()).collect();
                 all.sort();

@@ -25,31 +25,121 @@ pub struct Present {
     pub at: Standpoint,
     /// The later of the days of `since` and of the last activity.
     pub last_day: Day,
+    /// The latest instant of an activity.
+    pub last_activity_at: Option<i64>,
     pub is_penalised: bool,
 }
 
+/// The records of a person that stand, read when a rule asks for them that lets only some count.
+pub struct Kept<'l> {
+    read: &'l dyn Fn() -> Vec<Record>,
+    instant: &'l dyn Fn(i64) -> Option<i64>,
+    /// As they were read, with what came of other new activities since.
+    records: Option<Vec<Record>>,
+    added: Vec<Record>,
+    displaced: Vec<Record>,
+}
+
+impl<'l> Kept<'l> {
+    /// `read` reads those that are stored, `instant` finds when an activity occurred.
+    pub fn new(read: &'l dyn Fn() -> Vec<Record>, instant: &'l dyn Fn(i64) -> Option<i64>) -> Kept<'l> {
+        Kept { read, instant, records: None, added: Vec::new(), displaced: Vec::new() }
+    }
+
+    /// What is to be stored.
+    pub fn added(&self) -> &[Record] {
+        &self.added
+    }
+
+    /// What is stored and stands no longer.
+    pub fn displaced(&self) -> &[Record] {
+        &self.displaced
+    }
+
+    fn of(&mut self, rule: &Rule) -> Vec<Record> {
+        let added = &self.added;
+        let records = self.records.get_or_insert_with(|| {
+            let mut records = (self.read)();
+            records.extend(added);
+            records
+        });
+        let is_of = |record: &&Record| record.kind == RecordKind::Activity && record.rule_id == Some(rule.rule_id);
+        records.iter().filter(is_of).copied().collect()
+    }
+
+    fn add(&mut self, record: Record) {
+        self.added.push(record);
+        if let Some(records) = &mut self.records {
+            records.push(record);
+        }
+    }
+
+    fn displace(&mut self, record: Record) {
+        if let Some(records) = &mut self.records {
+            records.retain(|kept| *kept != record);
+        }
+        match self.added.iter().position(|added| *added == record) {
+            Some(place) => drop(self.added.remove(place)),
+            None => self.displaced.push(record),
+        }
+    }
+
+    /// The oldest so many of some records.
+    fn oldest(&self, records: &[Record], count: usize) -> Result<Vec<Record>, Unclear> {
+        let mut records = records.to_vec();
+        records.sort_by_key(|record| record.counts_from);
+        // Which of one day is the oldest, only its activity tells.
+        if let (Some(last), Some(next)) = (count.checked_sub(1).and_then(|last| records.get(last)), records.get(count))
+            && last.counts_from == next.counts_from
+        {
+            let day = last.counts_from;
+            let age = |record: &Record| match record.activity_id {
+                Some(id) if record.counts_from == day => (self.instant)(id).map(|at| (at, id)).ok_or(Unclear),
+                _ => Ok((0, 0)),
+            };
+            let mut aged = records.into_iter().map(|record| Ok((record.counts_from, age(&record)?, record)));
+            let mut aged = aged.by_ref().collect::<Result<Vec<_>, Unclear>>()?;
+            aged.sort_by_key(|(day, age, _)| (*day, *age));
+            records = aged.into_iter().map(|(_, _, record)| record).collect();
+        }
+        records.truncate(count);
+        Ok(records)
+    }
+
+    /// The records of a capped rule whose place a new one of a day takes that is newer than all others.
+    fn displaced_by_newest(&mut self, rule: &Rule, day: Day) -> Result<Vec<Record>, Unclear> {
+        let surplus = |most: Option<i32>, kept: usize| {
+            most.and_then(|most| usize::try_from(most).ok()).map_or(0, |most| (kept + 1).saturating_sub(most))
+        };
+        let mut kept = self.of(rule);
+        let of_day: Vec<Record> = kept.iter().filter(|record| record.counts_from == day).copied().collect();
+        let mut displaced = self.oldest(&of_day, surplus(rule.max_per_day, of_day.len()))?;
+        kept.retain(|record| !displaced.contains(record));
+        displaced.extend(self.oldest(&kept, surplus(rule.max_counted, kept.len()))?);
+        Ok(displaced)
+    }
+}
+
 /// Scores one new activity by the rules that match its type and attributes: adds what it gives to
-/// `records` and to the score, or says that this does not tell everything.
+/// what is kept and to the score, or says that this does not tell everything.
 ///
 /// # Errors
 /// A refusal when the score leaves the range of bigint.
-pub fn score_activity<'r>(
+pub fn score_activity(
     configuration: &Configuration,
     person: &Person,
     present: &mut Present,
-    matching: impl Iterator<Item = &'r Rule>,
-    activity_id: i64,
-    day: Day,
-    records: &mut Vec<Record>,
+    activity: &Activity,
+    kept: &mut Kept,
 ) -> Result<Result<(), Unclear>, Refusal> {
-    let at = present.at;
+    let (at, day) = (present.at, activity.day);
     if day > at.reach {
         return Ok(Err(Unclear));
     }
     if !person.is_active {
         return Ok(Ok(()));
     }
-    for rule in matching {
+    for rule in activity.matching.iter() {
         if !rule.applies_to(person) {
             continue;
         }
@@ -72,17 +162,32 @@ pub fn score_activity<'r>(
             continue;
         }
         // A halving record is due on days that must be noted.
-        if rule.is_capped() || rule.half_life.is_some() {
+        if rule.half_life.is_some() {
+            return Ok(Err(Unclear));
+        }
+        if rule.is_capped() && present.last_activity_at.is_some_and(|last| last >= activity.occurred_at) {
             return Ok(Err(Unclear));
         }
         let window_end = rule.relevant_for.and_then(|length| length.after(day));
         if window_end.is_some_and(|end| end <= at.scored_on) {
             continue;
         }
+        let mut gain = 0i128;
+        if rule.is_capped() {
+            match kept.displaced_by_newest(rule, day) {
+                Ok(displaced) => {
+                    for record in displaced {
+                        gain -= i128::from(record.counted(at));
+                        kept.displace(record);
+                    }
+                }
+                Err(unclear) => return Ok(Err(unclear)),
+            }
+        }
         let record = Record {
             kind: RecordKind::Activity,
             rule_id: Some(rule.rule_id),
-            activity_id: Some(activity_id),
+            activity_id: Some(activity.activity_id),
             adjustment_id: None,
             card: rule.card,
             points: rule.points,
@@ -90,10 +195,12 @@ pub fn score_activity<'r>(
             counts_until: window_end,
             fade: Fade::of(rule, window_end),
         };
-        present.score = present.score.checked_add(record.counted(at)).ok_or_else(|| {
-            Refusal::score_out_of_range().detail(format!("Activity {activity_id} would take the person's score beyond bigint."))
+        gain += i128::from(record.counted(at));
+        present.score = i64::try_from(i128::from(present.score) + gain).map_err(|_| {
+            Refusal::score_out_of_range()
+                .detail(format!("Activity {} would take the person's score beyond bigint.", activity.activity_id))
         })?;
-        records.push(record);
+        kept.add(record);
     }
     Ok(Ok(()))
 }
@@ -175,4 +282,201 @@ pub fn rules_of_change(configuration: &Configuration, before: &Person, after: &P
         rule.kind == RuleKind::Activity && !rule.is_capped() && rule.half_life.is_none() && configuration.adds_up(rule)
     };
     if changed.iter().all(is_simple) { Ok(changed.iter().map(|rule| rule.rule_id).collect()) } else { Err(Unclear) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activity::History;
+    use crate::calendar::Interval;
+    use crate::derive::{Standing, derive};
+    use crate::rule::Decay;
+    use proptest::prelude::*;
+    use std::borrow::Cow;
+
+    const TODAY: i32 = 9000;
+
+    fn length(days: impl Strategy<Value = i32>) -> impl Strategy<Value = Interval> {
+        days.prop_map(Interval::of_days)
+    }
+
+    prop_compose! {
+        fn any_rule()(
+            kind in prop_oneof![
+                6 => Just(RuleKind::Activity), 2 => Just(RuleKind::Inactivity), 1 => Just(RuleKind::Profile), 1 => Just(RuleKind::Frequency),
+            ],
+            points in -9..=20i32,
+            window in proptest::option::of(length(1..40)),
+            fading in 0..6,
+            max_per_day in proptest::option::weighted(0.3, 1..3i32),
+            max_counted in proptest::option::weighted(0.3, 1..4i32),
+            other in length(2..30),
+            status in proptest::option::weighted(0.3, prop_oneof![Just("active"), Just("placed")]),
+            effective_from in proptest::option::weighted(0.2, TODAY - 20..TODAY + 3),
+        ) -> Rule {
+            let is_activity = kind == RuleKind::Activity;
+            let decay = match (fading, window) {
+                (0, Some(_)) if is_activity => Decay::Linear,
+                (1, _) if is_activity => Decay::Halving,
+                _ => Decay::None,
+            };
+            Rule {
+                kind,
+                points,
+                relevant_for: window,
+                decay,
+                half_life: (decay == Decay::Halving).then_some(other),
+                max_per_day: max_per_day.filter(|_| is_activity),
+                max_counted: max_counted.filter(|_| is_activity),
+                inactive_for: (kind == RuleKind::Inactivity).then_some(other),
+                at_least: (kind == RuleKind::Frequency).then_some(2),
+                within: (kind == RuleKind::Frequency).then_some(other),
+                statuses: status.map(|status| vec![Some(status.to_owned())]),
+                effective_from: effective_from.map(Day),
+                ..Rule::default()
+            }
+        }
+    }
+
+    /// Days and hours of activities, and which of the rules match: by the bits of a number.
+    fn any_activities(latest: i32, count: usize) -> impl Strategy<Value = Vec<(i32, i64, u8)>> {
+        // Days on which there are several, too.
+        let day = prop_oneof![TODAY - 30..=latest, TODAY - 2..=latest];
+        proptest::collection::vec((day, 0..24i64, any::<u8>()), 0..count)
+    }
+
+    fn configuration(rules: Vec<Rule>) -> Configuration {
+        let numbered = |(nth, rule): (usize, Rule)| {
+            let rule_id = nth as i32 + 1;
+            Rule { rule_id, name: format!("rule {rule_id}"), takes_all: false, ..rule }
+        };
+        Configuration::new(None, rules.into_iter().enumerate().map(numbered).collect(), vec![], vec![]).expect("rules of main")
+    }
+
+    fn person(status: &str) -> Person<'_> {
+        Person { kind: "candidate", status: Some(status), since: Day(TODAY - 45), is_active: true, fits: &[], is_unseen: false }
+    }
+
+    fn activities<'c>(configuration: &'c Configuration, on: &[(i32, i64, u8)], first_id: i64) -> Vec<Activity<'c>> {
+        let activity = |(nth, &(day, hour, matches)): (usize, &(i32, i64, u8))| {
+            let is_matched = |rule: &&Rule| rule.kind != RuleKind::Profile && matches & 1 << (rule.rule_id % 8) != 0;
+            Activity {
+                activity_id: first_id + nth as i64,
+                occurred_at: (i64::from(day) * 24 + hour) * 3_600_000_000,
+                day: Day(day),
+                matching: Cow::Owned(configuration.rules.iter().filter(is_matched).collect()),
+            }
+        };
+        on.iter().enumerate().map(activity).collect()
+    }
+
+    fn standing<'c>(configuration: &'c Configuration, person: &Person, activities: &[Activity<'c>], at: Standpoint) -> Standing {
+        let history = History { activities: activities.to_vec(), adjustments: vec![] };
+        derive(configuration, person, history, at).expect("small points")
+    }
+
+    fn sorted(mut records: Vec<Record>) -> Vec<Record> {
+        records.sort_by_key(|record| (record.rule_id, record.activity_id, record.counts_from));
+        records
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// New activities, in order of time, give what the whole history gives.
+        #[test]
+        fn new_activities_give_what_the_history_gives(
+            rules in proptest::collection::vec(any_rule(), 1..5),
+            before in any_activities(TODAY, 10),
+            new in any_activities(TODAY + 2, 4),
+            ahead in 0..3,
+        ) {
+            let configuration = configuration(rules);
+            let person = person("active");
+            let at = Standpoint { scored_on: Day(TODAY), reach: Day(TODAY + ahead) };
+            let mut all = activities(&configuration, &before, 1);
+            let mut new = activities(&configuration, &new, 100);
+            new.sort_by_key(|activity| (activity.occurred_at, activity.activity_id));
+            let stands = standing(&configuration, &person, &all, at);
+            all.extend(new.iter().cloned());
+
+            let read = || stands.records.clone();
+            let instant = |id: i64| all.iter().find(|activity| activity.activity_id == id).map(|activity| activity.occurred_at);
+            let mut kept = Kept::new(&read, &instant);
+            let mut last_activity_at = stands.last_activity_at;
+            let mut present = Present {
+                score: stands.scores[0], at, last_day: person.since, last_activity_at, is_penalised: stands.is_penalised,
+            };
+            for activity in &new {
+                let last = all.iter().filter(|one| Some(one.occurred_at) == last_activity_at).map(|one| one.day).max();
+                present.last_day = last.map_or(person.since, |last| last.max(person.since));
+                present.last_activity_at = last_activity_at;
+                if score_activity(&configuration, &person, &mut present, activity, &mut kept).expect("small points").is_err() {
+                    return Ok(());
+                }
+                last_activity_at = last_activity_at.max(Some(activity.occurred_at));
+            }
+            let mut records = stands.records.clone();
+            records.retain(|record| !kept.displaced().contains(record));
+            records.extend(kept.added());
+            let derived = standing(&configuration, &person, &all, at);
+            prop_assert_eq!(sorted(records), sorted(derived.records));
+            prop_assert_eq!(present.score, derived.scores[0]);
+        }
+
+        /// A status that changes takes and gives the records of some rules.
+        #[test]
+        fn a_status_gives_what_the_history_gives(
+            rules in proptest::collection::vec(any_rule(), 1..5),
+            on in any_activities(TODAY + 2, 10),
+        ) {
+            let configuration = configuration(rules);
+            let (before, after) = (person("active"), person("placed"));
+            let Ok(changed) = rules_of_change(&configuration, &before, &after) else { return Ok(()) };
+            let at = Standpoint::on(Day(TODAY));
+            let mut all = activities(&configuration, &on, 1);
+            let mut records = standing(&configuration, &before, &all, at).records;
+            let derived = standing(&configuration, &after, &all, at);
+            for activity in &mut all {
+                activity.matching.to_mut().retain(|rule| changed.contains(&rule.rule_id));
+            }
+            records.retain(|record| record.rule_id.is_none_or(|rule_id| !changed.contains(&rule_id)));
+            records.extend(activity_records(&after, all, at));
+            prop_assert_eq!(sorted(records), sorted(derived.records));
+        }
+
+        /// Days that pass in silence bring what the history brings.
+        #[test]
+        fn days_of_silence_bring_what_the_history_brings(
+            rules in proptest::collection::vec(any_rule(), 1..5),
+            on in any_activities(TODAY, 10),
+            passed in 1..20,
+        ) {
+            let mut configuration = configuration(rules);
+            for rule in &mut configuration.rules {
+                rule.takes_all = rule.kind == RuleKind::Inactivity;
+            }
+            let person = person("active");
+            if !silence_tells_all(&configuration, &person) {
+                return Ok(());
+            }
+            let mut all = activities(&configuration, &on, 1);
+            for activity in &mut all {
+                let silences = configuration.rules.iter().filter(|rule| rule.kind == RuleKind::Inactivity);
+                activity.matching.to_mut().retain(|rule| rule.kind != RuleKind::Inactivity);
+                activity.matching.to_mut().extend(silences);
+            }
+            let (last_day, today) = (Day(TODAY), Day(TODAY + passed));
+            let before = standing(&configuration, &person, &all, Standpoint::on(last_day));
+            let derived = standing(&configuration, &person, &all, Standpoint::on(today));
+            let touch = all.iter().map(|activity| activity.day).max().map_or(person.since, |day| day.max(person.since));
+            let silences = configuration.rules.iter().filter(|rule| rule.kind == RuleKind::Inactivity && rule.applies_to(&person));
+            let brought = silence(touch, silences, last_day, today);
+            let mut records = before.records;
+            records.retain(|record| record.counts_until.is_none_or(|end| end > today));
+            records.extend(&brought.records);
+            prop_assert_eq!(sorted(records), sorted(derived.records));
+            prop_assert_eq!(brought.is_penalised, derived.is_penalised);
+        }
+    }
 }
