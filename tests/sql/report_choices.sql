@@ -43,11 +43,11 @@ UPDATE leadscore.settings SET person_url = NULL;
 SELECT page LIKE '%<a href%' AS link FROM leadscore.report() page;
 SELECT score, category, scorecards FROM leadscore.worklist WHERE person_id = 3;
 -- What waits.
-SELECT pending, pending_since FROM leadscore.status;
+SELECT tenant, pending, pending_since FROM leadscore.status;
 RESET ROLE;
 UPDATE leadscore.settings SET scoring = 'deferred';
 INSERT INTO leadscore.pending (person_id, recorded_at) VALUES (1, now() - interval '1 hour'), (1, now()), (2, now());
-SELECT pending, pending_since < now() - interval '59 minutes' AS since FROM leadscore.status;
+SELECT tenant, pending, pending_since < now() - interval '59 minutes' AS since FROM leadscore.status;
 SELECT severity, regexp_replace(finding, 'since .*', 'since …') AS finding, remedy FROM leadscore.doctor() WHERE finding LIKE '%wait to be scored%';
 -- A lowest category is looked for by tenant and scorecard.
 INSERT INTO leadscore.category (tenant, scorecard, name, min_score) VALUES ('acme', 'fit', 'top', 50);
