@@ -4,7 +4,7 @@ It decides nothing. Each request becomes one call of leadscore.track() as a role
 
     CREATE ROLE leadscore_pixel LOGIN;
     GRANT USAGE ON SCHEMA leadscore TO leadscore_pixel;
-    GRANT EXECUTE ON FUNCTION leadscore.track(jsonb) TO leadscore_pixel;
+    GRANT EXECUTE ON FUNCTION leadscore.track(jsonb, text) TO leadscore_pixel;
 
     PGUSER=leadscore_pixel LEADSCORE_WRITE_KEY=… uvicorn --app-dir examples/pixel pixel:app
 
