@@ -10,6 +10,7 @@ use crate::ask::cooling;
 use crate::ask::course;
 use crate::ask::differing;
 use crate::ask::explain;
+use crate::ask::one;
 use crate::ask::preview::{self, Question};
 use crate::ask::report;
 use crate::ask::verify;
@@ -245,6 +246,16 @@ fn explain(
     ),
 > {
     TableIterator::new(explain::explain(person_id, on_day, scorecard))
+}
+
+#[pg_extern(sql = false)]
+fn is_seen(person_id: Option<i64>) -> bool {
+    one::is_seen(person_id)
+}
+
+#[pg_extern(sql = false)]
+fn sees_all() -> bool {
+    one::sees_all()
 }
 
 #[pg_extern(sql = false)]

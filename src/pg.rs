@@ -178,6 +178,12 @@ pub fn as_role<T>(role: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Runs `work` as the role of the session, as SET ROLE left it, behind whatever function with its owner's rights asks.
+pub fn as_session_role<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: reads a backend-local variable.
+    as_role(unsafe { pg_sys::GetOuterUserId() }, work)
+}
+
 /// The role that owns a relation.
 pub fn owner_of(relation: pg_sys::Oid) -> pg_sys::Oid {
     // SAFETY: the relation is looked up in the catalogs, and its entry is released at once.
