@@ -102,7 +102,8 @@ BEGIN
                         UNION ALL
                         -- Everybody's persons may be in anybody's categories.
                         SELECT c.person_kind, c.name, c.min_score, c.color FROM leadscore.category c
-                        WHERE report.tenant IS NULL AND c.tenant IS NOT NULL AND c.scorecard = report.scorecard) b),
+                        WHERE report.tenant IS NULL AND c.scorecard = report.scorecard
+                          AND EXISTS (SELECT FROM leadscore.person p WHERE p.tenant = c.tenant)) b),
         'course', (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.day), '[]') FROM leadscore._category_course(days, report.owner, report.tenant, report.scorecard) c),
         'scores', (SELECT coalesce(jsonb_agg(jsonb_build_object('low', b.low, 'high', b.low + b.width, 'persons', b.persons) ORDER BY b.low), '[]')
                    FROM (SELECT e.first + e.width * ((p.score - e.first) / e.width) AS low, e.width, count(*) AS persons
@@ -139,7 +140,10 @@ BEGIN
         'runs', (SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]')
                  FROM (SELECT u.scored_on, round(extract(epoch FROM u.finished_at - u.started_at), 2)::text AS seconds,
                               u.persons_changed, u.categories_changed
-                       FROM leadscore.run u ORDER BY u.run_id DESC LIMIT 7) r)));
+                       FROM leadscore.run u
+                       -- A run is one of all tenants.
+                       WHERE report.tenant IS NULL AND NOT row_security_active('leadscore.person')
+                       ORDER BY u.run_id DESC LIMIT 7) r)));
 END $$;
 COMMENT ON FUNCTION leadscore.report(text, text, text, text) IS 'A self-contained HTML page about all persons, in English (en) or Dutch (nl)';
 

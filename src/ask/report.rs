@@ -45,11 +45,13 @@ pub fn rule_points(ids: Option<Vec<Option<i64>>>, scorecard: &str) -> Vec<(Optio
 /// A category as a page shows it: the kind of person, name, lowest score and colour.
 type ShownBand = (Option<String>, String, Option<i64>, Option<String>);
 
-/// `_bands(text, text, text)`: the categories of a tenant's persons of a kind, or of all kinds, on a scorecard.
+/// `_bands(text, text, text)`: the categories of a tenant's persons of a kind, or of all kinds, on a scorecard; everybody's for
+/// a tenant of whom the caller may see nobody.
 pub fn bands(tenant: Option<&str>, kind: Option<&str>, scorecard: &str) -> Vec<ShownBand> {
     let config = config::for_reading();
     config.tables.check_may_read();
     let Some(card) = config.cards.place(scorecard) else { return Vec::new() };
+    let tenant = tenant.filter(|tenant| config.tables.may_see_tenant(tenant));
     let categories = &config.rulebook(tenant).configuration.categories;
     let shown = |band: &Category| (band.person_kind.clone(), band.name.clone(), band.min_score, band.color.clone());
     match kind {
