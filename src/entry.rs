@@ -455,6 +455,11 @@ fn forget_configuration() {
 }
 
 #[pg_extern(sql = false)]
+fn is_category_seen(category_id: Option<i32>) -> bool {
+    category_id.is_some_and(rule_trigger::is_category_seen)
+}
+
+#[pg_extern(sql = false)]
 fn check_rule_row(row: Option<&str>, restored: Option<bool>) {
     rule_trigger::check_rule(row, restored);
 }

@@ -380,6 +380,15 @@ pub fn hides_rows(relation: pg_sys::Oid) -> bool {
     unsafe { pg_sys::check_enable_rls(relation, pg_sys::InvalidOid, true) == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32 }
 }
 
+/// Whether the role whose rights are in force may SELECT from a relation.
+pub fn may_select(relation: pg_sys::Oid) -> bool {
+    // SAFETY: looks up the catalogs.
+    unsafe {
+        let answer = pg_sys::pg_class_aclcheck(relation, pg_sys::GetUserId(), pg_sys::ACL_SELECT as pg_sys::AclMode);
+        answer == pg_sys::AclResult::ACLCHECK_OK
+    }
+}
+
 /// How many triggers run within each other, the one that runs included.
 pub fn trigger_depth() -> i32 {
     // SAFETY: reads a backend-local variable.

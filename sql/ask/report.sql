@@ -85,10 +85,18 @@ DECLARE
     days  int := (SELECT least(30, leadscore.scoring_day() - (leadscore.scoring_day() - s.keep_category_changes)::date)
                   FROM leadscore.settings s);
     ids   bigint[];
+    runs  jsonb := '[]';
 BEGIN
     PERFORM leadscore._require_language('report', language), leadscore._need_scorecard(report.scorecard, 'report');
     IF report.owner IS NOT NULL OR report.tenant IS NOT NULL THEN
         ids := ARRAY(SELECT x.person_id FROM leadscore._scored(report.owner, report.tenant, report.scorecard) x);
+    END IF;
+    -- A run is one of all tenants, so it is for who sees all.
+    IF report.tenant IS NULL AND NOT row_security_active('leadscore.person') THEN
+        SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]') INTO runs
+        FROM (SELECT u.scored_on, round(extract(epoch FROM u.finished_at - u.started_at), 2)::text AS seconds,
+                     u.persons_changed, u.categories_changed
+              FROM leadscore.run u ORDER BY u.run_id DESC LIMIT 7) r;
     END IF;
     RETURN leadscore._report_page(jsonb_build_object(
         'language', language,
@@ -137,13 +145,7 @@ BEGIN
                        JOIN leadscore.person_score s ON s.person_id = p.person_id
                        WHERE s.scorecard IN (SELECT c.scorecard FROM leadscore.category c)
                        GROUP BY s.scorecard, p.category, s.category) g),
-        'runs', (SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]')
-                 FROM (SELECT u.scored_on, round(extract(epoch FROM u.finished_at - u.started_at), 2)::text AS seconds,
-                              u.persons_changed, u.categories_changed
-                       FROM leadscore.run u
-                       -- A run is one of all tenants.
-                       WHERE report.tenant IS NULL AND NOT row_security_active('leadscore.person')
-                       ORDER BY u.run_id DESC LIMIT 7) r)));
+        'runs', runs));
 END $$;
 COMMENT ON FUNCTION leadscore.report(text, text, text, text) IS 'A self-contained HTML page about all persons, in English (en) or Dutch (nl)';
 

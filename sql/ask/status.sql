@@ -54,7 +54,7 @@ BEGIN ATOMIC
     CROSS JOIN leadscore.state w
     CROSS JOIN leadscore.settings s
     LEFT JOIN leadscore.instance i ON true
-    LEFT JOIN LATERAL (SELECT u.* FROM leadscore.run u ORDER BY u.run_id DESC LIMIT 1) r ON true
+    LEFT JOIN LATERAL (SELECT u.started_at, u.finished_at FROM leadscore.run u ORDER BY u.run_id DESC LIMIT 1) r ON true
     -- Statistics are those of whole tables, so they are for who sees all of them.
     LEFT JOIN LATERAL (SELECT max(c.reltuples) FILTER (WHERE c.relname = 'activity')::bigint AS activities,
                               max(c.reltuples) FILTER (WHERE c.relname = 'score_record')::bigint AS records

@@ -352,6 +352,12 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore._refuse_bound(text, text, text, bigint, text, text) IS 'Raises the error for a category whose bound another one has';
 
+-- A trigger comes before policies are asked: what it says of another row must be no news.
+CREATE FUNCTION leadscore._is_category_seen(category_id int) RETURNS boolean
+LANGUAGE c AS 'MODULE_PATHNAME', 'is_category_seen_wrapper';
+COMMENT ON FUNCTION leadscore._is_category_seen(int) IS 'Whether row-level security lets the role of the session see a category';
+REVOKE ALL ON FUNCTION leadscore._is_category_seen(int) FROM PUBLIC;
+
 CREATE FUNCTION leadscore._check_category() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -369,7 +375,8 @@ BEGIN
       AND c.min_score IS NOT DISTINCT FROM NEW.min_score
       AND c.scorecard = NEW.scorecard
       AND c.tenant IS NOT DISTINCT FROM NEW.tenant
-      AND c.category_id <> NEW.category_id;
+      AND c.category_id <> NEW.category_id
+      AND leadscore._is_category_seen(c.category_id);
     RETURN NEW;
 END $$;
 COMMENT ON FUNCTION leadscore._check_category() IS 'Trigger: refuses a category whose bound another one has, or of a scorecard that does not exist';
