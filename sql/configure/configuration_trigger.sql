@@ -196,6 +196,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     rules   int[] := ARRAY(SELECT DISTINCT e.rule_id FROM leadscore.edited e WHERE e.rule_id IS NOT NULL);
     tenants text[] := ARRAY(SELECT DISTINCT e.tenant FROM leadscore.edited e WHERE e.tenant IS NOT NULL);
+    -- Of tenants that were forgotten; see forget_tenant().
+    sums    text[] := ARRAY(SELECT DISTINCT e.tenant FROM leadscore.edited e WHERE e.tenant LIKE 'md5 %');
     kinds   text[] := ARRAY(SELECT DISTINCT e.person_kind FROM leadscore.edited e WHERE e.tenant IS NULL AND e.person_kind IS NOT NULL);
     ids     bigint[];
 BEGIN
@@ -213,6 +215,8 @@ BEGIN
           FROM leadscore.person p
           WHERE p.tenant = ANY (tenants)
             AND EXISTS (SELECT FROM leadscore.edited e WHERE e.tenant = p.tenant AND (e.person_kind IS NULL OR e.person_kind = p.kind))
+          UNION
+          SELECT p.person_id FROM leadscore.person p WHERE sums <> '{}' AND p.tenant IS NOT NULL AND 'md5 ' || md5(p.tenant) = ANY (sums)
           UNION
           SELECT p.person_id FROM leadscore.person p WHERE kinds <> '{}' AND p.kind = ANY (kinds)
           UNION

@@ -136,9 +136,11 @@ BEGIN
         INTO number USING forget_tenant.tenant, ids, visitors;
         before := before || jsonb_build_object(holder.table_name, (before ->> holder.table_name)::bigint - number);
     END LOOP;
-    -- Nobody is left whom the removal of the rules concerns.
-    UPDATE leadscore.instance i SET rebuild_due = false
-    WHERE i.rebuild_due AND NOT all_due AND NOT EXISTS (SELECT FROM leadscore.edited);
+    -- Whoever arrives for the tenant in a transaction that is under way is scored by the rules that go: the next run derives
+    -- them anew. They are known by a sum of the name, which is not kept.
+    IF NOT all_due AND (before ->> 'rule')::bigint + (before ->> 'category')::bigint + (before ->> 'edited')::bigint > 0 THEN
+        PERFORM leadscore._note_edited(ARRAY[ROW('md5 ' || md5(forget_tenant.tenant), NULL, NULL)::leadscore.edited]);
+    END IF;
 
     RETURN QUERY SELECT b.key, b.value::bigint FROM jsonb_each_text(before) b WHERE b.value <> '0' ORDER BY b.key COLLATE "C";
 END $$;

@@ -83,7 +83,7 @@ SELECT * FROM pg_temp.traces();
 SELECT o.place FROM pg_temp.others() o JOIN pg_temp.others b USING (place) WHERE o.rows IS DISTINCT FROM b.rows ORDER BY 1;
 SELECT count(*) AS rows, count(b.id) AS untouched FROM app.candidate c LEFT JOIN rows_before b ON b.at = c.ctid AND b.by = c.xmin;
 SELECT tenant, external_id, score, category FROM leadscore.person ORDER BY 1, 2;
--- Nothing comes back by itself, and nobody has to be derived anew for it.
+-- Nothing comes back by itself. The next run looks for persons of the tenant alone, and there are none.
 SELECT rebuild_due, leadscore._persons_edited() FROM leadscore.instance;
 SELECT scored_on FROM leadscore_recompute('2026-03-04 12:00');
 SELECT full_rebuild FROM leadscore.run ORDER BY run_id DESC LIMIT 1;
@@ -114,7 +114,15 @@ SELECT * FROM leadscore.verify();
 INSERT INTO leadscore.rule (tenant, name, points) VALUES ('zugzwang', 'Gobbledygook', 1);
 UPDATE leadscore.rule SET points = 9 WHERE tenant = 'other';
 SELECT * FROM leadscore.forget_tenant('zugzwang');
-SELECT i.rebuild_due, e.tenant FROM leadscore.instance i, leadscore.edited e;
+SELECT i.rebuild_due, e.tenant FROM leadscore.instance i, leadscore.edited e ORDER BY e.tenant;
+-- Where everybody is due, everybody stays so.
+INSERT INTO leadscore.rule (tenant, name, points) VALUES ('zugzwang', 'Gobbledygook', 1);
+BEGIN;
+DELETE FROM leadscore.edited;
+SELECT * FROM leadscore.forget_tenant('zugzwang');
+SELECT rebuild_due, leadscore._persons_edited() FROM leadscore.instance;
+ROLLBACK;
+SELECT * FROM leadscore.forget_tenant('zugzwang');
 SELECT scored_on FROM leadscore_recompute('2026-03-04 12:00');
 -- In deferred mode, with a person that is pending.
 UPDATE leadscore.settings SET scoring = 'deferred';
