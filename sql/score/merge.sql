@@ -120,13 +120,6 @@ BEGIN
         INTO number USING forget_tenant.tenant, ids, visitors;
         before := before || jsonb_build_object(holder.table_name, number);
     END LOOP;
-    IF NOT EXISTS (SELECT FROM jsonb_each(before) b WHERE b.value <> '0') THEN
-        RAISE no_data_found USING
-            MESSAGE = format('forget_tenant: tenant %L does not exist', forget_tenant.tenant),
-            DETAIL = 'No table of leadscore has a row of it.',
-            HINT = 'SELECT DISTINCT tenant FROM leadscore.person; lists those that have persons.';
-    END IF;
-
     DELETE FROM leadscore.person p WHERE p.person_id = ANY (ids);
     FOR holder IN SELECT t.* FROM leadscore._tenant_tables() t WHERE t.table_name <> 'person' LOOP
         -- A visitor who was somebody else, too, stays.
@@ -144,6 +137,6 @@ BEGIN
 
     RETURN QUERY SELECT b.key, b.value::bigint FROM jsonb_each_text(before) b WHERE b.value <> '0' ORDER BY b.key COLLATE "C";
 END $$;
-COMMENT ON FUNCTION leadscore.forget_tenant(text) IS 'Erases a tenant: its persons with all that belongs to them, its rules, categories and their history; returns how many rows it removed from which table; the application''s own tables are its own to clear, and first';
+COMMENT ON FUNCTION leadscore.forget_tenant(text) IS 'Erases a tenant: its persons with all that belongs to them, its rules, categories and their history; returns how many rows it removed from which table, no row where there was nothing; the application''s own tables are its own to clear, and first';
 -- Erasure cannot be taken back: the owner says who may.
 REVOKE ALL ON FUNCTION leadscore.forget_tenant(text) FROM PUBLIC;
