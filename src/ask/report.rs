@@ -71,6 +71,17 @@ pub struct Who {
 }
 
 impl Who {
+    /// The id, and whose person it is.
+    fn number(&self) -> String {
+        let whose = self.tenant.as_ref().map(|tenant| format!(" · {tenant}"));
+        format!("#{}{}", self.person_id, whose.unwrap_or_default())
+    }
+
+    /// The same on a page that says whose persons it is about, if it is about those of one.
+    fn number_on(&self, tenant: &Option<String>) -> String {
+        if tenant.is_some() { format!("#{}", self.person_id) } else { self.number() }
+    }
+
     /// The name, or else kind and key.
     fn called(&self) -> String {
         match (&self.name, &self.external_id) {
