@@ -10,6 +10,7 @@ use crate::ask::cooling;
 use crate::ask::course;
 use crate::ask::differing;
 use crate::ask::explain;
+use crate::ask::one;
 use crate::ask::overview;
 use crate::ask::preview::{self, Question};
 use crate::ask::report;
@@ -249,6 +250,16 @@ fn explain(
 }
 
 #[pg_extern(sql = false)]
+fn is_seen(person_id: Option<i64>) -> bool {
+    one::is_seen(person_id)
+}
+
+#[pg_extern(sql = false)]
+fn sees_all() -> bool {
+    one::sees_all()
+}
+
+#[pg_extern(sql = false)]
 fn change(person_id: i64, score: i64, days: i32) -> Option<i64> {
     worklist::change(person_id, score, days)
 }
@@ -439,6 +450,11 @@ fn snapshot_is_current() -> bool {
 #[pg_extern(sql = false)]
 fn forget_configuration() {
     rule_trigger::forget_configuration();
+}
+
+#[pg_extern(sql = false)]
+fn is_category_seen(category_id: Option<i32>) -> bool {
+    category_id.is_some_and(rule_trigger::is_category_seen)
 }
 
 #[pg_extern(sql = false)]

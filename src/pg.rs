@@ -178,6 +178,12 @@ pub fn as_role<T>(role: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Runs `work` as the role of the session, as SET ROLE left it, behind whatever function with its owner's rights asks.
+pub fn as_session_role<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: reads a backend-local variable.
+    as_role(unsafe { pg_sys::GetOuterUserId() }, work)
+}
+
 /// The role that owns a relation.
 pub fn owner_of(relation: pg_sys::Oid) -> pg_sys::Oid {
     // SAFETY: the relation is looked up in the catalogs, and its entry is released at once.
@@ -372,6 +378,15 @@ pub fn check_for_interrupts() {
 pub fn hides_rows(relation: pg_sys::Oid) -> bool {
     // SAFETY: looks up the catalogs; with the last argument it raises no error.
     unsafe { pg_sys::check_enable_rls(relation, pg_sys::InvalidOid, true) == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32 }
+}
+
+/// Whether the role whose rights are in force may SELECT from a relation.
+pub fn may_select(relation: pg_sys::Oid) -> bool {
+    // SAFETY: looks up the catalogs.
+    unsafe {
+        let answer = pg_sys::pg_class_aclcheck(relation, pg_sys::GetUserId(), pg_sys::ACL_SELECT as pg_sys::AclMode);
+        answer == pg_sys::AclResult::ACLCHECK_OK
+    }
 }
 
 /// How many triggers run within each other, the one that runs included.

@@ -4,7 +4,7 @@ It decides nothing. Each request becomes one call of leadscore.track() as a role
 
     CREATE ROLE leadscore_pixel LOGIN;
     GRANT USAGE ON SCHEMA leadscore TO leadscore_pixel;
-    GRANT EXECUTE ON FUNCTION leadscore.track(jsonb) TO leadscore_pixel;
+    GRANT EXECUTE ON FUNCTION leadscore.track(jsonb, text) TO leadscore_pixel;
 
     PGUSER=leadscore_pixel LEADSCORE_WRITE_KEY=… uvicorn --app-dir examples/pixel pixel:app
 
@@ -30,6 +30,8 @@ from starlette.routing import Route
 GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 FIELDS = ("event", "visitor", "customer", "job", "url", "at", "id", "consent")
 WRITE_KEY = os.environ.get("LEADSCORE_WRITE_KEY", "")
+# Whose website it is, where several customers share the database.
+TENANT = os.environ.get("LEADSCORE_TENANT")
 LARGEST_BODY = 512 * 1024
 
 
@@ -43,7 +45,7 @@ async def lifespan(app):
 async def track(request, event):
     async with request.app.state.pool.connection() as connection:
         try:
-            cursor = await connection.execute("SELECT leadscore.track(%s)", [Jsonb(event)])
+            cursor = await connection.execute("SELECT leadscore.track(%s, %s)", [Jsonb(event), TENANT])
         except psycopg.DataError as error:
             raise HTTPException(400, str(error.diag.message_primary)) from error
         return (await cursor.fetchone())[0]

@@ -112,7 +112,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore.describe(int, text) IS 'A rule in words, in English (en) or Dutch (nl)';
 
-CREATE VIEW leadscore.rule_in_words AS
+CREATE VIEW leadscore.rule_in_words WITH (security_invoker = true) AS
 SELECT r.rule_id, r.name, leadscore._in_words(r, 'en') AS english, leadscore._in_words(r, 'nl') AS dutch
 FROM leadscore.rule r;
 COMMENT ON VIEW leadscore.rule_in_words IS 'The rules in words';

@@ -8,11 +8,8 @@ SELECT jsonb_build_object(
     'online_types', (SELECT coalesce(jsonb_agg(m.activity_type), '[]') FROM leadscore.event_mapping m
                      WHERE m.only_online AND m.activity_type IS NOT NULL),
     'scorecards', (SELECT jsonb_agg(to_jsonb(c) - 'description' - 'recorded_at') FROM leadscore.scorecard c),
-    -- Tenants that have rules or categories of their own; of the others everything is as for nobody in particular.
-    'tenants', (SELECT coalesce(jsonb_agg(t.tenant), '[]')
-                FROM (SELECT r.tenant FROM leadscore.rule r WHERE r.tenant IS NOT NULL
-                      UNION
-                      SELECT c.tenant FROM leadscore.category c WHERE c.tenant IS NOT NULL) t),
+    -- Whether any tenant has rules or categories of its own.
+    'has_tenants', EXISTS (SELECT FROM leadscore.rule r WHERE r.tenant IS NOT NULL) OR EXISTS (SELECT FROM leadscore.category c WHERE c.tenant IS NOT NULL),
     'renamed', (SELECT coalesce(jsonb_agg(jsonb_build_object('scorecard', c.scorecard, 'before', n.name, 'after', c.name)), '[]')
                 FROM leadscore.renamed_category n JOIN leadscore.category c ON c.category_id = n.category_id
                 WHERE c.name <> n.name),

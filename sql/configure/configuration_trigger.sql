@@ -196,6 +196,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     rules   int[] := ARRAY(SELECT DISTINCT e.rule_id FROM leadscore.edited e WHERE e.rule_id IS NOT NULL);
     tenants text[] := ARRAY(SELECT DISTINCT e.tenant FROM leadscore.edited e WHERE e.tenant IS NOT NULL);
+    -- Of tenants that were forgotten; see forget_tenant().
+    sums    text[] := ARRAY(SELECT DISTINCT e.tenant FROM leadscore.edited e WHERE e.tenant LIKE 'md5 %');
     kinds   text[] := ARRAY(SELECT DISTINCT e.person_kind FROM leadscore.edited e WHERE e.tenant IS NULL AND e.person_kind IS NOT NULL);
     ids     bigint[];
 BEGIN
@@ -213,6 +215,8 @@ BEGIN
           FROM leadscore.person p
           WHERE p.tenant = ANY (tenants)
             AND EXISTS (SELECT FROM leadscore.edited e WHERE e.tenant = p.tenant AND (e.person_kind IS NULL OR e.person_kind = p.kind))
+          UNION
+          SELECT p.person_id FROM leadscore.person p WHERE sums <> '{}' AND p.tenant IS NOT NULL AND 'md5 ' || md5(p.tenant) = ANY (sums)
           UNION
           SELECT p.person_id FROM leadscore.person p WHERE kinds <> '{}' AND p.kind = ANY (kinds)
           UNION
@@ -352,6 +356,12 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore._refuse_bound(text, text, text, bigint, text, text) IS 'Raises the error for a category whose bound another one has';
 
+-- A trigger comes before policies are asked: what it says of another row must be no news.
+CREATE FUNCTION leadscore._is_category_seen(category_id int) RETURNS boolean
+LANGUAGE c AS 'MODULE_PATHNAME', 'is_category_seen_wrapper';
+COMMENT ON FUNCTION leadscore._is_category_seen(int) IS 'Whether row-level security lets the role of the session see a category';
+REVOKE ALL ON FUNCTION leadscore._is_category_seen(int) FROM PUBLIC;
+
 CREATE FUNCTION leadscore._check_category() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -369,7 +379,8 @@ BEGIN
       AND c.min_score IS NOT DISTINCT FROM NEW.min_score
       AND c.scorecard = NEW.scorecard
       AND c.tenant IS NOT DISTINCT FROM NEW.tenant
-      AND c.category_id <> NEW.category_id;
+      AND c.category_id <> NEW.category_id
+      AND leadscore._is_category_seen(c.category_id);
     RETURN NEW;
 END $$;
 COMMENT ON FUNCTION leadscore._check_category() IS 'Trigger: refuses a category whose bound another one has, or of a scorecard that does not exist';

@@ -214,11 +214,13 @@ BEGIN
                        ELSE jsonb_populate_record(settings, document -> 'settings') END;
     END IF;
 
-    INSERT INTO leadscore.activity_type AS t (activity_type, description)
-    SELECT n.activity_type, n.description
-    FROM jsonb_to_recordset(document -> 'activity_types') n(activity_type text, description text)
-    ON CONFLICT (activity_type) DO UPDATE SET description = EXCLUDED.description
-    WHERE t.description IS DISTINCT FROM EXCLUDED.description;
+    IF document ? 'activity_types' THEN
+        INSERT INTO leadscore.activity_type AS t (activity_type, description)
+        SELECT n.activity_type, n.description
+        FROM jsonb_to_recordset(document -> 'activity_types') n(activity_type text, description text)
+        ON CONFLICT (activity_type) DO UPDATE SET description = EXCLUDED.description
+        WHERE t.description IS DISTINCT FROM EXCLUDED.description;
+    END IF;
 
     -- After the types, as one can be the outcome.
     IF to_jsonb(settings) <> to_jsonb(wanted) THEN

@@ -27,8 +27,9 @@ BEGIN
     END IF;
     PERFORM leadscore._need_scorecard(scorecard, 'adjust');
     PERFORM leadscore._begin();
+    PERFORM leadscore._need_own_person(adjust.person_id, 'adjust');
     PERFORM leadscore._lock_persons(ARRAY[adjust.person_id]);
-    PERFORM leadscore._need_person(adjust.person_id, 'adjust');
+    PERFORM leadscore._need_own_person(adjust.person_id, 'adjust');
     INSERT INTO leadscore.adjustment (person_id, points, reason, from_day, until_day, scorecard)
     VALUES (adjust.person_id, adjust.points, adjust.reason, first_day, adjust.until_day, adjust.scorecard)
     RETURNING adjustment_id INTO made;
@@ -46,8 +47,9 @@ DECLARE
     whose bigint;
 BEGIN
     PERFORM leadscore._begin();
-    DELETE FROM leadscore.adjustment a WHERE a.adjustment_id = id RETURNING a.person_id INTO whose;
-    IF whose IS NULL THEN
+    SELECT a.person_id INTO whose FROM leadscore.adjustment a WHERE a.adjustment_id = id;
+    DELETE FROM leadscore.adjustment a WHERE a.adjustment_id = id AND leadscore._is_seen(whose) RETURNING a.person_id INTO whose;
+    IF NOT FOUND THEN
         RAISE no_data_found USING
             MESSAGE = format('adjustment %s does not exist', coalesce(id::text, 'NULL')),
             DETAIL = 'Nothing was adjusted under that id, or it was taken back already.',

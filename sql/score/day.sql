@@ -33,17 +33,60 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore._check_day(date, text) IS 'Refuses a day that is NULL, infinite or out of range';
 
+CREATE FUNCTION leadscore._refuse_person(id bigint, purpose text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE no_data_found USING
+        MESSAGE = format('%s: person %s does not exist', purpose, coalesce(id::text, 'NULL')),
+        DETAIL = 'leadscore.person has no such row.',
+        HINT = 'Look the person up in leadscore.person.';
+END $$;
+COMMENT ON FUNCTION leadscore._refuse_person(bigint, text) IS 'Raises the error for a person that does not exist';
+
 CREATE FUNCTION leadscore._need_person(id bigint, purpose text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = id) THEN
-        RAISE no_data_found USING
-            MESSAGE = format('%s: person %s does not exist', purpose, coalesce(id::text, 'NULL')),
-            DETAIL = 'leadscore.person has no such row.',
-            HINT = 'Look the person up in leadscore.person.';
+        PERFORM leadscore._refuse_person(id, purpose);
     END IF;
 END $$;
 COMMENT ON FUNCTION leadscore._need_person(bigint, text) IS 'Refuses a person that does not exist';
+
+-- What runs with its owner's rights asks whom the policies let the session's role see.
+CREATE FUNCTION leadscore._is_seen(person_id bigint) RETURNS boolean
+LANGUAGE c AS 'MODULE_PATHNAME', 'is_seen_wrapper';
+COMMENT ON FUNCTION leadscore._is_seen(bigint) IS 'Whether row-level security hides no persons from the role of the session, or not this one';
+REVOKE ALL ON FUNCTION leadscore._is_seen(bigint) FROM PUBLIC;
+
+CREATE FUNCTION leadscore._sees_all() RETURNS boolean
+LANGUAGE c AS 'MODULE_PATHNAME', 'sees_all_wrapper';
+COMMENT ON FUNCTION leadscore._sees_all() IS 'Whether row-level security hides no persons from the role of the session';
+REVOKE ALL ON FUNCTION leadscore._sees_all() FROM PUBLIC;
+
+CREATE FUNCTION leadscore._need_sight_of_all(purpose text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT leadscore._sees_all() THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = format('%s: policies hide persons from role %I', purpose, CASE current_setting('role') WHEN 'none' THEN session_user ELSE current_setting('role') END),
+            DETAIL = 'What it does is for a role that sees all persons.',
+            HINT = 'Call it as a role that owns leadscore.person or has BYPASSRLS.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._need_sight_of_all(text) IS 'Refuses a session whose role does not see all persons';
+REVOKE ALL ON FUNCTION leadscore._need_sight_of_all(text) FROM PUBLIC;
+
+-- It says the same of a person that is not there and of one that is hidden.
+CREATE FUNCTION leadscore._need_own_person(id bigint, purpose text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT leadscore._is_seen(id) THEN
+        PERFORM leadscore._refuse_person(id, purpose);
+    END IF;
+    PERFORM leadscore._need_person(id, purpose);
+END $$;
+COMMENT ON FUNCTION leadscore._need_own_person(bigint, text) IS 'Refuses a person that does not exist, or that policies hide from the role of the session';
+REVOKE ALL ON FUNCTION leadscore._need_own_person(bigint, text) FROM PUBLIC;
 
 CREATE FUNCTION leadscore._need_scorecard(name text, purpose text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -5,3 +5,5 @@
 CREATE FUNCTION leadscore._differing(exact boolean) RETURNS SETOF bigint
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'differing_wrapper';
 COMMENT ON FUNCTION leadscore._differing(boolean) IS 'The persons of whom anything stored is not what is derived; exact: and nothing that is only a bound is wider than it need be';
+-- It names persons whatever policies the caller is under.
+REVOKE ALL ON FUNCTION leadscore._differing(boolean) FROM PUBLIC;

@@ -14,7 +14,7 @@ COMMENT ON COLUMN leadscore.event_type.event IS 'The name of the event, such as 
 COMMENT ON COLUMN leadscore.event_type.activity_type IS 'The activity type that it becomes; NULL: such events are left out';
 COMMENT ON COLUMN leadscore.event_type.only_online IS 'Whether activities of this type are seen on the website alone, so that a person who may not be followed there has none';
 
-CREATE VIEW leadscore.event_mapping AS
+CREATE VIEW leadscore.event_mapping WITH (security_invoker = true) AS
 SELECT m.event, m.activity_type, m.only_online
 FROM leadscore.event_type m
 UNION ALL

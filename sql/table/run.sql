@@ -41,7 +41,7 @@ COMMENT ON COLUMN leadscore.pending.person_id IS 'The person';
 COMMENT ON COLUMN leadscore.pending.day IS 'The latest day of what was registered; NULL: nothing was';
 COMMENT ON COLUMN leadscore.pending.recorded_at IS 'Since when it waits';
 
-CREATE VIEW leadscore.progress AS
+CREATE VIEW leadscore.progress WITH (security_invoker = true) AS
 SELECT r.run_id, r.scored_on, r.started_at,
        CASE WHEN p.left_over = 0 THEN 'finishing' ELSE 'deriving persons' END AS phase,
        r.persons_due - p.left_over AS done, r.persons_due AS total,

@@ -72,6 +72,6 @@ CREATE TABLE leadscore.edited (
     rule_id     int
 );
 COMMENT ON TABLE leadscore.edited IS 'Whom edits of the configuration since the last run concern; written by leadscore alone';
-COMMENT ON COLUMN leadscore.edited.tenant IS 'Persons of this tenant; NULL: of all';
+COMMENT ON COLUMN leadscore.edited.tenant IS 'Persons of this tenant, or of one that was forgotten, by the MD5 sum of its name; NULL: of all';
 COMMENT ON COLUMN leadscore.edited.person_kind IS 'Persons of this kind; NULL: of all';
 COMMENT ON COLUMN leadscore.edited.rule_id IS 'Persons to whom this rule applies or applied; NULL: whatever rules apply';

@@ -113,7 +113,7 @@ COMMENT ON COLUMN leadscore.person_alias.tenant IS 'The tenant of the merged per
 
 -- Without a condition on external_id, so that joins reach the index of either table; a key is
 -- only ever compared, which leaves persons without one out.
-CREATE VIEW leadscore._person_key AS
+CREATE VIEW leadscore._person_key WITH (security_invoker = true) AS
 SELECT kind, external_id, person_id, source_id, tenant FROM leadscore.person
 UNION ALL
 SELECT kind, external_id, person_id, source_id, tenant FROM leadscore.person_alias;

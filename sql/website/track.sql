@@ -21,7 +21,7 @@ CREATE TYPE leadscore._taken AS (taken bigint, without_consent bigint, seen_befo
 COMMENT ON TYPE leadscore._taken IS 'How many events were taken, had no consent, or had been taken before';
 
 -- Takes events among which no consent is withdrawn.
-CREATE FUNCTION leadscore._take_events(events leadscore._read_event[]) RETURNS leadscore._taken
+CREATE FUNCTION leadscore._take_events(events leadscore._read_event[], of_tenant text) RETURNS leadscore._taken
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
@@ -37,25 +37,26 @@ BEGIN
     END IF;
     IF EXISTS (SELECT FROM unnest(events) e
                WHERE e.external_id IS NOT NULL
-                 AND NOT EXISTS (SELECT FROM leadscore._person_key k WHERE k.kind = e.person_kind AND k.external_id = e.external_id)) THEN
+                 AND NOT EXISTS (SELECT FROM leadscore._person_key k WHERE k.kind = e.person_kind AND k.external_id = e.external_id AND k.tenant IS NOT DISTINCT FROM of_tenant)) THEN
         -- What names a person that is not known waits: unless the person is just arriving, which is seen under the lock.
         LOCK TABLE leadscore.waiting IN SHARE MODE;
         PERFORM leadscore._need_current_snapshot();
     END IF;
     IF EXISTS (SELECT FROM unnest(events) e WHERE e.kind <> 'track') THEN
-        PERFORM leadscore._lock_visits(ARRAY(SELECT DISTINCT v.visitor_id FROM unnest(events) e JOIN leadscore.visitor v ON v.anonymous_id IN (e.visitor, e.previous)
+        PERFORM leadscore._lock_visits(ARRAY(SELECT DISTINCT v.visitor_id FROM unnest(events) e JOIN leadscore.visitor v ON v.anonymous_id IN (e.visitor, e.previous) AND v.tenant IS NOT DISTINCT FROM of_tenant
                                              WHERE e.kind <> 'track'), NULL);
     END IF;
     PERFORM leadscore._lock_persons(ARRAY(
         SELECT k.person_id FROM unnest(events) e
-        JOIN leadscore._person_key k ON k.kind = e.person_kind AND k.external_id = e.external_id
+        JOIN leadscore._person_key k ON k.kind = e.person_kind AND k.external_id = e.external_id AND k.tenant IS NOT DISTINCT FROM of_tenant
         UNION
         SELECT t.person_id FROM unnest(events) e
-        JOIN leadscore.visitor v ON v.anonymous_id = e.visitor
+        JOIN leadscore.visitor v ON v.anonymous_id = e.visitor AND v.tenant IS NOT DISTINCT FROM of_tenant
         JOIN leadscore.visitor_person t ON t.visitor_id = v.visitor_id
         WHERE t.person_id IS NOT NULL));
     PERFORM FROM leadscore.visitor v
     WHERE v.anonymous_id IN (SELECT e.visitor FROM unnest(events) e UNION ALL SELECT e.previous FROM unnest(events) e)
+      AND v.tenant IS NOT DISTINCT FROM of_tenant
     ORDER BY v.anonymous_id FOR KEY SHARE;
 
     -- Consent is the event's own, the visitor's of before or the person's; a person's refusal
@@ -67,13 +68,13 @@ BEGIN
            count(*)
     INTO allowed, outcome.without_consent
     FROM unnest(events) e
-    LEFT JOIN leadscore.visitor v ON v.anonymous_id = e.visitor
+    LEFT JOIN leadscore.visitor v ON v.anonymous_id = e.visitor AND v.tenant IS NOT DISTINCT FROM of_tenant
     LEFT JOIN LATERAL leadscore._tied_person(CASE WHEN e.external_id IS NULL THEN v.visitor_id END, e.at) t ON true
-    LEFT JOIN leadscore._person_key k ON k.kind = e.person_kind AND k.external_id = e.external_id
+    LEFT JOIN leadscore._person_key k ON k.kind = e.person_kind AND k.external_id = e.external_id AND k.tenant IS NOT DISTINCT FROM of_tenant
     LEFT JOIN leadscore.person_consent c ON c.person_id = coalesce(k.person_id, t.person_id)
     LEFT JOIN (SELECT g.visitor, min(g.at) FILTER (WHERE g.consent) AS own_at, min(g.at) AS at
                FROM unnest(events) g
-               LEFT JOIN leadscore._person_key k ON k.kind = g.person_kind AND k.external_id = g.external_id
+               LEFT JOIN leadscore._person_key k ON k.kind = g.person_kind AND k.external_id = g.external_id AND k.tenant IS NOT DISTINCT FROM of_tenant
                LEFT JOIN leadscore.person_consent c ON c.person_id = k.person_id
                WHERE g.visitor IS NOT NULL AND (g.consent OR (NOT c.refused AND c.granted_at <= g.at))
                GROUP BY g.visitor) g ON g.visitor = e.visitor
@@ -88,14 +89,14 @@ BEGIN
     END IF;
     PERFORM leadscore._go_live();
 
-    INSERT INTO leadscore.visitor AS v (anonymous_id, consented_at)
-    SELECT u.visitor, min(u.at) FILTER (WHERE u.consent)
+    INSERT INTO leadscore.visitor AS v (anonymous_id, tenant, consented_at)
+    SELECT u.visitor, of_tenant, min(u.at) FILTER (WHERE u.consent)
     FROM (SELECT e.visitor, e.at, e.consent FROM unnest(allowed) e
           UNION ALL SELECT e.previous, e.at, e.consent FROM unnest(allowed) e) u
     WHERE u.visitor IS NOT NULL
     GROUP BY u.visitor
     ORDER BY u.visitor
-    ON CONFLICT (anonymous_id) DO UPDATE SET consented_at = least(v.consented_at, EXCLUDED.consented_at)
+    ON CONFLICT (anonymous_id, tenant) DO UPDATE SET consented_at = least(v.consented_at, EXCLUDED.consented_at)
     WHERE v.consented_at > EXCLUDED.consented_at OR (v.consented_at IS NULL AND EXCLUDED.consented_at IS NOT NULL);
 
     -- Persons speak for themselves, in all their visits: who consents anew, or consents without a visitor.
@@ -105,8 +106,8 @@ BEGIN
         SELECT p.person_id, max(p.at)
         FROM (SELECT coalesce(k.person_id, t.person_id) AS person_id, e.at, e.visitor IS NULL AS alone
               FROM unnest(events) e
-              LEFT JOIN leadscore._person_key k ON k.kind = e.person_kind AND k.external_id = e.external_id
-              LEFT JOIN leadscore.visitor v ON v.anonymous_id = e.visitor
+              LEFT JOIN leadscore._person_key k ON k.kind = e.person_kind AND k.external_id = e.external_id AND k.tenant IS NOT DISTINCT FROM of_tenant
+              LEFT JOIN leadscore.visitor v ON v.anonymous_id = e.visitor AND v.tenant IS NOT DISTINCT FROM of_tenant
               LEFT JOIN LATERAL leadscore._tied_person(CASE WHEN e.external_id IS NULL THEN v.visitor_id END, e.at) t ON true
               WHERE e.consent) p
         LEFT JOIN leadscore.person_consent o ON o.person_id = p.person_id
@@ -117,9 +118,9 @@ BEGIN
         IF FOUND THEN
             PERFORM leadscore._rescore(array_agg(c.person_id)) FROM leadscore.person_consent c
             WHERE c.refused_at IS NOT NULL AND c.person_id IN (
-                SELECT k.person_id FROM unnest(allowed) e JOIN leadscore._person_key k ON k.kind = e.person_kind AND k.external_id = e.external_id
+                SELECT k.person_id FROM unnest(allowed) e JOIN leadscore._person_key k ON k.kind = e.person_kind AND k.external_id = e.external_id AND k.tenant IS NOT DISTINCT FROM of_tenant
                 UNION
-                SELECT t.person_id FROM unnest(allowed) e JOIN leadscore.visitor v ON v.anonymous_id = e.visitor
+                SELECT t.person_id FROM unnest(allowed) e JOIN leadscore.visitor v ON v.anonymous_id = e.visitor AND v.tenant IS NOT DISTINCT FROM of_tenant
                 JOIN leadscore.visitor_person t ON t.visitor_id = v.visitor_id)
             HAVING count(*) > 0;
         END IF;
@@ -127,18 +128,18 @@ BEGIN
 
     -- Two visitors become one.
     FOR pair IN SELECT e.visitor, e.previous FROM unnest(allowed) e WHERE e.kind = 'alias' ORDER BY e.at, e.index LOOP
-        changed := changed || leadscore._join_visitors(pair.visitor, pair.previous);
+        changed := changed || leadscore._join_visitors(pair.visitor, pair.previous, of_tenant);
     END LOOP;
 
     -- Ties; one that repeats the tie before it moves no visit.
     IF EXISTS (SELECT FROM unnest(allowed) e WHERE e.kind = 'identify' AND e.visitor IS NOT NULL AND e.external_id IS NOT NULL) THEN
         WITH tie AS (
-            INSERT INTO leadscore.visitor_person (visitor_id, tied_at, person_id, person_kind, external_id)
+            INSERT INTO leadscore.visitor_person (visitor_id, tied_at, person_id, person_kind, external_id, tenant)
             SELECT v.visitor_id, e.at, k.person_id, CASE WHEN k.person_id IS NULL THEN e.person_kind END,
-                   CASE WHEN k.person_id IS NULL THEN e.external_id END
+                   CASE WHEN k.person_id IS NULL THEN e.external_id END, of_tenant
             FROM unnest(allowed) e
-            JOIN leadscore.visitor v ON v.anonymous_id = e.visitor
-            LEFT JOIN leadscore._person_key k ON k.kind = e.person_kind AND k.external_id = e.external_id
+            JOIN leadscore.visitor v ON v.anonymous_id = e.visitor AND v.tenant IS NOT DISTINCT FROM of_tenant
+            LEFT JOIN leadscore._person_key k ON k.kind = e.person_kind AND k.external_id = e.external_id AND k.tenant IS NOT DISTINCT FROM of_tenant
             WHERE e.kind = 'identify' AND e.external_id IS NOT NULL
             ORDER BY v.visitor_id, e.at, e.index
             ON CONFLICT (visitor_id, tied_at) DO NOTHING
@@ -165,8 +166,8 @@ BEGIN
                      CASE WHEN k.person_id IS NULL THEN e.person_kind END AS person_kind,
                      CASE WHEN k.person_id IS NULL THEN e.external_id END AS external_id
               FROM unnest(allowed) e
-              LEFT JOIN leadscore.visitor v ON v.anonymous_id = e.visitor
-              LEFT JOIN leadscore._person_key k ON k.kind = e.person_kind AND k.external_id = e.external_id
+              LEFT JOIN leadscore.visitor v ON v.anonymous_id = e.visitor AND v.tenant IS NOT DISTINCT FROM of_tenant
+              LEFT JOIN leadscore._person_key k ON k.kind = e.person_kind AND k.external_id = e.external_id AND k.tenant IS NOT DISTINCT FROM of_tenant
               LEFT JOIN LATERAL leadscore._tied_person(CASE WHEN e.external_id IS NULL THEN v.visitor_id END, e.at) t ON true
               WHERE e.kind = 'track'
               ORDER BY e.at, e.index) o
@@ -174,11 +175,11 @@ BEGIN
         WHERE c.refused_at IS NULL OR (o.at > c.refused_at AND NOT c.refused)
     ), stored AS (
         -- In the order of their ids, so that senders of the same events wait in turn.
-        INSERT INTO leadscore.event (event_id, message_id, event, occurred_at, visitor_id, named, person_id, person_kind, external_id, activity_id, properties)
-        SELECT f.event_id, f.message_id, f.name, f.at, f.visitor_id, f.named, f.person_id, f.person_kind, f.external_id, f.activity_id, f.properties
+        INSERT INTO leadscore.event (event_id, message_id, event, occurred_at, visitor_id, named, person_id, person_kind, external_id, activity_id, properties, tenant)
+        SELECT f.event_id, f.message_id, f.name, f.at, f.visitor_id, f.named, f.person_id, f.person_kind, f.external_id, f.activity_id, f.properties, of_tenant
         FROM fresh f
         ORDER BY f.message_id, f.event_id
-        ON CONFLICT (message_id) DO NOTHING
+        ON CONFLICT (message_id, tenant) WHERE message_id IS NOT NULL DO NOTHING
         RETURNING event, occurred_at, person_id, activity_id, properties
     ), counted AS (
         INSERT INTO leadscore.activity (activity_id, person_id, activity_type, occurred_at, attributes)
@@ -192,18 +193,18 @@ BEGIN
     outcome.taken := outcome.taken + (SELECT count(*) FROM unnest(allowed) e WHERE e.kind <> 'track');
     RETURN outcome;
 END $$;
-COMMENT ON FUNCTION leadscore._take_events(leadscore._read_event[]) IS 'Takes events among which no consent is withdrawn';
-REVOKE ALL ON FUNCTION leadscore._take_events(leadscore._read_event[]) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._take_events(leadscore._read_event[], text) IS 'Takes events among which no consent is withdrawn';
+REVOKE ALL ON FUNCTION leadscore._take_events(leadscore._read_event[], text) FROM PUBLIC;
 
 -- Both ids are known; what either did belongs to one visitor from now on.
-CREATE FUNCTION leadscore._join_visitors(one text, other text) RETURNS bigint[]
+CREATE FUNCTION leadscore._join_visitors(one text, other text, of_tenant text) RETURNS bigint[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     stays bigint;
     goes  bigint;
 BEGIN
     SELECT min(v.visitor_id), max(v.visitor_id) INTO stays, goes
-    FROM (SELECT w.visitor_id FROM leadscore.visitor w WHERE w.anonymous_id IN (one, other) ORDER BY w.anonymous_id FOR UPDATE) v;
+    FROM (SELECT w.visitor_id FROM leadscore.visitor w WHERE w.anonymous_id IN (one, other) AND w.tenant IS NOT DISTINCT FROM of_tenant ORDER BY w.anonymous_id FOR UPDATE) v;
     IF stays = goes THEN
         RETURN '{}';
     END IF;
@@ -215,8 +216,8 @@ BEGIN
     UPDATE leadscore.event e SET visitor_id = stays WHERE e.visitor_id = goes;
     RETURN ARRAY[stays];
 END $$;
-COMMENT ON FUNCTION leadscore._join_visitors(text, text) IS 'Makes two visitors one and returns it, or nothing where they are one already';
-REVOKE ALL ON FUNCTION leadscore._join_visitors(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._join_visitors(text, text, text) IS 'Makes two visitors one and returns it, or nothing where they are one already';
+REVOKE ALL ON FUNCTION leadscore._join_visitors(text, text, text) FROM PUBLIC;
 
 -- A refusal holds for all that a person does on the website, by whichever visitor.
 CREATE FUNCTION leadscore._refuse_visits(ids bigint[], at timestamptz) RETURNS void
@@ -236,14 +237,14 @@ END $$;
 COMMENT ON FUNCTION leadscore._refuse_visits(bigint[], timestamptz) IS 'Notes that persons refuse, and removes what their visits left, points too';
 REVOKE ALL ON FUNCTION leadscore._refuse_visits(bigint[], timestamptz) FROM PUBLIC;
 
-CREATE FUNCTION leadscore._withdraw(event leadscore._read_event) RETURNS void
+CREATE FUNCTION leadscore._withdraw(event leadscore._read_event, of_tenant text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    who bigint := (SELECT v.visitor_id FROM leadscore.visitor v WHERE v.anonymous_id = event.visitor);
+    who bigint := (SELECT v.visitor_id FROM leadscore.visitor v WHERE v.anonymous_id = event.visitor AND v.tenant IS NOT DISTINCT FROM of_tenant);
     ids bigint[];
 BEGIN
     SELECT array_agg(DISTINCT p.person_id) INTO ids
-    FROM (SELECT k.person_id FROM leadscore._person_key k WHERE k.kind = event.person_kind AND k.external_id = event.external_id
+    FROM (SELECT k.person_id FROM leadscore._person_key k WHERE k.kind = event.person_kind AND k.external_id = event.external_id AND k.tenant IS NOT DISTINCT FROM of_tenant
           UNION ALL
           SELECT t.person_id FROM leadscore._tied_person(who, event.at) t WHERE event.external_id IS NULL) p
     WHERE p.person_id IS NOT NULL;
@@ -255,9 +256,9 @@ BEGIN
     IF event.external_id IS NOT NULL THEN
         -- Of a person that is not known yet, what waits.
         DELETE FROM leadscore.event e
-        WHERE e.person_kind = event.person_kind AND e.external_id = event.external_id AND e.occurred_at <= event.at;
+        WHERE e.person_kind = event.person_kind AND e.external_id = event.external_id AND e.tenant IS NOT DISTINCT FROM of_tenant AND e.occurred_at <= event.at;
         DELETE FROM leadscore.visitor_person t
-        WHERE t.person_kind = event.person_kind AND t.external_id = event.external_id AND t.tied_at <= event.at;
+        WHERE t.person_kind = event.person_kind AND t.external_id = event.external_id AND t.tenant IS NOT DISTINCT FROM of_tenant AND t.tied_at <= event.at;
     END IF;
     IF who IS NULL THEN
         RETURN;
@@ -277,10 +278,11 @@ BEGIN
         DELETE FROM leadscore.visitor v WHERE v.visitor_id = who;
     END IF;
 END $$;
-COMMENT ON FUNCTION leadscore._withdraw(leadscore._read_event) IS 'Removes what was stored of the visitor and the person of an event that withdraws consent';
-REVOKE ALL ON FUNCTION leadscore._withdraw(leadscore._read_event) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._withdraw(leadscore._read_event, text) IS 'Removes what was stored of the visitor and the person of an event that withdraws consent';
+REVOKE ALL ON FUNCTION leadscore._withdraw(leadscore._read_event, text) FROM PUBLIC;
 
-CREATE FUNCTION leadscore.track(event jsonb) RETURNS jsonb
+-- Keys of persons, visitors and message ids are those of one tenant, or of nobody's website.
+CREATE FUNCTION leadscore.track(event jsonb, tenant text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -303,6 +305,12 @@ BEGIN
             MESSAGE = format('track: %s is no event', coalesce(jsonb_typeof(batch), 'NULL')),
             DETAIL = 'It takes an object, an array of objects, or an object whose field batch is an array of them.',
             HINT = 'SELECT leadscore.track(''{"event": "jobview", "visitor": "v1", "consent": true}'');';
+    END IF;
+    IF track.tenant = '' THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = 'track: the tenant is empty',
+            DETAIL = 'A tenant has a name, as leadscore.person.tenant has it.',
+            HINT = 'Leave it NULL for persons of no tenant.';
     END IF;
     PERFORM leadscore._begin();
     SELECT * INTO setting FROM leadscore.track_settings;
@@ -347,10 +355,10 @@ BEGIN
         ORDER BY e.nth_cut
     LOOP
         IF cut.withdraws THEN
-            PERFORM leadscore._withdraw(cut.events[1]);
+            PERFORM leadscore._withdraw(cut.events[1], track.tenant);
             withdrawn := withdrawn + 1;
         ELSE
-            result := leadscore._take_events(cut.events);
+            result := leadscore._take_events(cut.events, track.tenant);
             total := (total.taken + result.taken, total.without_consent + result.without_consent, total.seen_before + result.seen_before);
         END IF;
     END LOOP;
@@ -362,10 +370,10 @@ BEGIN
                                        'robot', robots, 'internal', internal, 'unmapped', unmapped),
         'refused', refused);
 END $$;
-COMMENT ON FUNCTION leadscore.track(jsonb) IS 'Takes one website event, an array of them or a Segment batch; returns how many were taken and left out, and of each that cannot be taken its index and the reason';
+COMMENT ON FUNCTION leadscore.track(jsonb, text) IS 'Takes one website event, an array of them or a Segment batch; returns how many were taken and left out, and of each that cannot be taken its index and the reason; with a tenant, events of its website about its persons';
 -- Whoever sends events makes scores: the owner says who may. The role needs nothing else but
 -- USAGE on the schema.
-REVOKE ALL ON FUNCTION leadscore.track(jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION leadscore.track(jsonb, text) FROM PUBLIC;
 
 CREATE FUNCTION leadscore.set_consent(person_id bigint, granted boolean, at timestamptz DEFAULT now()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -378,7 +386,7 @@ BEGIN
             HINT = 'Leave at out for the present moment.';
     END IF;
     PERFORM leadscore._begin();
-    PERFORM leadscore._need_person(set_consent.person_id, 'set_consent');
+    PERFORM leadscore._need_own_person(set_consent.person_id, 'set_consent');
     PERFORM leadscore._go_live();
     IF NOT granted THEN
         PERFORM leadscore._refuse_visits(ARRAY[set_consent.person_id], at);

@@ -1,6 +1,7 @@
 //! One person with all that is registered on it, as the active snapshot shows it and as the caller may see it.
 
-use crate::configure::config::Config;
+use crate::configure::config::{self, Config};
+use crate::pg;
 use crate::configure::rulebook::Rulebook;
 use crate::pg::person::{FoundPerson, Persons};
 use crate::score::history::{self, Seen};
@@ -29,4 +30,16 @@ pub fn ask<T>(config: &Config, person_id: i64, answer: impl FnOnce(One) -> T) ->
     let person = seen.person(&persons, &found);
     let history = history::history(config, seen.rulebook, &stored);
     Some(answer(One { person, rulebook: seen.rulebook, history, persons: &persons, found: &found }))
+}
+
+/// `_is_seen(bigint)`: whether row-level security hides no persons from the role of the session, or not this one.
+pub fn is_seen(person_id: Option<i64>) -> bool {
+    let config = config::for_reading();
+    pg::as_session_role(|| config.tables.sees_all() || person_id.is_some_and(|id| config.tables.may_see(id)))
+}
+
+/// `_sees_all()`: whether it hides no persons from that role.
+pub fn sees_all() -> bool {
+    let config = config::for_reading();
+    pg::as_session_role(|| config.tables.sees_all())
 }

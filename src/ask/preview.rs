@@ -1,6 +1,7 @@
 //! What a changed configuration would do: `preview()`, `preview_persons()` and `test_config()`. The engine goes by the
 //! assumed configuration, over the persons that there are or those that its tests describe.
 
+use crate::ask::one;
 use crate::ask::population::{self, Persons, Registered};
 use crate::configure::config::{self, Assumption, Config};
 use crate::error::{OrRaise, Refusal};
@@ -49,6 +50,10 @@ pub fn preview_persons(assumption: &str, question: &Question, mut take: impl FnM
     config.tables.check_may_read();
     let Some(card) = config.cards.place(question.scorecard) else { return };
     let on_day = Day(question.on_day.to_pg_epoch_days());
+    if let Some(ids) = question.tenant.and_then(|tenant| few_of(&config, tenant)) {
+        ids.into_iter().for_each(|person_id| preview_one(&config, person_id, card, on_day, &mut take));
+        return;
+    }
     let visible = config.tables.visible();
     population::each_part(&config, |is_in| {
         let persons = Persons::read_those(&config, &|row| {
@@ -88,6 +93,42 @@ pub fn preview_persons(assumption: &str, question: &Question, mut take: impl FnM
                 score_after,
                 category_after: configuration.category(card, person.kind, score_after),
             });
+        });
+    });
+}
+
+/// The persons of a tenant whom the caller may see; `None` if they are so large a part of all that whole tables are read
+/// faster.
+fn few_of(config: &Config, tenant: &str) -> Option<Vec<i64>> {
+    let ids = config.tables.of_tenant(tenant);
+    (!config.tables.persons_to_read().is_most(ids.len())).then_some(ids)
+}
+
+/// The same for one person, found by indexes.
+fn preview_one(config: &Config, person_id: i64, card: u16, on_day: Day, take: &mut impl FnMut(&Previewed)) {
+    pg::check_for_interrupts();
+    one::ask(config, person_id, |mut one| {
+        if !one.person.is_active {
+            return;
+        }
+        let configuration = &one.rulebook.configuration;
+        let scores = derive::score_at(configuration, &one.person, &mut one.history, on_day).map_err(Refusal::from).or_raise();
+        let score_after = scores[card as usize];
+        let stored = one.persons.stored(one.found);
+        let others = if card == MAIN { Vec::new() } else { config.tables.history_seen(person_id).other_scores() };
+        let (score_before, category_before) = match others.iter().find(|(of, ..)| *of == card) {
+            _ if card == MAIN => (Some(stored.score), stored.category),
+            Some((_, score, category)) => (Some(*score), category.as_deref()),
+            None => (None, None),
+        };
+        take(&Previewed {
+            person_id,
+            kind: one.person.kind,
+            tenant: one.persons.tenant(one.found),
+            score_before,
+            category_before,
+            score_after,
+            category_after: configuration.category(card, one.person.kind, score_after),
         });
     });
 }

@@ -15,11 +15,13 @@ use serde::de::DeserializeOwned;
 /// A category as a page shows it: the kind of person, name, lowest score and colour.
 type ShownBand = (Option<String>, String, Option<i64>, Option<String>);
 
-/// `_bands(text, text, text)`: the categories of a tenant's persons of a kind, or of all kinds, on a scorecard.
+/// `_bands(text, text, text)`: the categories of a tenant's persons of a kind, or of all kinds, on a scorecard; everybody's for
+/// a tenant of whom the caller may see nobody.
 pub fn bands(tenant: Option<&str>, kind: Option<&str>, scorecard: &str) -> Vec<ShownBand> {
     let config = config::for_reading();
     config.tables.check_may_read();
     let Some(card) = config.cards.place(scorecard) else { return Vec::new() };
+    let tenant = tenant.filter(|tenant| config.tables.may_see_tenant(tenant));
     let categories = &config.rulebook(tenant).configuration.categories;
     let shown = |band: &Category| (band.person_kind.clone(), band.name.clone(), band.min_score, band.color.clone());
     match kind {
@@ -39,6 +41,17 @@ pub struct Who {
 }
 
 impl Who {
+    /// The id, and whose person it is.
+    fn number(&self) -> String {
+        let whose = self.tenant.as_ref().map(|tenant| format!(" · {tenant}"));
+        format!("#{}{}", self.person_id, whose.unwrap_or_default())
+    }
+
+    /// The same on a page that says whose persons it is about, if it is about those of one.
+    fn number_on(&self, tenant: &Option<String>) -> String {
+        if tenant.is_some() { format!("#{}", self.person_id) } else { self.number() }
+    }
+
     /// The name, or else kind and key.
     fn called(&self) -> String {
         match (&self.name, &self.external_id) {

@@ -15,7 +15,7 @@ use scoring::category::Category;
 use scoring::rule::Rule;
 use scoring::scorecard::{Scorecard, Scorecards};
 use serde::Deserialize;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -37,8 +37,12 @@ pub struct Config {
     pub sources: Vec<Rc<Source>>,
     /// Categories that were renamed since the last run.
     renamed: Vec<Renamed>,
-    /// Tenants that have rules or categories of their own.
-    tenants: HashSet<String>,
+    /// Whether any tenant has rules or categories of its own.
+    has_tenants: bool,
+    /// Tenants that have, once so many were asked for that it is worth knowing them all.
+    tenants: OnceCell<HashSet<String>>,
+    /// Tenants that have not, of those that were asked for before.
+    plain_tenants: FrozenMap<String, Box<str>>,
     scorecards: Vec<Scorecard>,
     activity_types: HashSet<String>,
     online_types: HashSet<String>,
@@ -91,28 +95,50 @@ impl Config {
 
     /// Whether persons of different tenants can be scored by different rules.
     pub fn has_tenants(&self) -> bool {
-        !self.tenants.is_empty()
+        self.has_tenants
     }
 
     /// The rules and categories by which persons of a tenant are scored.
     pub fn rulebook(&self, tenant: Option<&str>) -> &Rulebook {
-        let tenant = tenant.filter(|tenant| self.tenants.contains(*tenant)).unwrap_or_default();
+        let tenant = tenant.filter(|tenant| self.may_have_own(tenant)).unwrap_or_default();
         if let Some(rulebook) = self.rulebooks.get(tenant) {
             return rulebook;
         }
-        let owner = pg::owner_of(self.tables.state());
-        let document = match self.origin {
-            Origin::Latest => {
-                pg::as_role(owner, || pg::in_own_settings(|| pg::latest(TENANT, pg_sys::TEXTOID, tenant.into_datum())))
-            }
-            Origin::Seen => pg::as_role(owner, || pg::in_own_settings(|| pg::seen(TENANT, tenant))),
-            Origin::Assumed => None,
-        };
-        let rules: TenantDocument = match document {
+        let rules = match self.asked(TENANT, tenant) {
             Some(document) => understood(&document),
-            None => TenantDocument::default(),
+            None if tenant.is_empty() => TenantDocument::default(),
+            None => {
+                self.plain_tenants.insert(tenant.to_owned(), Box::default());
+                return self.rulebook(None);
+            }
         };
         self.rulebooks.insert(tenant.to_owned(), Box::new(self.prepared(tenant, rules)))
+    }
+
+    /// Whether a tenant has rules or categories of its own, as far as that is known.
+    fn may_have_own(&self, tenant: &str) -> bool {
+        const TENANTS: &str = "SELECT coalesce(jsonb_agg(t.tenant), '[]')::text
+            FROM (SELECT r.tenant FROM leadscore.rule r WHERE r.tenant IS NOT NULL
+                  UNION
+                  SELECT c.tenant FROM leadscore.category c WHERE c.tenant IS NOT NULL) t";
+        if !self.has_tenants || self.plain_tenants.get(tenant).is_some() {
+            return false;
+        }
+        if self.tenants.get().is_none() && self.plain_tenants.len() < PLAIN_TENANTS {
+            return true;
+        }
+        let ask = || self.asked(TENANTS, "").map(|list| understood(&list)).unwrap_or_default();
+        self.tenants.get_or_init(ask).contains(tenant)
+    }
+
+    /// What a query says of a tenant, by the snapshot that the rules are read by.
+    fn asked(&self, query: &str, tenant: &str) -> Option<String> {
+        let owner = pg::owner_of(self.tables.state());
+        match self.origin {
+            Origin::Latest => pg::as_role(owner, || pg::in_own_settings(|| pg::latest(query, pg_sys::TEXTOID, tenant.into_datum()))),
+            Origin::Seen => pg::as_role(owner, || pg::in_own_settings(|| pg::seen(query, tenant))),
+            Origin::Assumed => None,
+        }
     }
 
     fn prepared(&self, tenant: &str, document: TenantDocument) -> Rulebook {
@@ -138,7 +164,7 @@ struct Document {
     activity_types: HashSet<String>,
     online_types: HashSet<String>,
     scorecards: Vec<Scorecard>,
-    tenants: HashSet<String>,
+    has_tenants: bool,
     renamed: Vec<Renamed>,
     has_aliases: bool,
     sources: Vec<Source>,
@@ -157,6 +183,9 @@ struct TenantDocument {
     rules: Vec<Rule>,
     categories: Vec<Category>,
 }
+
+/// So many tenants without anything of their own are asked for one by one, before all are listed that have.
+const PLAIN_TENANTS: usize = 64;
 
 const CONFIGURATION: &str = include_str!("../../sql/configure/configuration.sql");
 const TENANT: &str = include_str!("../../sql/configure/tenant.sql");
@@ -185,7 +214,9 @@ fn understand(schema: pg_sys::Oid, document: Option<String>, origin: Origin) -> 
         has_aliases: document.has_aliases,
         sources: document.sources.into_iter().map(Rc::new).collect(),
         renamed: document.renamed,
-        tenants: document.tenants,
+        has_tenants: document.has_tenants,
+        tenants: OnceCell::new(),
+        plain_tenants: FrozenMap::new(),
         scorecards: document.scorecards,
         activity_types: document.activity_types,
         online_types: document.online_types,
@@ -226,7 +257,9 @@ pub fn assumed(assumption: Assumption) -> Config {
         time_zone: TimeZone::named(&assumption.time_zone),
         tables: Tables::of(pg::own_schema(), &cards),
         cards,
-        tenants,
+        has_tenants: !tenants.is_empty(),
+        tenants: OnceCell::from(tenants),
+        plain_tenants: FrozenMap::new(),
         scorecards: assumption.scorecards,
         activity_types: assumption.activity_types,
         origin: Origin::Assumed,

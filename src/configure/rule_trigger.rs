@@ -30,3 +30,15 @@ pub fn forget_configuration() {
         pg::invalidate(state);
     }
 }
+
+thread_local! {
+    static SEE: pg::Statement = const { pg::Statement::new("SELECT FROM leadscore.category c WHERE c.category_id = $1") };
+}
+
+/// `_is_category_seen(int)`: whether row-level security lets the role of the session see a category.
+pub fn is_category_seen(category_id: i32) -> bool {
+    let category = pg::table(pg::own_schema(), "category");
+    pg::as_session_role(|| {
+        !pg::hides_rows(category) || (pg::may_select(category) && SEE.with(|statement| statement.run(&[category_id.into()]) > 0))
+    })
+}

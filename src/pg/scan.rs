@@ -13,6 +13,8 @@ use std::ptr;
 
 thread_local! {
     static SEE: super::Statement = const { super::Statement::new("SELECT FROM leadscore.person p WHERE p.person_id = $1") };
+    static SEE_TENANT: super::Statement =
+        const { super::Statement::new("SELECT FROM leadscore.person p WHERE p.tenant = $1 LIMIT 1") };
 }
 
 /// A row of `leadscore.person`, as far as leadscore stores or asks it.
@@ -138,9 +140,31 @@ impl Tables {
         }
     }
 
+    /// Whether the caller's row-level security hides no persons.
+    pub fn sees_all(&self) -> bool {
+        !super::hides_rows(self.person)
+    }
+
     /// Whether the caller's row-level security lets a person be seen.
     pub fn may_see(&self, person_id: i64) -> bool {
-        !super::hides_rows(self.person) || SEE.with(|statement| statement.run(&[person_id.into()]) > 0)
+        self.sees_all() || SEE.with(|statement| statement.run(&[person_id.into()]) > 0)
+    }
+
+    /// Whether it hides no persons, or not all of a tenant's.
+    pub fn may_see_tenant(&self, tenant: &str) -> bool {
+        self.sees_all() || SEE_TENANT.with(|statement| statement.run(&[tenant.into()]) > 0)
+    }
+
+    /// The persons of a tenant that the caller may see, in the order of their ids.
+    pub fn of_tenant(&self, tenant: &str) -> Vec<i64> {
+        const OF_TENANT: &str = "SELECT p.person_id FROM leadscore.person p WHERE p.tenant = $1 ORDER BY p.person_id";
+        super::in_own_settings(|| {
+            Spi::connect(|client| {
+                let persons = client.select(OF_TENANT, None, &[tenant.into()])?;
+                persons.map(|row| row.get::<i64>(1).map(Option::unwrap_or_default)).collect::<Result<_, pgrx::spi::Error>>()
+            })
+        })
+        .unwrap_or_else(|e| error!("leadscore: {e}"))
     }
 
     /// The persons that the caller's row-level security lets be seen; `None`: all of them.

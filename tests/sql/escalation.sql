@@ -33,7 +33,7 @@ GRANT UPDATE ON leadscore.settings TO regress_operations;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA leadscore TO regress_operations;
 GRANT EXECUTE ON FUNCTION leadscore_recompute(timestamptz, boolean) TO regress_operations;
 GRANT EXECUTE ON FUNCTION leadscore.adjust(bigint, int, text, date, date, text), leadscore.unadjust(bigint) TO regress_operations;
-GRANT EXECUTE ON FUNCTION leadscore.track(jsonb) TO regress_pixel;
+GRANT EXECUTE ON FUNCTION leadscore.track(jsonb, text) TO regress_pixel;
 CREATE TEMP TABLE probed (role name, may_change text[]);
 INSERT INTO probed VALUES
     ('regress_nobody', '{}'), ('regress_attaches', '{}'), ('regress_website', '{}'), ('regress_dashboard', '{}'),

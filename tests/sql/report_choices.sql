@@ -19,6 +19,9 @@ SELECT page LIKE '%3 persons%' AS three, page LIKE '%Ada &#60;b&#62;</a>%' AS es
 FROM leadscore.report() page;
 SELECT page LIKE '%2 personen%' AS two, page LIKE '%Cas%' AS of_others, page LIKE '%+10<%' AS points FROM leadscore.report('nl', owner => 'Ann') page;
 SELECT page LIKE '%1 persons%' AS one, page LIKE '%candidate b%' AS of_others FROM leadscore.report(tenant => 'acme') page;
+-- Whose person it is stands on every page: by each person, or above all of them.
+SELECT leadscore.report() LIKE '%#1 · acme<%' AS by_person, leadscore.person_card(1) LIKE '%#1 · acme<%' AS on_card, leadscore.person_card(3) LIKE '%#3<%' AS of_nobody,
+       page LIKE '%#1<%' AS number, page LIKE '% · acme</p>%' AS above FROM leadscore.report(tenant => 'acme') page;
 SELECT page LIKE '%+21<%' AS points, page LIKE '%>good<b>3</b>%' AS good FROM leadscore.report(scorecard => 'fit') page;
 SELECT leadscore.report(scorecard => 'nothing');
 SELECT page LIKE '%<h1><a href%>Cas</a>%' AS name, page LIKE '%fit · good<b>7</b>%' AS fit FROM leadscore.person_card(3) page;
@@ -43,11 +46,11 @@ UPDATE leadscore.settings SET person_url = NULL;
 SELECT page LIKE '%<a href%' AS link FROM leadscore.report() page;
 SELECT score, category, scorecards FROM leadscore.worklist WHERE person_id = 3;
 -- What waits.
-SELECT pending, pending_since FROM leadscore.status;
+SELECT tenant, pending, pending_since FROM leadscore.status;
 RESET ROLE;
 UPDATE leadscore.settings SET scoring = 'deferred';
 INSERT INTO leadscore.pending (person_id, recorded_at) VALUES (1, now() - interval '1 hour'), (1, now()), (2, now());
-SELECT pending, pending_since < now() - interval '59 minutes' AS since FROM leadscore.status;
+SELECT tenant, pending, pending_since < now() - interval '59 minutes' AS since FROM leadscore.status;
 SELECT severity, regexp_replace(finding, 'since .*', 'since …') AS finding, remedy FROM leadscore.doctor() WHERE finding LIKE '%wait to be scored%';
 -- A lowest category is looked for by tenant and scorecard.
 INSERT INTO leadscore.category (tenant, scorecard, name, min_score) VALUES ('acme', 'fit', 'top', 50);

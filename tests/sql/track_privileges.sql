@@ -16,7 +16,7 @@ SET ROLE regress_pixel;
 SELECT leadscore.track('{"event": "jobview", "person": "candidate:a", "consent": true}');
 \echo :LAST_ERROR_SQLSTATE
 RESET ROLE;
-GRANT EXECUTE ON FUNCTION leadscore.track(jsonb) TO regress_pixel;
+GRANT EXECUTE ON FUNCTION leadscore.track(jsonb, text) TO regress_pixel;
 SET ROLE regress_pixel;
 -- Whether there is such a person is not said.
 SELECT leadscore.track('{"event": "jobview", "person": "candidate:a", "consent": true}') = leadscore.track('{"event": "jobview", "person": "candidate:nobody", "consent": true}') AS same;

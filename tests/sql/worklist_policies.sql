@@ -19,7 +19,7 @@ SELECT count(*) FROM leadscore.worklist;
 SET SESSION AUTHORIZATION regress_two_of_four;
 SELECT person_id, name, tenant, score FROM leadscore.worklist ORDER BY person_id;
 SELECT person_id, name, tenant, falls_on FROM leadscore.cooling(7);
-SELECT persons, categories FROM leadscore.status;
+SELECT tenant, persons, categories, rules, activities_about, category_changes_7 FROM leadscore.status;
 SELECT page LIKE '%2 persons%' AS two, page LIKE '%Person 2%' AS own, page LIKE '%Person 3%' AS strangers, page LIKE '%+20<%' AS points
 FROM leadscore.report() page;
 SELECT leadscore.person_card(3);
