@@ -247,6 +247,8 @@ COMMENT ON FUNCTION leadscore._check_rule(text, boolean) IS 'Raises an error whe
 -- gives values, of which an object without keys has none.
 CREATE FUNCTION leadscore._no_predicate(path jsonpath) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    variable text;
 BEGIN
     IF regexp_replace(path::text, '^strict ', '') IN ('true', 'false', 'null') THEN
         RETURN 'It says the same of everybody, where a comparison was expected.';
@@ -255,12 +257,17 @@ BEGIN
     IF regexp_replace(path::text, '"([^"\\]|\\.)*"', '""', 'g') ~ '\.(date|datetime|time|time_tz|timestamp|timestamp_tz)\(' THEN
         RETURN 'How days and times compare depends on the time zone of the session; as texts such as "2026-01-31" they compare well.';
     END IF;
+    -- PostgreSQL raises an error where it comes to a variable, even where silent; in an object without keys it may come to none.
+    variable := (SELECT min(t.token[1]) FROM regexp_matches(path::text, '(\$?"(?:[^"\\]|\\.)*")', 'g') t(token) WHERE t.token[1] LIKE '$%');
+    IF variable IS NOT NULL THEN
+        RETURN format('Nothing gives variable %s a value.', variable);
+    END IF;
     PERFORM jsonb_path_match('{}', path);
     RETURN NULL;
 EXCEPTION
     WHEN singleton_sql_json_item_required OR sql_json_member_not_found THEN
         RETURN 'It gives a value, where a comparison was expected.';
-    WHEN data_exception OR undefined_object THEN
+    WHEN data_exception THEN
         RETURN format('It cannot be evaluated: %s.', SQLERRM);
 END $$;
 COMMENT ON FUNCTION leadscore._no_predicate(jsonpath) IS 'Why an SQL/JSON path is no predicate; NULL if it is one';
