@@ -547,10 +547,11 @@ BEGIN
             MESSAGE = format('settings: person_url has %s, which no person has', unknown),
             DETAIL = format('The address is %s.', settings.person_url),
             HINT = 'Use {external_id}, {kind}, {tenant} and {person_id}, such as https://app/{kind}/{external_id}.';
-    ELSIF settings.person_url !~ '^(https?://|/)' THEN
+    -- Pages leave control characters out of an address, so that /, a tab and / are two slashes, after which comes another host.
+    ELSIF settings.person_url !~ '^(https?://[^/\\]|/(?![/\\]))' OR settings.person_url ~ '[[:cntrl:]]' THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('settings: person_url %L is no address', settings.person_url),
-            DETAIL = 'Pages link to it, so it begins with https://, http:// or /.',
+            DETAIL = 'Pages link to it, so it begins with https:// or http:// and a host, or with one / for a path on the host of the page.',
             HINT = 'Write it as https://app/{kind}/{external_id}, or NULL for no links.';
     END IF;
     IF settings.outcome_type IS NOT NULL AND settings.outcome_type <> ALL (known_types) THEN
