@@ -313,7 +313,11 @@ unsafe fn cell(datum: pg_sys::Datum, type_id: pg_sys::Oid, zone: TimeZone) -> Ce
                     pg_sys::NUMERICOID if owned.contains('.') => owned.trim_end_matches('0').trim_end_matches('.').to_owned(),
                     _ => owned,
                 };
-                Cell { text, is_json, moment: None, elements: elements(datum, base, zone) }
+                // Of the usual types it is known without looking them up.
+                let is_usual =
+                    is_json || matches!(base, pg_sys::TEXTOID | pg_sys::VARCHAROID | pg_sys::BPCHAROID | pg_sys::UUIDOID);
+                let elements = if is_usual { None } else { elements(datum, base, zone) };
+                Cell { text, is_json, moment: None, elements }
             }
         }
     }
@@ -337,16 +341,7 @@ unsafe fn elements(datum: pg_sys::Datum, type_id: pg_sys::Oid, zone: TimeZone) -
         let (mut length, mut by_value, mut alignment) = (0, false, 0);
         pg_sys::get_typlenbyvalalign(element, &mut length, &mut by_value, &mut alignment);
         let (mut values, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
-        pg_sys::deconstruct_array(
-            array,
-            element,
-            i32::from(length),
-            by_value,
-            alignment,
-            &mut values,
-            &mut nulls,
-            &mut count,
-        );
+        pg_sys::deconstruct_array(array, element, i32::from(length), by_value, alignment, &mut values, &mut nulls, &mut count);
         let place = |at: usize| (!*nulls.add(at)).then(|| cell(*values.add(at), element, zone));
         Some((0..count as usize).map(place).collect())
     }

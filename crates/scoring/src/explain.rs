@@ -298,7 +298,8 @@ impl<'r, F: Facts> Explanation<'_, 'r, F> {
                     let activities = matching(rule, &self.history.activities);
                     let number = frequency::number_on(rule, &activities, self.at.reach);
                     // By its line: between two runs one that is over counts on, and one that has begun since counts already.
-                    let is_counted = |line: &Line| line.counts && line.record.is_some_and(|record| record.rule_id == Some(rule.rule_id));
+                    let is_counted =
+                        |line: &Line| line.counts && line.record.is_some_and(|record| record.rule_id == Some(rule.rule_id));
                     if !self.lines.iter().any(is_counted) && !activities.is_empty() {
                         lines.push(self.line(rule, format!("{number} instead of at least {}", often(rule))));
                     }
