@@ -655,6 +655,8 @@ CREATE FUNCTION leadscore._note_configuration(tenant text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM leadscore.configuration_change c WHERE c.after IS NULL AND c.tenant IS NOT DISTINCT FROM _note_configuration.tenant) THEN
+        -- Whatever the transaction says of constraints: at once it would find that nothing has changed yet.
+        SET CONSTRAINTS leadscore.complete_change DEFERRED;
         INSERT INTO leadscore.configuration_change (tenant, before)
         VALUES (_note_configuration.tenant, leadscore._history_document(_note_configuration.tenant));
     END IF;
