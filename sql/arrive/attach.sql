@@ -726,6 +726,24 @@ END $$;
 COMMENT ON FUNCTION leadscore._has_persons_of_others(text, oid) IS 'Whether a kind has persons that come from no table of the role';
 REVOKE ALL ON FUNCTION leadscore._has_persons_of_others(text, oid) FROM PUBLIC;
 
+-- Where the plan of any table begins.
+CREATE FUNCTION leadscore._bind_key(source regclass, key text, caller oid) RETURNS leadscore._plan
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    plan leadscore._plan := ROW(ARRAY[source], '{}', '[null]', '[null]', '{}', '{}', '{}', NULL, NULL);
+    keys jsonb := '[]';
+    name text;
+BEGIN
+    FOREACH name IN ARRAY leadscore._key_columns(source, key) LOOP
+        plan := leadscore._bind(plan, name, 'the key', NULL, caller);
+        keys := keys || to_jsonb(plan.at);
+    END LOOP;
+    plan.extra := keys;
+    RETURN plan;
+END $$;
+COMMENT ON FUNCTION leadscore._bind_key(regclass, text, oid) IS 'A plan that binds the key of a table that is to be attached';
+REVOKE ALL ON FUNCTION leadscore._bind_key(regclass, text, oid) FROM PUBLIC;
+
 CREATE FUNCTION leadscore._attach_person(source regclass, kind text, key text, status text, owner text, since text, score text, category text,
                                          name text, attributes text[], tenant text, only_when jsonb, time_zone text, scorecards jsonb) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -738,7 +756,6 @@ DECLARE
     number   int;
     caller   oid;
     since_at int;
-    keys     jsonb := '[]';
     item     record;
     pair     text[];
     cards    jsonb := '[]';
@@ -777,12 +794,8 @@ BEGIN
             HINT = format('Choose another kind, or GRANT SELECT, UPDATE, DELETE ON leadscore.person TO %I;', pg_get_userbyid(caller));
     END IF;
     PERFORM leadscore._require_time_zone(time_zone) WHERE time_zone IS NOT NULL;
-    plan := ROW(ARRAY[source], '{}', '[null]', '[null]', '{}', '{}', '{}', NULL, NULL);
-    FOR item IN SELECT n AS name FROM unnest(leadscore._key_columns(source, key)) n LOOP
-        plan := leadscore._bind(plan, item.name, 'the key', NULL, caller);
-        keys := keys || to_jsonb(plan.at);
-    END LOOP;
-    parts := jsonb_build_object('key', keys);
+    plan := leadscore._bind_key(source, key, caller);
+    parts := jsonb_build_object('key', plan.extra);
     plan := leadscore._bind(plan, status, 'the status', NULL, caller);
     parts := parts || jsonb_build_object('status', plan.at);
     plan := leadscore._bind(plan, owner, 'the owner', NULL, caller);
@@ -964,13 +977,8 @@ BEGIN
             HINT = format('Let the owner of their table attach it, or GRANT INSERT ON leadscore.activity TO %I;', pg_get_userbyid(caller));
     END IF;
     PERFORM leadscore._require_time_zone(time_zone) WHERE time_zone IS NOT NULL;
-    plan := ROW(ARRAY[source], '{}', '[null]', '[null]', '{}', '{}', '{}', NULL, NULL);
-    FOR item IN SELECT n AS name FROM unnest(leadscore._key_columns(source, key)) n LOOP
-        plan := leadscore._bind(plan, item.name, 'the key', NULL, caller);
-        keys := keys || to_jsonb(plan.at);
-    END LOOP;
-    parts := jsonb_build_object('key', keys);
-    keys := '[]';
+    plan := leadscore._bind_key(source, key, caller);
+    parts := jsonb_build_object('key', plan.extra);
     FOR item IN SELECT n AS name FROM unnest(leadscore._columns_in(source, person)) n LOOP
         plan := leadscore._bind(plan, item.name, 'the person', NULL, caller);
         PERFORM leadscore._check_key_type(plan.relations[plan.steps[plan.at + 1] + 1], plan.names[plan.at + 1], 'the person');

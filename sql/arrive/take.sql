@@ -30,6 +30,7 @@ BEGIN
     -- Once for the transaction is enough.
     IF coalesce(current_setting(noted, true), '') <> 'on' THEN
         PERFORM set_config(noted, 'on', true);
+        SET CONSTRAINTS leadscore.recheck DEFERRED;
         UPDATE leadscore.source s SET source_id = s.source_id WHERE s.source_id = of_source;
     END IF;
 END $$;
@@ -138,6 +139,10 @@ DECLARE
 BEGIN
     source := leadscore._source_in_sight(of_source);
 
+    -- A row may come back until the commit, whatever the transaction says of constraints.
+    IF array_position(new_keys, NULL) IS NOT NULL THEN
+        SET CONSTRAINTS leadscore.remove_departed DEFERRED;
+    END IF;
     UPDATE leadscore.person p SET departed = true
     FROM unnest(old_keys, new_keys) c(old_key, new_key)
     WHERE c.new_key IS NULL AND p.kind = source.person_kind AND p.external_id = c.old_key AND p.source_id = of_source;
@@ -242,6 +247,7 @@ BEGIN
         DELETE FROM leadscore.waiting w WHERE w.source_id = source.source_id;
         DELETE FROM leadscore.activity a WHERE a.source_id = source.source_id;
     ELSIF source.role = 'person' THEN
+        SET CONSTRAINTS leadscore.remove_departed DEFERRED;
         UPDATE leadscore.person p SET departed = true WHERE p.source_id = source.source_id;
     END IF;
     RETURN NULL;

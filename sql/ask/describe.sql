@@ -38,7 +38,7 @@ DECLARE
     types    text := leadscore._list_in(language, r.activity_types);
     length   text := leadscore._length_in(language, r.relevant_for);
     -- What an activity must have, and what a person must be.
-    details  text := (SELECT string_agg(format('%s = %s', c.key, c.value), CASE WHEN nl THEN ' en ' ELSE ' and ' END ORDER BY c.key)
+    details  text := (SELECT string_agg(format('%s = %s', c.key, coalesce(c.value, 'null')), CASE WHEN nl THEN ' en ' ELSE ' and ' END ORDER BY c.key)
                       FROM jsonb_each_text(r.condition) c);
     matching text := concat(CASE WHEN nl THEN ' met ' ELSE ' with ' END || details,
                             CASE WHEN nl THEN ' waarvoor geldt ' ELSE ' for which ' END || leadscore._path(r.filter) || CASE WHEN nl THEN '' ELSE ' holds' END);

@@ -116,7 +116,7 @@ BEGIN
     FROM leadscore._preview(assumption::text, leadscore._assumed_day(assumption, as_of, preview.scorecard), preview.tenant, preview.scorecard) p
     ORDER BY p.tenant NULLS FIRST, p.kind, p.category_before, p.category_after;
 END $$;
-COMMENT ON FUNCTION leadscore.preview(jsonb, text, text, timestamptz) IS 'How many persons of each kind would go from which category to which after import_config() of the document and a run as of the moment; with a tenant, of its persons';
+COMMENT ON FUNCTION leadscore.preview(jsonb, text, text, timestamptz) IS 'How many active persons of each kind would go from which category to which after import_config() of the document and a run as of the moment; with a tenant, of its persons';
 
 CREATE FUNCTION leadscore._instant(moment text, time_zone text) RETURNS bigint
 LANGUAGE sql STABLE

@@ -251,6 +251,8 @@ COMMENT ON FUNCTION leadscore._check_rule(text, boolean) IS 'Raises an error whe
 -- gives values, of which an object without keys has none.
 CREATE FUNCTION leadscore._no_predicate(path jsonpath) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    variable text;
 BEGIN
     IF regexp_replace(path::text, '^strict ', '') IN ('true', 'false', 'null') THEN
         RETURN 'It says the same of everybody, where a comparison was expected.';
@@ -259,12 +261,17 @@ BEGIN
     IF regexp_replace(path::text, '"([^"\\]|\\.)*"', '""', 'g') ~ '\.(date|datetime|time|time_tz|timestamp|timestamp_tz)\(' THEN
         RETURN 'How days and times compare depends on the time zone of the session; as texts such as "2026-01-31" they compare well.';
     END IF;
+    -- PostgreSQL raises an error where it comes to a variable, even where silent; in an object without keys it may come to none.
+    variable := (SELECT min(t.token[1]) FROM regexp_matches(path::text, '(\$?"(?:[^"\\]|\\.)*")', 'g') t(token) WHERE t.token[1] LIKE '$%');
+    IF variable IS NOT NULL THEN
+        RETURN format('Nothing gives variable %s a value.', variable);
+    END IF;
     PERFORM jsonb_path_match('{}', path);
     RETURN NULL;
 EXCEPTION
     WHEN singleton_sql_json_item_required OR sql_json_member_not_found THEN
         RETURN 'It gives a value, where a comparison was expected.';
-    WHEN data_exception OR undefined_object THEN
+    WHEN data_exception THEN
         RETURN format('It cannot be evaluated: %s.', SQLERRM);
 END $$;
 COMMENT ON FUNCTION leadscore._no_predicate(jsonpath) IS 'Why an SQL/JSON path is no predicate; NULL if it is one';
@@ -428,7 +435,8 @@ CREATE TRIGGER check_added_scorecards AFTER INSERT ON leadscore.scorecard REFERE
 CREATE FUNCTION leadscore._keep_scorecard() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    named text;
+    named   text;
+    written text;
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         IF NEW.scorecard = OLD.scorecard THEN
@@ -453,12 +461,20 @@ BEGIN
     named := coalesce((SELECT format('Rule %L', min(r.name)) FROM leadscore.rule r WHERE r.scorecard = OLD.scorecard HAVING count(*) > 0),
                       (SELECT format('Category %L', min(c.name)) FROM leadscore.category c WHERE c.scorecard = OLD.scorecard HAVING count(*) > 0),
                       (SELECT format('Adjustment %s', min(j.adjustment_id)) FROM leadscore.adjustment j WHERE j.scorecard = OLD.scorecard HAVING count(*) > 0));
+    written := (SELECT min(s.source::text) FROM leadscore.source s
+                WHERE s.attached AND s.parts -> 'scorecards' @> jsonb_build_array(jsonb_build_object('scorecard', OLD.scorecard))
+                  AND leadscore._name_of(s.source) IS NOT NULL);
     IF named IS NOT NULL THEN
         RAISE foreign_key_violation USING
             MESSAGE = format('scorecard %L is in use', OLD.scorecard),
             DETAIL = format('%s belongs to it.', named),
             HINT = CASE WHEN named ~ '^Adj' THEN 'Take it back first: SELECT leadscore.unadjust(…);'
                         ELSE format('Move it first: UPDATE leadscore.%s SET scorecard = ''main'' WHERE scorecard = %L;', lower(split_part(named, ' ', 1)), OLD.scorecard) END;
+    ELSIF written IS NOT NULL THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('scorecard %L is in use', OLD.scorecard),
+            DETAIL = format('Its score is written back to %s.', written),
+            HINT = format('Attach the table without it first: SELECT leadscore.detach(%L); then attach_person() again.', written);
     END IF;
     DELETE FROM leadscore.person_score s WHERE s.scorecard = OLD.scorecard;
     RETURN OLD;
@@ -542,10 +558,11 @@ BEGIN
             MESSAGE = format('settings: person_url has %s, which no person has', unknown),
             DETAIL = format('The address is %s.', settings.person_url),
             HINT = 'Use {external_id}, {kind}, {tenant} and {person_id}, such as https://app/{kind}/{external_id}.';
-    ELSIF settings.person_url !~ '^(https?://|/)' THEN
+    -- Pages leave control characters out of an address, so that /, a tab and / are two slashes, after which comes another host.
+    ELSIF settings.person_url !~ '^(https?://[^/\\]|/(?![/\\]))' OR settings.person_url ~ '[[:cntrl:]]' THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('settings: person_url %L is no address', settings.person_url),
-            DETAIL = 'Pages link to it, so it begins with https://, http:// or /.',
+            DETAIL = 'Pages link to it, so it begins with https:// or http:// and a host, or with one / for a path on the host of the page.',
             HINT = 'Write it as https://app/{kind}/{external_id}, or NULL for no links.';
     END IF;
     IF settings.outcome_type IS NOT NULL AND settings.outcome_type <> ALL (known_types) THEN
@@ -649,6 +666,8 @@ CREATE FUNCTION leadscore._note_configuration(tenant text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM leadscore.configuration_change c WHERE c.after IS NULL AND c.tenant IS NOT DISTINCT FROM _note_configuration.tenant) THEN
+        -- Whatever the transaction says of constraints: at once it would find that nothing has changed yet.
+        SET CONSTRAINTS leadscore.complete_change DEFERRED;
         INSERT INTO leadscore.configuration_change (tenant, before)
         VALUES (_note_configuration.tenant, leadscore._history_document(_note_configuration.tenant));
     END IF;

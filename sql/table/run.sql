@@ -22,8 +22,8 @@ COMMENT ON COLUMN leadscore.run.finished_at IS 'When the run had done its work; 
 COMMENT ON COLUMN leadscore.run.full_rebuild IS 'Whether everything was derived anew, asked for or because rules, categories or settings had changed';
 COMMENT ON COLUMN leadscore.run.records_added IS 'Score records that the run added';
 COMMENT ON COLUMN leadscore.run.records_removed IS 'Score records that the run removed';
-COMMENT ON COLUMN leadscore.run.persons_changed IS 'Persons whose score or category the run changed';
-COMMENT ON COLUMN leadscore.run.categories_changed IS 'Persons whose category the run changed';
+COMMENT ON COLUMN leadscore.run.persons_changed IS 'Persons whose score or category the run changed, on whatever scorecards';
+COMMENT ON COLUMN leadscore.run.categories_changed IS 'Persons whose category the run changed, on whatever scorecards';
 COMMENT ON COLUMN leadscore.run.configuration_change_id IS 'The last change of the configuration before it: of each tenant, the latest one up to it in leadscore.configuration_change has the document; NULL: there was none';
 COMMENT ON COLUMN leadscore.run.persons_due IS 'Persons that a run in batches has to derive anew; NULL for a run in one transaction';
 

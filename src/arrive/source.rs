@@ -264,6 +264,8 @@ pub struct Cell {
     pub is_json: bool,
     /// The instant, of a timestamp or a date, in microseconds since 2000-01-01 UTC.
     pub moment: Option<i64>,
+    /// The elements of an array of one dimension, which is a JSON array among attributes.
+    pub elements: Option<Vec<Option<Cell>>>,
 }
 
 impl Cell {
@@ -274,6 +276,10 @@ impl Cell {
 
     /// The same as JSON text, with every digit of a number; `None` where jsonb cannot hold it.
     fn json_text(&self) -> Option<String> {
+        if let Some(elements) = &self.elements {
+            let text = |element: &Option<Cell>| element.as_ref().map_or(Some("null".into()), Cell::json_text);
+            return Some(format!("[{}]", elements.iter().map(text).collect::<Option<Vec<_>>>()?.join(",")));
+        }
         if self.is_json && !matches!(self.text.as_str(), "NaN" | "Infinity" | "-Infinity") {
             is_storable(&self.text).then(|| self.text.clone())
         } else {
@@ -367,15 +373,15 @@ mod tests {
     }
 
     fn cell(text: &str) -> Option<Cell> {
-        Some(Cell { text: text.into(), is_json: false, moment: None })
+        Some(Cell { text: text.into(), is_json: false, moment: None, elements: None })
     }
 
     fn number(text: &str) -> Option<Cell> {
-        Some(Cell { text: text.into(), is_json: true, moment: None })
+        Some(Cell { text: text.into(), is_json: true, moment: None, elements: None })
     }
 
     fn moment(at: i64) -> Option<Cell> {
-        Some(Cell { text: String::new(), is_json: false, moment: Some(at) })
+        Some(Cell { text: String::new(), is_json: false, moment: Some(at), elements: None })
     }
 
     #[test]
@@ -476,6 +482,18 @@ mod tests {
         let source = source(json!({"key": [0], "person": [1], "attributes": [{"label": "a", "at": 2}, {"label": "n", "at": 0}]}));
         let found = image(&source, &[number("7"), number("3"), number(r#""\u0000""#)]).unwrap();
         assert_eq!(found.attributes.as_deref(), Some(r#"{"n":7}"#));
+    }
+
+    #[test]
+    fn an_array_is_one_among_attributes() {
+        let source = source(json!({"key": [0], "person": [1], "attributes": [{"label": "a", "at": 2}]}));
+        let attributes = |elements| {
+            let array = Cell { text: "{…}".into(), is_json: false, moment: None, elements: Some(elements) };
+            image(&source, &[number("7"), number("3"), Some(array)]).unwrap().attributes
+        };
+        assert_eq!(attributes(vec![cell("b\"c"), None, number("1.5")]).as_deref(), Some(r#"{"a":["b\"c",null,1.5]}"#));
+        assert_eq!(attributes(vec![]).as_deref(), Some(r#"{"a":[]}"#));
+        assert_eq!(attributes(vec![number(r#""\u0000""#)]).as_deref(), Some("{}"));
     }
 
     #[test]

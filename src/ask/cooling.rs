@@ -103,8 +103,16 @@ pub fn fall(config: &Config, card: u16, person_id: i64, stands: &Above, until: D
         let configuration = &one.rulebook.configuration;
         let days = course(configuration, &one.person, &mut one.history, config.scored_on, until);
         let days = days.map_err(Refusal::from).or_raise();
-        let (falls_on, scores) =
-            days.into_iter().find(|(day, scores)| *day > stands.reach && scores[card as usize] < stands.floor)?;
+        let is_below = |scores: &[i64]| scores[card as usize] < stands.floor;
+        let (so_far, later) = days.split_at(days.partition_point(|(day, _)| *day <= stands.reach));
+        // The stored score has the person's activities since the last run, but not what has ended since: a fall may lie
+        // between the two, where no run has seen it.
+        let unseen = so_far.iter().rev().take_while(|(_, scores)| is_below(scores)).last();
+        let (falls_on, scores) = match unseen {
+            Some((day, scores)) if *day > config.scored_on => (*day, scores),
+            Some(_) if stands.reach > config.scored_on => (stands.reach, &so_far.last()?.1),
+            _ => later.iter().find(|(_, scores)| is_below(scores)).map(|(day, scores)| (*day, scores))?,
+        };
         let category = |score: i64| configuration.category(card, one.person.kind, score).map(str::to_owned);
         let falls_to_score = scores[card as usize];
         Some(Fall {

@@ -55,9 +55,10 @@ impl Who {
     /// The name, or else kind and key.
     fn called(&self) -> String {
         match (&self.name, &self.external_id) {
-            (Some(name), _) => name.to_owned(),
-            (None, Some(external_id)) => format!("{} {external_id}", self.kind),
-            (None, None) => self.kind.clone(),
+            // Of an empty one nothing would be seen.
+            (Some(name), _) if !name.trim().is_empty() => name.to_owned(),
+            (_, Some(external_id)) => format!("{} {external_id}", self.kind),
+            (_, None) => self.kind.clone(),
         }
     }
 
@@ -65,9 +66,6 @@ impl Who {
     /// a script. `None` too if the address asks for what the person has not.
     fn link(&self, person_url: &Option<String>) -> Option<String> {
         let url = person_url.as_deref()?;
-        let is_web = ["http://", "https://", "/"]
-            .iter()
-            .any(|start| url.get(..start.len()).is_some_and(|given| given.eq_ignore_ascii_case(start)));
         let parts = [
             ("{person_id}", Some(self.person_id.to_string())),
             ("{tenant}", self.tenant.clone()),
@@ -92,8 +90,16 @@ impl Who {
             }
         }
         link.push_str(rest);
-        is_web.then_some(link)
+        is_web(&link).then_some(link)
     }
+}
+
+/// Whether an address is one of the web, or a path on the host of the page. Two slashes would lead to another host, also
+/// where the first value between them is empty.
+fn is_web(link: &str) -> bool {
+    let begins = |start: &str| link.get(..start.len()).is_some_and(|given| given.eq_ignore_ascii_case(start));
+    let is_path = link.starts_with('/') && !link[1..].starts_with(['/', '\\']);
+    (begins("http://") || begins("https://") || is_path) && !link.contains(char::is_control)
 }
 
 /// Percent-encoded as one component of an address.
@@ -545,6 +551,10 @@ mod tests {
         );
         assert_eq!(to("/of/{external_id}", "1").unwrap(), "/of/1");
         assert_eq!((to("javascript:alert({external_id})", "1"), to("{external_id}", "http://x")), (None, None));
+        assert_eq!(to("/{external_id}/card", "/x").unwrap(), "/%2Fx/card");
+        for (url, key) in [("//host/{external_id}", "1"), ("/\\host", "1"), ("/\t/host", "1"), ("/{external_id}/host", "")] {
+            assert_eq!(to(url, key), None, "{url}");
+        }
         assert_eq!(who(None, "a", Some("1")).link(&None), None);
     }
 
@@ -565,6 +575,7 @@ mod tests {
             (who(None, "contact", Some("7")).called(), who(None, "contact", None).called()),
             ("contact 7".into(), "contact".into())
         );
+        assert_eq!(who(Some(" "), "contact", Some("7")).called(), "contact 7");
     }
 
     #[test]

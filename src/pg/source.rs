@@ -286,9 +286,10 @@ unsafe fn cell(datum: pg_sys::Datum, type_id: pg_sys::Oid, zone: TimeZone) -> Ce
                         pg_sys::TIMESTAMPOID => zone.instant(datum.value() as i64),
                         _ => zone.instant(midnight(datum.value() as i32)),
                     }),
+                    elements: None,
                 }
             }
-            pg_sys::BOOLOID => Cell { text: (datum.value() & 1 == 1).to_string(), is_json: true, moment: None },
+            pg_sys::BOOLOID => Cell { text: (datum.value() & 1 == 1).to_string(), is_json: true, moment: None, elements: None },
             _ => {
                 let (mut output, mut varlena) = (pg_sys::InvalidOid, false);
                 pg_sys::getTypeOutputInfo(type_id, &mut output, &mut varlena);
@@ -312,9 +313,37 @@ unsafe fn cell(datum: pg_sys::Datum, type_id: pg_sys::Oid, zone: TimeZone) -> Ce
                     pg_sys::NUMERICOID if owned.contains('.') => owned.trim_end_matches('0').trim_end_matches('.').to_owned(),
                     _ => owned,
                 };
-                Cell { text, is_json, moment: None }
+                // Of the usual types it is known without looking them up.
+                let is_usual =
+                    is_json || matches!(base, pg_sys::TEXTOID | pg_sys::VARCHAROID | pg_sys::BPCHAROID | pg_sys::UUIDOID);
+                let elements = if is_usual { None } else { elements(datum, base, zone) };
+                Cell { text, is_json, moment: None, elements }
             }
         }
+    }
+}
+
+/// The elements of an array of at most one dimension; `None` of anything else.
+///
+/// # Safety
+/// The datum is a value of that type, which is no domain.
+unsafe fn elements(datum: pg_sys::Datum, type_id: pg_sys::Oid, zone: TimeZone) -> Option<Vec<Option<Cell>>> {
+    // SAFETY: as the caller promises; what is taken apart is a copy that is not packed.
+    unsafe {
+        let element = pg_sys::get_element_type(type_id);
+        if element == pg_sys::InvalidOid {
+            return None;
+        }
+        let array = pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
+        if (*array).ndim > 1 {
+            return None;
+        }
+        let (mut length, mut by_value, mut alignment) = (0, false, 0);
+        pg_sys::get_typlenbyvalalign(element, &mut length, &mut by_value, &mut alignment);
+        let (mut values, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
+        pg_sys::deconstruct_array(array, element, i32::from(length), by_value, alignment, &mut values, &mut nulls, &mut count);
+        let place = |at: usize| (!*nulls.add(at)).then(|| cell(*values.add(at), element, zone));
+        Some((0..count as usize).map(place).collect())
     }
 }
 

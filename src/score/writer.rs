@@ -31,6 +31,21 @@ impl Outcome {
     }
 }
 
+/// What changed of a person, on any of its scorecards.
+#[derive(Default)]
+struct Changed {
+    /// Score or category.
+    score: bool,
+    category: bool,
+}
+
+impl Changed {
+    fn add(&mut self, other: Changed) {
+        self.score |= other.score;
+        self.category |= other.category;
+    }
+}
+
 /// Writes what follows for persons, in the order of their ids.
 pub struct Writer<'c> {
     pub config: &'c Config,
@@ -138,12 +153,14 @@ impl<'c> Writer<'c> {
         if must_write && !self.persons.try_update(seen, new) {
             return false;
         }
-        self.note(person_id, seen, before, new);
+        let mut changed = self.note(person_id, seen, before, new);
         if let Some(scores) = change.scores
             && !configuration.cards.is_main_alone()
         {
-            self.note_others(person_id, seen, scores);
+            changed.add(self.note_others(person_id, seen, scores));
         }
+        self.outcome.persons_changed += usize::from(changed.score);
+        self.outcome.categories_changed += usize::from(changed.category);
         true
     }
 
@@ -152,13 +169,14 @@ impl<'c> Writer<'c> {
     }
 
     /// Notes what became of a person: a category that changes, a score that goes back.
-    fn note(&mut self, person_id: i64, found: &FoundPerson, before: Stored, new: Stored) {
+    fn note(&mut self, person_id: i64, found: &FoundPerson, before: Stored, new: Stored) -> Changed {
         let category = new.category;
-        if (new.score, category) == (before.score, before.category) {
-            return;
+        let mut changed = Changed { score: (new.score, category) != (before.score, before.category), category: false };
+        if !changed.score {
+            return changed;
         }
-        self.outcome.persons_changed += 1;
         if category != before.category && !self.config.is_renamed(MAIN_NAME, before.category, category) {
+            changed.category = true;
             self.changes.push(CategoryChange {
                 person_id,
                 card: MAIN_NAME.into(),
@@ -168,7 +186,6 @@ impl<'c> Writer<'c> {
                 score: new.score,
                 scored_on: self.scored_on(&new),
             });
-            self.outcome.categories_changed += 1;
         }
         if self.config.writes_back() {
             self.moved.push(Moved {
@@ -178,10 +195,11 @@ impl<'c> Writer<'c> {
                 category: category.map(str::to_owned),
             });
         }
+        changed
     }
 
     /// Notes scores on other scorecards than `main` that are not as they are stored.
-    fn note_others(&mut self, person_id: i64, found: &FoundPerson, scores: &[i64]) {
+    fn note_others(&mut self, person_id: i64, found: &FoundPerson, scores: &[i64]) -> Changed {
         let stored: HashMap<u16, (i64, Option<String>)> = self
             .config
             .tables
@@ -190,7 +208,7 @@ impl<'c> Writer<'c> {
             .into_iter()
             .map(|(card, score, category)| (card, (score, category)))
             .collect();
-        self.store_others(person_id, found, scores, &stored, true);
+        self.store_others(person_id, found, scores, &stored, true)
     }
 
     /// Notes the scores on other scorecards than `main` of a person who has none yet.
@@ -205,7 +223,8 @@ impl<'c> Writer<'c> {
         scores: &[i64],
         stored: &HashMap<u16, (i64, Option<String>)>,
         tells_changes: bool,
-    ) {
+    ) -> Changed {
+        let mut changed = Changed::default();
         let config = self.config;
         let configuration = &config.rulebook(self.persons.tenant(found)).configuration;
         let is_active = self.persons.is_active(found);
@@ -219,7 +238,9 @@ impl<'c> Writer<'c> {
             }
             let from = before.and_then(|(_, category)| category.clone());
             let is_other = from.as_deref() != category && !config.is_renamed(name, from.as_deref(), category);
+            changed.score |= before.is_some();
             if tells_changes && before.is_some() && is_other {
+                changed.category = true;
                 self.changes.push(CategoryChange {
                     person_id,
                     card: name.to_owned(),
@@ -236,6 +257,7 @@ impl<'c> Writer<'c> {
         if stored.keys().any(|card| *card as usize >= configuration.cards.count()) {
             FORGET_OTHERS.with(|statement| statement.run(&[DatumWithOid::from(person_id)]));
         }
+        changed
     }
 
     /// Notes the changes of category, and brings scores back to the application's own tables, when

@@ -91,6 +91,7 @@ class Case:
             if model.activities and make.chance(0.15):
                 instant = rng.choice(list(model.activities.values())).occurred_at
             model.activities[number] = Activity(number, 1, rng.choice(TYPES), instant, attributes)
+        burst = self.bursts() if make.chance(0.2) else None
         for number in range(1, rng.choice([0, 0, 1, 2]) + 1):
             begin = make.day()
             until = make.maybe(0.6, begin + timedelta(days=rng.randint(1, 60)))
@@ -101,6 +102,8 @@ class Case:
         self.day = make.day()
         if turns and make.chance(0.6):
             self.day = rng.choice(sorted(turns)) + timedelta(days=rng.choice([-1, 0, 0, 1]))
+        if burst:
+            self.day = burst[0]
         if model.activities and make.chance(0.5):
             # The new one is of these days, so that a shortcut can do.
             newest = model.activities[len(model.activities)]
@@ -109,8 +112,28 @@ class Case:
             back += [r.relevant_for.days for r in model.rules.values() if r.relevant_for and not r.relevant_for.months] * 2
             newest.occurred_at = make.instant_on(self.day - timedelta(days=rng.choice(back)))
         self.reach = self.day + timedelta(days=rng.choice([0, 0, 1, 3, 20]))
+        if burst:
+            self.reach = max(self.reach, burst[1])
         self.days = [make.day() for _ in range(4)]
         self.until = self.day + timedelta(days=rng.randint(0, 150))
+
+    def bursts(self) -> Optional[tuple[date, date]]:
+        """Activities by which a frequency is reached, is over and is reached again, with a day within the first time and one
+        by which the second has begun: between two runs both could count."""
+        rng, model = self.rng, self.model
+        rules = [r for r in model.rules.values() if r.kind == "frequency" and not r.within.months and r.within.days <= 14]
+        if not rules:
+            return None
+        rule = rng.choice(rules)
+        first = self.make.day()
+        again = first + timedelta(days=rule.within.days + rng.randint(0, 3))
+        for day in [first, again]:
+            for _ in range(rule.at_least):
+                number = len(model.activities) + 1
+                types = rule.activity_types or TYPES
+                attributes = self.make.maybe(0.9, self.make.attributes())
+                model.activities[number] = Activity(number, 1, rng.choice(types), self.make.instant_on(day), attributes)
+        return first + timedelta(days=rng.randrange(rule.within.days)), again + timedelta(days=rng.randint(0, 2))
 
     def document(self) -> dict:
         model, person = self.model, self.person

@@ -299,8 +299,13 @@ class Generator:
         return columns
 
     def limits(self) -> tuple[Optional[int], Optional[int]]:
-        """The least and the most of a scorecard."""
+        """The least and the most of a scorecard; sometimes these are the same, or both below 0."""
         rng = self.rng
+        if self.chance(0.08):
+            always = rng.choice([-20, -5, 0, 7])
+            return always, always
+        if self.chance(0.08):
+            return self.maybe(0.5, -30), rng.choice([-7, -1, 0])
         return self.maybe(0.35, rng.choice([-50, -10, -5, 0, 0, 3])), self.maybe(0.5, rng.choice([5, 10, 25, 40, 100]))
 
     def parents(self, scorecards: dict[str, Scorecard], name: str) -> list[Optional[str]]:

@@ -1147,6 +1147,7 @@ class Play:
         if full:
             arguments.append("full_rebuild => true")
         settled = self.exact_on() == day
+        before, last_change = self.standing(), self.query("SELECT coalesce(max(change_id), 0) FROM leadscore.category_change")[0][0]
         sql = (
             f"SELECT {as_days('scored_on')}, records_added, records_removed, persons_changed, categories_changed"
             f" FROM public.leadscore_recompute({', '.join(arguments)})"
@@ -1161,6 +1162,7 @@ class Play:
                 "a run changed something although all was exact already",
                 [f"added, removed, persons, categories: {rows[0][1:]}"],
             )
+        self.check_counts(before, last_change, rows[0][3:])
         self.check(day, deep=True)
         if self.make.chance(0.2):
             again = self.execute_again(
@@ -1172,6 +1174,24 @@ class Play:
                     [f"added, removed, persons, categories: {again[0][1:]}"],
                 )
             self.check(day, deep=False)
+
+    def standing(self) -> dict[tuple[int, str], tuple]:
+        """Score and category of each person on each scorecard, as they are stored."""
+        rows = "SELECT person_id, 'main', score, category FROM leadscore.person"
+        if "scorecards" in self.features:
+            rows += " UNION ALL SELECT person_id, scorecard, score, category FROM leadscore.person_score"
+        return {row[:2]: row[2:] for row in self.query(rows)}
+
+    def check_counts(self, before: dict, last_change: int, counted: tuple) -> None:
+        """That a run counts each person once whose score or category changed, and whose category did, on any scorecard."""
+        after = self.standing()
+        persons = {key[0] for key in before if key in after and after[key] != before[key]}
+        changes = self.query(f"SELECT DISTINCT person_id FROM leadscore.category_change WHERE change_id > {last_change}")
+        if counted != (len(persons), len(changes)):
+            raise Mismatch(
+                "a run does not count what it changed",
+                [f"persons {sorted(persons)}, of another category {sorted(row[0] for row in changes)}; counted {counted}"],
+            )
 
     def recompute_in_batches(self, day: date, as_of: Optional[datetime]) -> None:
         """Each batch commits, so that it may be refused where snapshots last; the next call goes on from there."""

@@ -53,6 +53,17 @@ COMMIT;
 SELECT id, score, category FROM candidate ORDER BY id;
 SELECT count(*) AS same FROM leadscore.person JOIN before USING (person_id, external_id, score);
 :verify
+-- Whatever the transaction says of constraints.
+BEGIN;
+SET CONSTRAINTS ALL IMMEDIATE;
+DELETE FROM candidate;
+INSERT INTO candidate TABLE import;
+TRUNCATE candidate;
+INSERT INTO candidate TABLE import;
+COMMIT;
+SELECT id, score, category FROM candidate ORDER BY id;
+SELECT count(*) AS same FROM leadscore.person JOIN before USING (person_id, external_id, score);
+:verify
 -- Within one statement.
 WITH gone AS (DELETE FROM candidate WHERE id = 1 RETURNING *) INSERT INTO candidate SELECT id + 10, name, state, score, category FROM gone;
 WITH gone AS (DELETE FROM call RETURNING *) INSERT INTO call SELECT id + 10, 11, at, vip FROM gone;

@@ -37,6 +37,15 @@ SELECT tenant, what FROM leadscore.configuration_history WHERE configuration_cha
 BEGIN; SAVEPOINT s; UPDATE leadscore.rule SET points = 1; ROLLBACK TO s; UPDATE leadscore.rule SET relevant_for = NULL, enabled = false WHERE name = 'Call'; COMMIT;
 SELECT tenant, what FROM leadscore.configuration_history WHERE configuration_change_id > :seen;
 SELECT max(configuration_change_id) AS seen FROM leadscore.configuration_change \gset
+-- Whatever the transaction says of constraints.
+BEGIN;
+SET CONSTRAINTS ALL IMMEDIATE;
+UPDATE leadscore.rule SET points = 9 WHERE name = 'Call';
+UPDATE leadscore.rule SET points = 10 WHERE name = 'Call';
+COMMIT;
+SELECT tenant, what FROM leadscore.configuration_history WHERE configuration_change_id > :seen;
+UPDATE leadscore.rule SET points = 8 WHERE name = 'Call';
+SELECT max(configuration_change_id) AS seen FROM leadscore.configuration_change \gset
 -- By tenant; a rule that changes hands is two changes.
 BEGIN;
 INSERT INTO leadscore.rule (rule_id, tenant, name, points) VALUES (102, 'acme', 'Call', 9), (103, 'other', 'Visit', 3);

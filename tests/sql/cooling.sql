@@ -32,6 +32,22 @@ SELECT person_id FROM leadscore.cooling(30, 'fit');
 INSERT INTO leadscore.category (scorecard, name, min_score) VALUES ('fit', 'poor', NULL), ('fit', 'good', 3);
 SELECT scored_on FROM leadscore_recompute('2026-03-01 12:00');
 SELECT person_id, score, category, falls_on, falls_to_score, falls_to_category FROM leadscore.cooling(30, scorecard => 'fit');
+-- Nights that were missed: since the last run, of 1 March, each has a sign of life of the 5th, which counts already, while what has ended meanwhile counts
+-- still. 11 fell on the 3rd, when its call ended; 12 has another call of the 4th and falls when that ends; 13 was never above the bound but by what no day has at once.
+DELETE FROM leadscore.rule;
+INSERT INTO leadscore.rule (name, activity_types, points, relevant_for) VALUES ('Call', '{call}', 4, '30 days');
+INSERT INTO leadscore.rule (name, activity_types, points) VALUES ('Sign', '{note}', 1);
+SELECT scored_on FROM leadscore_recompute('2026-03-01 12:00');
+INSERT INTO leadscore.person (person_id, kind, since) SELECT n, 'contact', '2026-01-01' FROM generate_series(11, 13) n;
+INSERT INTO leadscore.activity (person_id, activity_type, occurred_at) VALUES (11, 'note', '2026-02-01'), (12, 'note', '2026-02-01');
+INSERT INTO leadscore.activity (person_id, activity_type, occurred_at) SELECT n, 'call', '2026-02-01' FROM generate_series(11, 13) n;
+INSERT INTO leadscore.activity (person_id, activity_type, occurred_at) VALUES (12, 'call', '2026-03-04');
+INSERT INTO leadscore.activity (person_id, activity_type, occurred_at) SELECT n, 'note', '2026-03-05' FROM generate_series(11, 13) n;
+SELECT p.person_id, p.score, p.category, c.falls_on, c.falls_to_score, c.falls_to_category
+FROM leadscore.person p LEFT JOIN leadscore.cooling(60) c USING (person_id) WHERE p.person_id > 10 ORDER BY 1;
+SELECT n, f.* FROM generate_series(11, 13) n, leadscore.forecast(n, '2026-04-30') f;
+SELECT scored_on FROM leadscore_recompute('2026-03-05 12:00');
+SELECT person_id, score, category FROM leadscore.person WHERE person_id > 10 ORDER BY 1;
 SELECT * FROM leadscore.cooling(30, 'nothing');
 SELECT * FROM leadscore.cooling(30, NULL);
 SELECT * FROM leadscore.cooling(0);

@@ -40,10 +40,20 @@ UPDATE leadscore.settings SET person_url = 'https://app.example/{tenant}/{person
 SELECT p.person_id, leadscore.person_card(p.person_id) LIKE '%href="https://app.example/acme/1"%' AS filled_in,
        leadscore.person_card(p.person_id) LIKE '%<a href%' AS link
 FROM leadscore.person p WHERE p.person_id IN (1, 2) ORDER BY 1;
--- Links lead to the web alone.
+-- Links lead to the web alone, and those without a host to the page's own.
+UPDATE leadscore.settings SET person_url = '//other.example/{external_id}';
+\echo :LAST_ERROR_SQLSTATE
+UPDATE leadscore.settings SET person_url = E'/\t/other.example';
+UPDATE leadscore.settings SET person_url = 'https:///{kind}';
 UPDATE leadscore.settings SET person_url = 'javascript:alert({external_id})';
 UPDATE leadscore.settings SET person_url = NULL;
 SELECT page LIKE '%<a href%' AS link FROM leadscore.report() page;
+UPDATE leadscore.settings SET person_url = '/{external_id}/card';
+UPDATE leadscore.person SET external_id = '', name = ' ' WHERE person_id = 3;
+SELECT leadscore.person_card(person_id) LIKE '%<a href%' AS link FROM leadscore.person WHERE person_id IN (1, 3) ORDER BY person_id;
+-- An empty name is none.
+UPDATE leadscore.person SET external_id = 'c', name = '' WHERE person_id = 3;
+SELECT leadscore.person_card(3) LIKE '%>contact c<%' AS called;
 SELECT score, category, scorecards FROM leadscore.worklist WHERE person_id = 3;
 -- What waits.
 SELECT tenant, pending, pending_since FROM leadscore.status;

@@ -296,9 +296,11 @@ impl<'r, F: Facts> Explanation<'_, 'r, F> {
                 Some(reason) => lines.push(self.line(rule, self.not_for(rule, reason))),
                 None if rule.kind == RuleKind::Frequency => {
                     let activities = matching(rule, &self.history.activities);
-                    let number = frequency::number_on(rule, &activities, self.at.scored_on);
-                    let counts = frequency::records(rule, &activities).iter().any(|record| record.counts_on(self.at.scored_on));
-                    if !counts && !activities.is_empty() {
+                    let number = frequency::number_on(rule, &activities, self.at.reach);
+                    // By its line: between two runs one that is over counts on, and one that has begun since counts already.
+                    let is_counted =
+                        |line: &Line| line.counts && line.record.is_some_and(|record| record.rule_id == Some(rule.rule_id));
+                    if !self.lines.iter().any(is_counted) && !activities.is_empty() {
                         lines.push(self.line(rule, format!("{number} instead of at least {}", often(rule))));
                     }
                 }
