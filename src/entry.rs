@@ -9,6 +9,7 @@ use crate::arrive::waiting;
 use crate::ask::cooling;
 use crate::ask::course;
 use crate::ask::differing;
+use crate::ask::evaluate;
 use crate::ask::explain;
 use crate::ask::preview::{self, Question};
 use crate::ask::report;
@@ -385,6 +386,29 @@ fn test_config(
         return TableIterator::empty();
     };
     TableIterator::new(preview::test_config(assumption, tests, tenant))
+}
+
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn evaluate(
+    assumption: Option<&str>,
+    question: Option<&str>,
+) -> TableIterator<
+    'static,
+    (
+        name!(category, Option<String>),
+        name!(persons, i64),
+        name!(outcomes, i64),
+        name!(rate, Option<f64>),
+        name!(low, Option<f64>),
+        name!(high, Option<f64>),
+        name!(lift, Option<f64>),
+        name!(auc, Option<f64>),
+        name!(top_decile, Option<f64>),
+    ),
+> {
+    let (Some(assumption), Some(question)) = (assumption, question) else { return TableIterator::empty() };
+    TableIterator::new(evaluate::evaluate(assumption, question))
 }
 
 #[pg_extern(sql = false)]
