@@ -15,6 +15,7 @@ use scoring::configuration::Configuration;
 use scoring::derive;
 use scoring::record::{Record, earlier};
 use scoring::rule::Rule;
+use scoring::scorecard::Scorecards;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::{HashMap, HashSet};
@@ -35,6 +36,13 @@ pub struct Question {
     pub person_kind: Option<String>,
     pub tenant: Option<String>,
     pub scorecard: String,
+    /// The most points that a rule may be suggested to give or take.
+    pub max_points: Option<i64>,
+    /// Whether suggested points keep their signs.
+    pub keep_signs: Option<bool>,
+    /// Other lengths of time that rules are tried with.
+    #[serde(default)]
+    pub windows: Vec<Interval>,
 }
 
 /// Persons on reference days, by a configuration.
@@ -79,6 +87,45 @@ pub fn read<T: DeserializeOwned>(document: &str, what: &str) -> T {
     serde_json::from_str(document).map_err(|e| Refusal::unreadable(what, &e)).or_raise()
 }
 
+fn concerns(cards: &Scorecards, card: u16, question: &Question, rule: &Rule) -> bool {
+    cards.place(&rule.scorecard).is_some_and(|place| cards.reaches(place, card))
+        && question.person_kind.as_deref().is_none_or(|kind| rule.is_for_kind(kind))
+}
+
+/// The rules of an assumption that are in force for somebody and whose points are part of the score that is asked.
+pub fn rules_of<'a>(assumption: &'a Assumption, question: &Question) -> Vec<&'a Rule> {
+    let cards = Scorecards::new(assumption.scorecards.clone()).map_err(Refusal::from).or_raise();
+    let Some(card) = cards.place(&question.scorecard) else { return Vec::new() };
+    let mut rules: Vec<&Rule> =
+        assumption.rules.iter().filter(|rule| rule.enabled && concerns(&cards, card, question, rule)).collect();
+    rules.sort_by_key(|rule| rule.rule_id);
+    rules
+}
+
+/// The mark in the names of rules that are derived beside those that there are: no name that somebody types has it.
+const BESIDE: char = '\u{1}';
+
+/// Puts rules beside those of an assumption: for each rule for which it gives one that is a little different, that one,
+/// with an id of its own, under the same name with a number. A tenant's rule then still stands in the place of everybody's.
+/// Returns by the ids of the new rules those of the old ones.
+pub fn put_beside(assumption: &mut Assumption, number: usize, other: impl Fn(&Rule) -> Option<Rule>) -> HashMap<i32, i32> {
+    let mut next = assumption.rules.iter().map(|rule| rule.rule_id).max().unwrap_or(0);
+    let mut ids = HashMap::new();
+    for nth in 0..assumption.rules.len() {
+        if let Some(rule) = other(&assumption.rules[nth]) {
+            next += 1;
+            ids.insert(next, assumption.rules[nth].rule_id);
+            assumption.rules.push(Rule { rule_id: next, name: format!("{}{BESIDE}{number}", rule.name), ..rule });
+        }
+    }
+    ids
+}
+
+/// Whether a rule was put beside another one.
+pub fn is_beside(rule: &Rule) -> bool {
+    rule.name.contains(BESIDE)
+}
+
 /// The names of what is left out or looks at the present, for a notice.
 #[derive(Default)]
 struct Remarks {
@@ -104,19 +151,11 @@ impl<'q> Study<'q> {
         Some(Study { config, question, days, card, tells: true })
     }
 
-    /// The same without a word: another look at what has been told about.
-    pub fn silent(self) -> Study<'q> {
-        Study { tells: false, ..self }
-    }
-
-    /// The reference days from one place until before another one.
-    pub fn among(self, from: usize, until: usize) -> Study<'q> {
-        let days = ReferenceDays {
-            days: self.days.days[from..until].to_vec(),
-            ends: self.days.ends[from..until].to_vec(),
-            left_out: self.days.left_out,
-        };
-        Study { days, ..self }
+    /// The reference days from one place on, without a word: they have been told about.
+    pub fn silent_from(self, from: usize) -> Study<'q> {
+        let ReferenceDays { days, ends, left_out } = self.days;
+        let days = ReferenceDays { days: days[from..].to_vec(), ends: ends[from..].to_vec(), left_out };
+        Study { days, tells: false, ..self }
     }
 
     fn is_asked(&self, row: &scan::PersonRow, visible: &Option<HashSet<i64>>) -> bool {
@@ -193,9 +232,8 @@ impl<'q> Study<'q> {
     }
 
     /// Whether the points of a rule are part of the score that is asked.
-    pub fn concerns(&self, rule: &Rule) -> bool {
-        self.config.cards.reaches(rule.card, self.card)
-            && self.question.person_kind.as_deref().is_none_or(|kind| rule.is_for_kind(kind))
+    fn concerns(&self, rule: &Rule) -> bool {
+        concerns(&self.config.cards, self.card, self.question, rule)
     }
 
     fn tell(&self, remarks: &Remarks) {
@@ -240,7 +278,8 @@ impl<'q> Study<'q> {
 impl Remarks {
     fn note(&mut self, configuration: &Configuration, study: &Study) {
         for rule in configuration.rules.iter().filter(|rule| study.concerns(rule)) {
-            if (rule.statuses.is_some() || rule.person_filter.is_some()) && !self.present.contains(&rule.name) {
+            let looks_at_present = (rule.statuses.is_some() || rule.person_filter.is_some()) && !is_beside(rule);
+            if looks_at_present && !self.present.contains(&rule.name) {
                 self.present.push(rule.name.clone());
             }
         }

@@ -8,7 +8,12 @@
 //!
 //! What a score is says the crate `scoring`, and nothing here says it again.
 
+pub mod bands;
 pub mod known;
+pub mod learn;
 pub mod reference;
 pub mod statistics;
 pub mod tally;
+pub mod uncertainty;
+pub mod verdict;
+pub mod weights;

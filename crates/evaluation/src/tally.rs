@@ -94,6 +94,37 @@ impl Tally {
     }
 }
 
+/// How another score would change a tally: who would score otherwise, and nobody else.
+#[derive(Debug, Clone, Default)]
+pub struct Moves {
+    changes: HashMap<(u32, i64), (i64, i64)>,
+}
+
+impl Moves {
+    pub fn add(&mut self, day: usize, before: i64, after: i64, is_positive: bool) {
+        if before == after {
+            return;
+        }
+        for (score, by) in [(before, -1), (after, 1)] {
+            let change = self.changes.entry((day as u32, score)).or_default();
+            change.0 += by;
+            change.1 += if is_positive { by } else { 0 };
+        }
+    }
+
+    /// The tally with the other scores.
+    pub fn applied(&self, tally: &Tally) -> Tally {
+        let mut counts = tally.counts.clone();
+        for (key, (persons, outcomes)) in &self.changes {
+            let count = counts.entry(*key).or_default();
+            count.persons = count.persons.saturating_add_signed(*persons);
+            count.outcomes = count.outcomes.saturating_add_signed(*outcomes);
+        }
+        counts.retain(|_, count| count.persons > 0);
+        Tally { counts }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +165,16 @@ mod tests {
             }
         }
         assert!((tally(&rows).auc().unwrap() - won / pairs).abs() < 1e-12);
+    }
+
+    #[test]
+    fn moves_give_the_tally_of_the_other_scores() {
+        let before = [(0, 1, true), (0, 2, false), (0, 2, true), (1, 5, false)];
+        let after = [(0, 4, true), (0, 2, false), (0, 1, true), (1, 5, false)];
+        let mut moves = Moves::default();
+        before.iter().zip(&after).for_each(|(a, b)| moves.add(a.0, a.1, b.1, a.2));
+        let moved = moves.applied(&tally(&before));
+        assert_eq!(moved.counts, tally(&after).counts);
     }
 
     #[test]
