@@ -415,6 +415,17 @@ fn evaluate(
 
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
+fn outcome_course(
+    assumption: Option<&str>,
+    question: Option<&str>,
+    ids: Option<Vec<Option<i64>>>,
+) -> TableIterator<'static, (name!(day, Date), name!(category, Option<String>), name!(persons, i64), name!(outcomes, i64))> {
+    let (Some(assumption), Some(question)) = (assumption, question) else { return TableIterator::empty() };
+    TableIterator::new(evaluate::outcome_course(assumption, question, ids))
+}
+
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
 fn evaluate_rules(
     assumption: Option<&str>,
     question: Option<&str>,

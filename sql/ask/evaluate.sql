@@ -222,6 +222,33 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore._latest_reference_day(interval) IS 'The latest day whose horizon is over by the last run''s day';
 
+CREATE FUNCTION leadscore._outcome_course(assumption text, question text, ids bigint[])
+RETURNS TABLE (day date, category text, persons bigint, outcomes bigint)
+LANGUAGE c STABLE COST 100000 ROWS 20 AS 'MODULE_PATHNAME', 'outcome_course_wrapper';
+COMMENT ON FUNCTION leadscore._outcome_course(text, text, bigint[]) IS 'Of some persons, or all, by reference day and category how many there were, and how many of them had the outcome';
+
+-- Six reference days, a month apart: each is derived for every person.
+CREATE FUNCTION leadscore._outcomes(ids bigint[], scorecard text)
+RETURNS TABLE (day date, category text, persons bigint, outcomes bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    outcome    record;
+    day        date;
+    assumption jsonb;
+BEGIN
+    SELECT s.outcome_type, s.outcome_horizon INTO outcome FROM leadscore.settings s;
+    IF outcome.outcome_type IS NULL OR outcome.outcome_horizon IS NULL THEN
+        RETURN;
+    END IF;
+    day := leadscore._latest_reference_day(outcome.outcome_horizon);
+    assumption := leadscore._evaluated_config(NULL, NULL);
+    RETURN QUERY
+    SELECT c.* FROM leadscore._outcome_course(assumption::text, leadscore._outcome_question(
+        'report', assumption, outcome.outcome_type, outcome.outcome_horizon, (day - interval '5 months')::date, day, '1 month', NULL, _outcomes.scorecard, NULL)::text, ids) c;
+END $$;
+COMMENT ON FUNCTION leadscore._outcomes(bigint[], text) IS 'For the report: on the latest reference days how many persons were in each category, and how many of them had the outcome of the settings';
+
 CREATE FUNCTION leadscore.suggest_bands(capacity jsonb, person_kind text DEFAULT NULL, scorecard text DEFAULT 'main', tenant text DEFAULT NULL, config jsonb DEFAULT NULL)
 RETURNS TABLE (category text, min_score bigint, persons bigint, room bigint, outcomes bigint, of_persons bigint, rate numeric, low numeric, high numeric)
 LANGUAGE plpgsql STABLE ROWS 5 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
@@ -268,10 +295,17 @@ BEGIN
     CROSS JOIN LATERAL (SELECT CASE WHEN bands ?& ARRAY(SELECT jsonb_object_keys(capacity)) THEN (bands ->> c.key)::bigint END AS bound) o;
 
     SELECT array_agg(s.score), array_agg(s.persons) INTO scores, counts
-    FROM (SELECT CASE WHEN suggest_bands.config IS NULL THEN p.score_before ELSE p.score_after END AS score, count(*) AS persons
-          FROM leadscore._preview_persons(assumption::text, (SELECT w.scored_on FROM leadscore.state w), suggest_bands.tenant, suggest_bands.scorecard) p
-          WHERE suggest_bands.person_kind IS NULL OR p.kind = suggest_bands.person_kind
-          GROUP BY 1) s;
+    FROM (SELECT p.score, count(*) AS persons
+          FROM (SELECT p.kind, p.score_after AS score
+                FROM leadscore._preview_persons(CASE WHEN suggest_bands.config IS NOT NULL THEN assumption::text END, (SELECT w.scored_on FROM leadscore.state w),
+                                                suggest_bands.tenant, suggest_bands.scorecard) p
+                UNION ALL
+                SELECT p.kind, CASE WHEN suggest_bands.scorecard = 'main' THEN p.score ELSE coalesce(x.score, 0) END
+                FROM leadscore.person p
+                LEFT JOIN leadscore.person_score x ON x.person_id = p.person_id AND x.scorecard = suggest_bands.scorecard
+                WHERE suggest_bands.config IS NULL AND p.active AND (suggest_bands.tenant IS NULL OR p.tenant = suggest_bands.tenant)) p
+          WHERE (suggest_bands.person_kind IS NULL OR p.kind = suggest_bands.person_kind)
+          GROUP BY p.score) s;
 
     SELECT s.outcome_type, s.outcome_horizon INTO outcome FROM leadscore.settings s;
     IF outcome.outcome_type IS NOT NULL AND outcome.outcome_horizon IS NOT NULL THEN

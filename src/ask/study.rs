@@ -52,6 +52,8 @@ pub struct Study<'q> {
     pub days: ReferenceDays,
     /// The place of the scorecard.
     pub card: u16,
+    /// The persons that are looked at; `None`: all.
+    among: Option<HashSet<i64>>,
     /// Whether it says what it leaves out, and how far it is.
     tells: bool,
 }
@@ -148,7 +150,7 @@ impl<'q> Study<'q> {
             config.scored_on,
             MOST_DAYS,
         );
-        Some(Study { config, question, days, card, tells: true })
+        Some(Study { config, question, days, card, among: None, tells: true })
     }
 
     /// The reference days from one place on, without a word: they have been told about.
@@ -158,10 +160,16 @@ impl<'q> Study<'q> {
         Study { days, tells: false, ..self }
     }
 
+    /// Of some persons alone, without a word.
+    pub fn silent_among(self, ids: Option<HashSet<i64>>) -> Study<'q> {
+        Study { among: ids, tells: false, ..self }
+    }
+
     fn is_asked(&self, row: &scan::PersonRow, visible: &Option<HashSet<i64>>) -> bool {
         self.question.person_kind.as_deref().is_none_or(|kind| row.kind == kind)
             && self.question.tenant.as_deref().is_none_or(|tenant| row.tenant == Some(tenant))
             && visible.as_ref().is_none_or(|visible| visible.contains(&row.person_id))
+            && self.among.as_ref().is_none_or(|among| among.contains(&row.person_id))
     }
 
     /// Hands over each person on each reference day on which it is looked at: it is known by then, and has no outcome yet.
