@@ -84,7 +84,8 @@ mod tests {
             let person = Person { kind, status: None, since: Day(since), is_active: true, fits: &[], is_unseen: false };
             let asked: Vec<Day> = (0..10).map(|n| Day(60 + n * 6)).collect();
             let expected: Vec<i64> = asked.iter().map(|&day| {
-                let mut known = until(&history, day);
+                let mut known = history.clone();
+                known.activities.retain(|activity| activity.day <= day);
                 derive::score_at(&configuration, &person, &mut known, day).unwrap()[0]
             }).collect();
             let mut scores = Vec::new();
