@@ -9,11 +9,14 @@ use crate::arrive::waiting;
 use crate::ask::cooling;
 use crate::ask::course;
 use crate::ask::differing;
+use crate::ask::evaluate;
+use crate::ask::evaluate_rules;
 use crate::ask::explain;
 use crate::ask::one;
 use crate::ask::overview;
 use crate::ask::preview::{self, Question};
 use crate::ask::report;
+use crate::ask::suggest;
 use crate::ask::verify;
 use crate::ask::worklist;
 use crate::configure::config;
@@ -397,6 +400,148 @@ fn test_config(
         return TableIterator::empty();
     };
     TableIterator::new(preview::test_config(assumption, tests, tenant))
+}
+
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn evaluate(
+    assumption: Option<&str>,
+    question: Option<&str>,
+) -> TableIterator<
+    'static,
+    (
+        name!(category, Option<String>),
+        name!(persons, i64),
+        name!(outcomes, i64),
+        name!(rate, Option<f64>),
+        name!(low, Option<f64>),
+        name!(high, Option<f64>),
+        name!(lift, Option<f64>),
+        name!(auc, Option<f64>),
+        name!(top_decile, Option<f64>),
+    ),
+> {
+    let (Some(assumption), Some(question)) = (assumption, question) else { return TableIterator::empty() };
+    TableIterator::new(evaluate::evaluate(assumption, question))
+}
+
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn outcome_course(
+    assumption: Option<&str>,
+    question: Option<&str>,
+    ids: Option<Vec<Option<i64>>>,
+) -> TableIterator<'static, (name!(day, Date), name!(category, Option<String>), name!(persons, i64), name!(outcomes, i64))> {
+    let (Some(assumption), Some(question)) = (assumption, question) else { return TableIterator::empty() };
+    TableIterator::new(evaluate::outcome_course(assumption, question, ids))
+}
+
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn evaluate_rules(
+    assumption: Option<&str>,
+    question: Option<&str>,
+) -> TableIterator<
+    'static,
+    (
+        name!(rule, String),
+        name!(rule_window, Option<String>),
+        name!(persons_with, i64),
+        name!(outcomes_with, i64),
+        name!(rate_with, Option<f64>),
+        name!(persons_without, i64),
+        name!(outcomes_without, i64),
+        name!(rate_without, Option<f64>),
+        name!(lift, Option<f64>),
+        name!(auc, Option<f64>),
+        name!(auc_without, Option<f64>),
+        name!(verdict, &'static str),
+    ),
+> {
+    let (Some(assumption), Some(question)) = (assumption, question) else { return TableIterator::empty() };
+    TableIterator::new(evaluate_rules::evaluate_rules(assumption, question).into_iter().map(|row| {
+        let (with, without) = (row.with, row.without);
+        (
+            row.rule,
+            row.length.map(|length| length.to_string()),
+            with.persons as i64,
+            with.outcomes as i64,
+            row.rate_with,
+            without.persons as i64,
+            without.outcomes as i64,
+            row.rate_without,
+            row.lift,
+            row.auc,
+            row.auc_without,
+            row.verdict,
+        )
+    }))
+}
+
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn suggest_points(
+    assumption: Option<&str>,
+    question: Option<&str>,
+) -> TableIterator<
+    'static,
+    (
+        name!(points, String),
+        name!(auc_before, Option<f64>),
+        name!(auc_after, Option<f64>),
+        name!(persons, i64),
+        name!(outcomes, i64),
+        name!(learned_until, Date),
+        name!(judged_from, Date),
+        name!(judged_persons, i64),
+        name!(judged_outcomes, i64),
+        name!(gain_low, Option<f64>),
+        name!(gain_high, Option<f64>),
+    ),
+> {
+    let (Some(assumption), Some(question)) = (assumption, question) else { return TableIterator::empty() };
+    TableIterator::new(suggest::suggest_points(assumption, question).into_iter().map(|row| {
+        (
+            row.points,
+            row.auc_before,
+            row.auc_after,
+            row.learned.persons as i64,
+            row.learned.outcomes as i64,
+            row.learned_until,
+            row.judged_from,
+            row.judged.persons as i64,
+            row.judged.outcomes as i64,
+            row.gain.map(|(low, _)| low),
+            row.gain.map(|(_, high)| high),
+        )
+    }))
+}
+
+#[pg_extern(sql = false)]
+fn wilson(
+    outcomes: Option<i64>,
+    persons: Option<i64>,
+) -> TableIterator<'static, (name!(low, Option<f64>), name!(high, Option<f64>))> {
+    TableIterator::once(suggest::wilson(outcomes, persons))
+}
+
+#[pg_extern(sql = false)]
+fn outcomes_by_score(
+    assumption: Option<&str>,
+    question: Option<&str>,
+) -> TableIterator<'static, (name!(score, i64), name!(persons, i64), name!(outcomes, i64))> {
+    let (Some(assumption), Some(question)) = (assumption, question) else { return TableIterator::empty() };
+    TableIterator::new(suggest::outcomes_by_score(assumption, question))
+}
+
+#[pg_extern(sql = false)]
+fn lowest_scores(
+    scores: Option<Vec<Option<i64>>>,
+    persons: Option<Vec<Option<i64>>>,
+    rooms: Option<Vec<Option<i64>>>,
+) -> TableIterator<'static, (name!(nth, i32), name!(min_score, Option<i64>), name!(persons, i64))> {
+    let (scores, persons, rooms) = (scores.unwrap_or_default(), persons.unwrap_or_default(), rooms.unwrap_or_default());
+    TableIterator::new(suggest::lowest_scores(scores, persons, rooms))
 }
 
 #[pg_extern(sql = false)]

@@ -60,6 +60,7 @@ extension_sql_file!("../sql/ask/cooling.sql", name = "cooling", requires = ["for
 extension_sql_file!("../sql/ask/worklist.sql", name = "worklist", requires = ["cooling"]);
 extension_sql_file!("../sql/ask/describe.sql", name = "describe", requires = ["worklist"]);
 extension_sql_file!("../sql/ask/preview.sql", name = "preview", requires = ["describe"]);
-extension_sql_file!("../sql/ask/status.sql", name = "status", requires = ["preview"]);
+extension_sql_file!("../sql/ask/evaluate.sql", name = "evaluate", requires = ["preview"]);
+extension_sql_file!("../sql/ask/status.sql", name = "status", requires = ["evaluate"]);
 extension_sql_file!("../sql/ask/report.sql", name = "report", requires = ["status"]);
 extension_sql_file!("../sql/owner.sql", name = "owner", requires = ["report"]);

@@ -77,7 +77,7 @@ COMMENT ON FUNCTION leadscore._category_course(int, text, text, text, jsonb) IS 
 
 -- Lists on the page are short: it is for reading, and for paper.
 CREATE FUNCTION leadscore.report(language text DEFAULT 'en', owner text DEFAULT NULL, tenant text DEFAULT NULL, scorecard text DEFAULT 'main') RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET datestyle = 'ISO, YMD' SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres' SET plan_cache_mode = force_custom_plan AS $$
 #variable_conflict use_column
 DECLARE
     today date := (SELECT w.scored_on FROM leadscore.state w);
@@ -115,6 +115,9 @@ BEGIN
                         FROM jsonb_to_recordset(shown -> 'rules') s(rule_id int, points bigint)
                         LEFT JOIN leadscore.rule r ON r.rule_id = s.rule_id
                         GROUP BY 1) t),
+        'outcome', (SELECT s.outcome_type FROM leadscore.settings s WHERE s.outcome_horizon IS NOT NULL),
+        'outcome_days', (SELECT s.outcome_horizon::text FROM leadscore.settings s),
+        'outcomes', (SELECT coalesce(jsonb_agg(to_jsonb(o) ORDER BY o.day DESC), '[]') FROM leadscore._outcomes(ids, report.scorecard) o),
         'first', (SELECT coalesce(jsonb_agg(to_jsonb(w)), '[]')
                   FROM (SELECT w.person_id, w.tenant, w.name, w.kind, w.external_id, w.owner, x.score, x.category,
                                CASE WHEN report.scorecard = 'main' THEN w.change_7 END AS change_7,

@@ -238,7 +238,19 @@ impl<'c, 'p> Registered<'c, 'p> {
     }
 
     /// Reads what matters for a day or later ones.
-    pub fn read_for(config: &'c Config, persons: &'p Persons, on_day: Day, mut orphans: impl FnMut(i64)) -> Registered<'c, 'p> {
+    pub fn read_for(config: &'c Config, persons: &'p Persons, on_day: Day, orphans: impl FnMut(i64)) -> Registered<'c, 'p> {
+        Registered::read_between(config, persons, (on_day, None), orphans, |_, _, _| {})
+    }
+
+    /// Reads what matters for a day and later ones, until another one, as known on that: nothing that is dated after it. Each
+    /// activity of the persons, whatever its day, is shown first: the person's place, the row and its day.
+    pub fn read_between(
+        config: &'c Config,
+        persons: &'p Persons,
+        (from_day, until_day): (Day, Option<Day>),
+        mut orphans: impl FnMut(i64),
+        mut see: impl FnMut(usize, &scan::ActivityRow, Day),
+    ) -> Registered<'c, 'p> {
         let mut adjustments: HashMap<usize, Vec<Adjustment>> = HashMap::new();
         config.tables.each_adjustment(|person_id, adjustment| {
             if let Some(place) = persons.place(person_id) {
@@ -252,10 +264,14 @@ impl<'c, 'p> Registered<'c, 'p> {
         config.tables.each_activity(|row| {
             let Some(place) = persons.place(row.person_id) else { return orphans(row.person_id) };
             let day = days.day(row.occurred_at).unwrap_or_else(|| config.day(row.occurred_at));
+            see(place, &row, day);
             latest[place] = latest[place].max(Some(row.occurred_at));
+            if until_day.is_some_and(|until_day| day > until_day) {
+                return;
+            }
             let rulebook = config.rulebook(persons.tenant(place));
             let set = matching.of(rulebook, row.activity_type, row.attributes);
-            if matching.set(set).iter().any(|rule| may_matter(rule, day, on_day)) {
+            if matching.set(set).iter().any(|rule| may_matter(rule, day, from_day)) {
                 let (person, occurred_at, activity_id) = (place as u32, row.occurred_at, row.activity_id);
                 activities.push(OneActivity { person, matching: set, day, occurred_at, activity_id });
             }

@@ -8,6 +8,7 @@ use chrono::{Days, NaiveDate};
 use pgrx::JsonB;
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::prelude::*;
+use scoring::calendar::Interval;
 use scoring::category::{self, Category};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -142,6 +143,21 @@ struct RuleTotal {
     points: i64,
 }
 
+/// On a past day, how many persons were in a category and how many of them had the outcome.
+#[derive(Debug, Deserialize)]
+struct OutcomeCount {
+    day: NaiveDate,
+    category: Option<String>,
+    persons: i64,
+    outcomes: i64,
+}
+
+/// A past day with the share of each category that had the outcome, and of how many; `None` if nobody was in it.
+struct OutcomeDay {
+    day: NaiveDate,
+    shares: Vec<Option<(String, i64)>>,
+}
+
 #[derive(Debug, Deserialize)]
 struct Lead {
     #[serde(flatten)]
@@ -210,6 +226,9 @@ struct Report {
     course: Vec<Count>,
     scores: Vec<Bar>,
     rules: Vec<RuleTotal>,
+    outcome: Option<String>,
+    outcome_days: Option<String>,
+    outcomes: Vec<OutcomeCount>,
     first: Vec<Lead>,
     cooling: Vec<Cooling>,
     runs: Vec<Run>,
@@ -372,6 +391,46 @@ impl Report {
             }
         }
         names
+    }
+
+    /// The categories that had anybody on a day on which outcomes are counted, highest first.
+    fn outcome_categories(&self) -> Vec<Option<&str>> {
+        let mut names = self.categories();
+        for counted in &self.outcomes {
+            if !names.contains(&counted.category.as_deref()) {
+                names.push(counted.category.as_deref());
+            }
+        }
+        names.retain(|name| self.outcomes.iter().any(|counted| counted.category.as_deref() == *name));
+        names
+    }
+
+    /// The latest day first.
+    fn outcome_days(&self) -> Vec<OutcomeDay> {
+        let names = self.outcome_categories();
+        let of_day = |of_day: &[OutcomeCount]| {
+            let share = |name: &Option<&str>| {
+                let counted = of_day.iter().find(|counted| counted.category.as_deref() == *name)?;
+                let percent = format!("{:.1} %", 100.0 * counted.outcomes as f64 / counted.persons.max(1) as f64);
+                Some((if self.is_dutch() { percent.replace('.', ",") } else { percent }, counted.persons))
+            };
+            OutcomeDay { day: of_day[0].day, shares: names.iter().map(share).collect() }
+        };
+        self.outcomes.chunk_by(|a, b| a.day == b.day).map(of_day).collect()
+    }
+
+    /// How long the outcome is waited for, in words.
+    fn horizon(&self) -> String {
+        self.outcome_days.as_deref().and_then(Interval::parse).map_or_else(String::new, |length| {
+            let word = |count: i32, words: [&'static str; 4]| match (count, self.is_dutch()) {
+                (0, _) => None,
+                (1, dutch) => Some(format!("1 {}", words[usize::from(dutch) * 2])),
+                (count, dutch) => Some(format!("{count} {}", words[usize::from(dutch) * 2 + 1])),
+            };
+            let months = word(length.months, ["month", "months", "maand", "maanden"]);
+            let days = word(length.days, ["day", "days", "dag", "dagen"]);
+            months.into_iter().chain(days).collect::<Vec<_>>().join(" ")
+        })
     }
 
     fn color(&self, category: &Option<String>) -> String {

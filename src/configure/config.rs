@@ -227,7 +227,7 @@ fn understand(schema: pg_sys::Oid, document: Option<String>, origin: Origin) -> 
 
 /// A configuration that is assumed for persons of one tenant, or of all: settings, types, scorecards, rules and
 /// categories instead of those that are stored.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 pub struct Assumption {
     pub time_zone: String,
     pub activity_types: HashSet<String>,
