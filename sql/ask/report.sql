@@ -84,11 +84,15 @@ DECLARE
     -- No further back than changes of category are kept.
     days  int := (SELECT least(30, leadscore.scoring_day() - (leadscore.scoring_day() - s.keep_category_changes)::date)
                   FROM leadscore.settings s);
+    ids   bigint[];
     shown jsonb;
     runs  jsonb := '[]';
 BEGIN
     PERFORM leadscore._require_language('report', language), leadscore._need_scorecard(report.scorecard, 'report');
     shown := leadscore._overview(report.owner, report.tenant, report.scorecard, 14);
+    IF report.owner IS NOT NULL OR report.tenant IS NOT NULL THEN
+        ids := ARRAY(SELECT x.person_id FROM leadscore._scored(report.owner, report.tenant, report.scorecard) x);
+    END IF;
     -- A run is one of all tenants, so it is for who sees all.
     IF report.tenant IS NULL AND NOT row_security_active('leadscore.person') THEN
         SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]') INTO runs
