@@ -45,6 +45,9 @@ BEGIN
     ELSE
         categories := ARRAY(SELECT c FROM leadscore.category c);
     END IF;
+    IF document ? 'scorecards' THEN
+        PERFORM leadscore._require_unused(c.scorecard) FROM leadscore.scorecard c WHERE c.scorecard <> ALL (names);
+    END IF;
     -- What stays, too, must have its scorecard.
     PERFORM leadscore._check_rule_names(r, types, names) FROM unnest(rules) r WHERE r.scorecard <> ALL (names);
     SELECT c.* INTO astray FROM unnest(categories) c WHERE c.scorecard <> ALL (names) LIMIT 1;

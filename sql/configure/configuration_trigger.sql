@@ -432,11 +432,33 @@ CREATE TRIGGER check_scorecards AFTER UPDATE OR DELETE ON leadscore.scorecard
 CREATE TRIGGER check_added_scorecards AFTER INSERT ON leadscore.scorecard REFERENCING NEW TABLE AS added
     FOR EACH STATEMENT EXECUTE FUNCTION leadscore._check_scorecards();
 
+-- What no document says of a scorecard.
+CREATE FUNCTION leadscore._require_unused(scorecard text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    adjusted bigint := (SELECT min(j.adjustment_id) FROM leadscore.adjustment j WHERE j.scorecard = _require_unused.scorecard);
+    written  text   := (SELECT min(s.source::text) FROM leadscore.source s
+                        WHERE s.attached AND s.parts -> 'scorecards' @> jsonb_build_array(jsonb_build_object('scorecard', _require_unused.scorecard))
+                          AND leadscore._name_of(s.source) IS NOT NULL);
+BEGIN
+    IF adjusted IS NOT NULL THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('scorecard %L is in use', scorecard),
+            DETAIL = format('Adjustment %s belongs to it.', adjusted),
+            HINT = 'Take it back first: SELECT leadscore.unadjust(…);';
+    ELSIF written IS NOT NULL THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('scorecard %L is in use', scorecard),
+            DETAIL = format('Its score is written back to %s.', written),
+            HINT = format('Attach the table without it first: SELECT leadscore.detach(%L); then attach_person() again.', written);
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._require_unused(text) IS 'Raises an error when an adjustment belongs to a scorecard, or an attached table has columns for it';
+
 CREATE FUNCTION leadscore._keep_scorecard() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    named   text;
-    written text;
+    named text;
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         IF NEW.scorecard = OLD.scorecard THEN
@@ -459,23 +481,14 @@ BEGIN
             HINT = 'UPDATE its limits or its description instead.';
     END IF;
     named := coalesce((SELECT format('Rule %L', min(r.name)) FROM leadscore.rule r WHERE r.scorecard = OLD.scorecard HAVING count(*) > 0),
-                      (SELECT format('Category %L', min(c.name)) FROM leadscore.category c WHERE c.scorecard = OLD.scorecard HAVING count(*) > 0),
-                      (SELECT format('Adjustment %s', min(j.adjustment_id)) FROM leadscore.adjustment j WHERE j.scorecard = OLD.scorecard HAVING count(*) > 0));
-    written := (SELECT min(s.source::text) FROM leadscore.source s
-                WHERE s.attached AND s.parts -> 'scorecards' @> jsonb_build_array(jsonb_build_object('scorecard', OLD.scorecard))
-                  AND leadscore._name_of(s.source) IS NOT NULL);
+                      (SELECT format('Category %L', min(c.name)) FROM leadscore.category c WHERE c.scorecard = OLD.scorecard HAVING count(*) > 0));
     IF named IS NOT NULL THEN
         RAISE foreign_key_violation USING
             MESSAGE = format('scorecard %L is in use', OLD.scorecard),
             DETAIL = format('%s belongs to it.', named),
-            HINT = CASE WHEN named ~ '^Adj' THEN 'Take it back first: SELECT leadscore.unadjust(…);'
-                        ELSE format('Move it first: UPDATE leadscore.%s SET scorecard = ''main'' WHERE scorecard = %L;', lower(split_part(named, ' ', 1)), OLD.scorecard) END;
-    ELSIF written IS NOT NULL THEN
-        RAISE foreign_key_violation USING
-            MESSAGE = format('scorecard %L is in use', OLD.scorecard),
-            DETAIL = format('Its score is written back to %s.', written),
-            HINT = format('Attach the table without it first: SELECT leadscore.detach(%L); then attach_person() again.', written);
+            HINT = format('Move it first: UPDATE leadscore.%s SET scorecard = ''main'' WHERE scorecard = %L;', lower(split_part(named, ' ', 1)), OLD.scorecard);
     END IF;
+    PERFORM leadscore._require_unused(OLD.scorecard);
     DELETE FROM leadscore.person_score s WHERE s.scorecard = OLD.scorecard;
     RETURN OLD;
 END $$;

@@ -13,7 +13,7 @@ import json
 import random
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, timezone
 from io import StringIO
 from typing import Any, Callable, Collection, Iterable, Optional
@@ -1202,6 +1202,47 @@ class Play:
         self.state.found = self.what_there_is()
         self.check(day, deep=True)
 
+    def change_and_nights(self) -> None:
+        """Nights that go by what was noted when persons changed: nothing else makes them look at anybody."""
+        if self.make.chance(0.6):
+            self.add_rule_by_status()
+        day = self.make.anchor + timedelta(days=self.rng.randint(-60, 10))
+        for change in [lambda: None, self.change_what_fits, lambda: None, lambda: None]:
+            self.recompute(day, self.make.instant_on(day))
+            change()
+            day += timedelta(days=self.rng.choice([1, 2, 5, 10, 30]))
+
+    def add_rule_by_status(self) -> None:
+        """A rule for activities whose points simply add up, for persons of some statuses."""
+        columns = self.make.rule()
+        while columns["kind"] != "activity":
+            columns = self.make.rule()
+        columns |= {name: None for name in ["condition", "filter", "person_kinds", "person_filter", "effective_from"] if name in columns}
+        columns |= {"max_per_day": None, "max_counted": None, "statuses": self.make.subset(STATUSES[:2]), "enabled": True}
+        if "halving" in self.features and self.make.chance(0.6):
+            columns |= {"decay": "halving", "half_life": self.make.interval()}
+        if "tenants" in self.features:
+            columns["tenant"] = None
+        self.insert_rule({"name": f"rule {self.next_tag()}", **columns})
+
+    def rules_of(self, person: Person) -> set[int]:
+        return {rule.rule_id for rule in self.model.rules_for(person) if self.model.applies(rule, person)}
+
+    def change_what_fits(self) -> None:
+        """Status or attributes of several persons, one by one; rather so that nothing but rules for activities apply or do so no
+        longer, whose records can be told by themselves."""
+        for person in self.some(self.model.persons.values(), 6):
+            column = self.rng.choice(["status", "attributes"] if "filters" in self.features else ["status"])
+            value = self.new_person()[column]
+            if self.make.chance(0.7):
+                now = self.rules_of(person)
+                for status in self.rng.sample([*STATUSES, None], len(STATUSES) + 1):
+                    then = self.rules_of(replace(person, status=status))
+                    if now != then and all(self.model.rules[n].kind == "activity" for n in now ^ then):
+                        column, value = "status", status
+            self.execute(f"UPDATE leadscore.person SET {column} = {literal(value)} WHERE person_id = {person.person_id}")
+            setattr(person, column, value)
+
     # --- comparisons ---
 
     def exact_on(self) -> Optional[date]:
@@ -1767,6 +1808,8 @@ class Play:
             choices.append((40, self.recompute_today))
         if not inside:
             choices.append((12, self.transaction))
+            if not self.today:
+                choices.append((4, self.change_and_nights))
         weights = [weight for weight, _ in choices]
         action = self.rng.choices([action for _, action in choices], weights)[0]
         action()

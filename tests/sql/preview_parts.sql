@@ -51,6 +51,11 @@ INSERT INTO leadscore.scorecard (scorecard) VALUES ('old');
 INSERT INTO leadscore.category (name, scorecard) VALUES ('ancient', 'old');
 SELECT * FROM leadscore.preview('{"scorecards": []}');
 ROLLBACK;
+BEGIN;
+INSERT INTO leadscore.scorecard (scorecard) VALUES ('old');
+SELECT FROM leadscore.adjust(1, 5, 'x', '2026-03-01', NULL, 'old');
+SELECT * FROM leadscore.preview('{"scorecards": []}');
+ROLLBACK;
 -- Tests of a configuration.
 SELECT * FROM leadscore.test_config(jsonb_set(:'config', '{tests}', '[
     {"name": "often", "person": {"kind": "candidate", "since": "2026-01-01", "attributes": {"years": 7}},
