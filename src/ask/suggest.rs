@@ -22,7 +22,7 @@ const FEWEST: usize = 40;
 const UNIT: i32 = 10_000;
 
 /// Of more persons on reference days than these some are left out.
-const MOST_LEARNED: usize = 2_000_000;
+const MOST_LEARNED: usize = 1_000_000;
 const MOST_DRAWN: usize = 300_000;
 
 /// What is suggested, and what it would have been worth.
