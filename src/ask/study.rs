@@ -111,11 +111,14 @@ const BESIDE: char = '\u{1}';
 /// with an id of its own, under the same name with a number. A tenant's rule then still stands in the place of everybody's.
 /// Returns by the ids of the new rules those of the old ones.
 pub fn put_beside(assumption: &mut Assumption, number: usize, other: impl Fn(&Rule) -> Option<Rule>) -> HashMap<i32, i32> {
-    let mut next = assumption.rules.iter().map(|rule| rule.rule_id).max().unwrap_or(0);
+    let mut taken: HashSet<i32> = assumption.rules.iter().map(|rule| rule.rule_id).collect();
+    let mut next = taken.iter().copied().max().unwrap_or(0);
     let mut ids = HashMap::new();
     for nth in 0..assumption.rules.len() {
         if let Some(rule) = other(&assumption.rules[nth]) {
-            next += 1;
+            while !taken.insert(next) {
+                next = next.wrapping_add(1);
+            }
             ids.insert(next, assumption.rules[nth].rule_id);
             assumption.rules.push(Rule { rule_id: next, name: format!("{}{BESIDE}{number}", rule.name), ..rule });
         }

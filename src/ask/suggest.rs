@@ -22,7 +22,7 @@ const FEWEST: usize = 40;
 const UNIT: i32 = 10_000;
 
 /// Of more persons on reference days than these some are left out.
-const MOST_LEARNED: usize = 2_000_000;
+const MOST_LEARNED: usize = 1_000_000;
 const MOST_DRAWN: usize = 300_000;
 
 /// What is suggested, and what it would have been worth.
@@ -152,7 +152,7 @@ pub fn suggest_points(assumption: &str, question: &str) -> Option<Suggested> {
     let (learned_until, judged_from_day) = (day(until - 1), day(judged_from));
     let keeps = question.keep_signs.unwrap_or(true);
     let signs: Vec<Sign> = rules.iter().map(|rule| if keeps { Sign::of(rule.points.into()) } else { Sign::Either }).collect();
-    let max_points = question.max_points.unwrap_or(20);
+    let max_points = question.max_points.unwrap_or(20).clamp(1, 1000);
     let lesson = Lesson { earlier, later, signs: &signs, max_points, interrupted: &|| pg::check_for_interrupts() };
     let points = lesson.points();
     drop(lesson);
@@ -242,6 +242,6 @@ pub fn lowest_scores(
         scores.into_iter().zip(persons).map(|(score, persons)| (score.unwrap_or(0), count(persons))).collect();
     let rooms: Vec<u64> = rooms.into_iter().map(count).collect();
     let (bands, left) = bands::lowest(&by_score, &rooms);
-    let rows = bands.into_iter().zip(1..).map(|(band, nth)| (nth, band.min_score, band.persons as i64));
-    rows.chain([(0, None, left as i64)]).collect()
+    let rows = bands.into_iter().zip(1..).map(|(band, nth)| (nth, band.min_score, band.persons.try_into().unwrap_or(i64::MAX)));
+    rows.chain([(0, None, left.try_into().unwrap_or(i64::MAX))]).collect()
 }

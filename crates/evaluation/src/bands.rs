@@ -18,8 +18,8 @@ pub fn lowest(scores: &[(i64, u64)], rooms: &[u64]) -> (Vec<Band>, u64) {
     let mut above: Option<i64> = None;
     let mut bands = Vec::new();
     for &room in rooms {
-        let mut persons = 0;
-        while let Some(((_, more), others)) = rest.split_first().filter(|((_, more), _)| persons + more <= room) {
+        let mut persons = 0u64;
+        while let Some(((_, more), others)) = rest.split_first().filter(|((_, more), _)| persons.saturating_add(*more) <= room) {
             persons += more;
             rest = others;
         }
@@ -32,7 +32,7 @@ pub fn lowest(scores: &[(i64, u64)], rooms: &[u64]) -> (Vec<Band>, u64) {
         above = min_score.or(above);
         bands.push(Band { min_score, persons });
     }
-    (bands, rest.iter().map(|(_, persons)| persons).sum())
+    (bands, rest.iter().fold(0, |sum, (_, persons)| sum.saturating_add(*persons)))
 }
 
 #[cfg(test)]
