@@ -5,6 +5,7 @@ pub mod meet;
 pub mod owner;
 pub mod person;
 pub mod plain;
+pub mod plans;
 pub mod scan;
 pub mod source;
 pub mod table;

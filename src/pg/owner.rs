@@ -1,5 +1,6 @@
 //! Statements on one of the application's tables that run as its owner, with the triggers that the owner put there.
 
+use super::plans;
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
@@ -13,14 +14,15 @@ use std::ptr;
 /// has written is always checked anew. And where the owner itself runs the application's statement, it could
 /// leave behind whatever it likes anyway.
 pub fn update(table: pg_sys::Oid, owner: pg_sys::Oid, statement: &str, args: &[DatumWithOid]) {
+    let statement = Statement { text: CString::new(statement).unwrap_or_default(), args, is_kept: !has_rules(table) };
     // SAFETY: reads a backend-local variable.
     if owner == unsafe { pg_sys::GetOuterUserId() } {
-        super::as_role_within(owner, 0, || run(statement, args, true));
+        super::as_role_within(owner, 0, || statement.run(true));
     } else if has_deferrable_keys_alone(table) {
         // SAFETY: the level of triggers and the state of the executor end here, or by an abort.
         unsafe {
             pg_sys::AfterTriggerBeginQuery();
-            super::as_role(owner, || run(statement, args, false));
+            super::as_role(owner, || statement.run(false));
             super::as_role_within(owner, 0, || {
                 let executor = pg_sys::CreateExecutorState();
                 pg_sys::AfterTriggerEndQuery(executor);
@@ -30,33 +32,55 @@ pub fn update(table: pg_sys::Oid, owner: pg_sys::Oid, statement: &str, args: &[D
             });
         }
     } else {
-        super::as_role(owner, || run(statement, args, true));
+        super::as_role(owner, || statement.run(true));
     }
 }
 
-/// Runs a statement; without `fires` its AFTER triggers are left to the level of triggers that is open.
-fn run(statement: &str, args: &[DatumWithOid], fires: bool) {
-    let statement = CString::new(statement).unwrap_or_default();
-    let mut types: Vec<pg_sys::Oid> = args.iter().map(|arg| arg.oid()).collect();
-    let mut values: Vec<pg_sys::Datum> =
-        args.iter().map(|arg| arg.datum().map_or(pg_sys::Datum::from(0), |datum| datum.sans_lifetime())).collect();
-    let nulls: Vec<std::ffi::c_char> =
-        args.iter().map(|arg| (if arg.datum().is_some() { b' ' } else { b'n' }) as std::ffi::c_char).collect();
-    // SAFETY: the SPI connection is closed here, or by an abort, and the plan with it; values are of the types.
+struct Statement<'a> {
+    text: CString,
+    args: &'a [DatumWithOid<'a>],
+    is_kept: bool,
+}
+
+impl Statement<'_> {
+    /// Runs it; without `fires` its AFTER triggers are left to the level of triggers that is open.
+    fn run(&self, fires: bool) {
+        let mut types: Vec<pg_sys::Oid> = self.args.iter().map(|arg| arg.oid()).collect();
+        let mut values: Vec<pg_sys::Datum> =
+            self.args.iter().map(|arg| arg.datum().map_or(pg_sys::Datum::from(0), |datum| datum.sans_lifetime())).collect();
+        let nulls: Vec<std::ffi::c_char> =
+            self.args.iter().map(|arg| (if arg.datum().is_some() { b' ' } else { b'n' }) as std::ffi::c_char).collect();
+        // SAFETY: the SPI connection is closed here, or by an abort; values are of the types.
+        unsafe {
+            if pg_sys::SPI_connect() < 0 {
+                error!("leadscore: SPI does not connect");
+            }
+            let plan = if self.is_kept {
+                plans::plan(&self.text, &mut types, plans::are_few(self.args))
+            } else {
+                pg_sys::SPI_prepare(self.text.as_ptr(), types.len() as i32, types.as_mut_ptr())
+            };
+            if plan.is_null() {
+                error!("leadscore: a statement cannot be prepared");
+            }
+            let (now, check) = (ptr::null_mut(), ptr::null_mut());
+            let done = pg_sys::SPI_execute_snapshot(plan, values.as_mut_ptr(), nulls.as_ptr(), now, check, false, fires, 0);
+            if done < 0 {
+                error!("leadscore: a statement failed: {done}");
+            }
+            pg_sys::SPI_finish();
+        }
+    }
+}
+
+/// Whether the table has rules, or had some. A plan that one of them turned into nothing would not hear that the rule has gone.
+fn has_rules(table: pg_sys::Oid) -> bool {
+    // SAFETY: the table is open while its description is read.
     unsafe {
-        if pg_sys::SPI_connect() < 0 {
-            error!("leadscore: SPI does not connect");
-        }
-        let plan = pg_sys::SPI_prepare(statement.as_ptr(), types.len() as i32, types.as_mut_ptr());
-        if plan.is_null() {
-            error!("leadscore: a statement cannot be prepared");
-        }
-        let (now, check) = (ptr::null_mut(), ptr::null_mut());
-        let done = pg_sys::SPI_execute_snapshot(plan, values.as_mut_ptr(), nulls.as_ptr(), now, check, false, fires, 0);
-        if done < 0 {
-            error!("leadscore: a statement failed: {done}");
-        }
-        pg_sys::SPI_finish();
+        let relation = pg_sys::relation_open(table, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        let has_rules = (*(*relation).rd_rel).relhasrules;
+        pg_sys::relation_close(relation, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        has_rules
     }
 }
 
