@@ -2,8 +2,10 @@
 //! and reading and writing single rows without an executor run. Everything unsafe is here.
 pub mod latest;
 pub mod meet;
+pub mod owner;
 pub mod person;
 pub mod plain;
+pub mod plans;
 pub mod scan;
 pub mod source;
 pub mod table;
@@ -161,20 +163,30 @@ pub fn watch_transactions(ends: fn(bool), rolled_back: fn(u32)) {
 
 /// Runs `work` as another role, as PostgreSQL does for the actions of foreign keys: the role's
 /// own row-level security does not get in the way. Nothing that the role left behind can run
-/// as anybody else later: a deferred trigger is refused. An error restores the role with the
+/// as anybody else later: a deferred trigger is refused, and settings are put back. An error restores the role with the
 /// transaction or savepoint that it ends.
 pub fn as_role<T>(role: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
+    as_role_within(role, pg_sys::SECURITY_RESTRICTED_OPERATION, work)
+}
+
+/// The same with what PostgreSQL restricts meanwhile: `SECURITY_RESTRICTED_OPERATION`, or 0 where the role's own code
+/// either does not run or runs in a statement of its own.
+fn as_role_within<T>(role: pg_sys::Oid, restrictions: u32, work: impl FnOnce() -> T) -> T {
     let (mut caller, mut context) = (pg_sys::InvalidOid, 0);
-    let local =
-        (pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION | pg_sys::SECURITY_NOFORCE_RLS) as i32;
-    // SAFETY: reads and writes backend-local variables; both values are put back.
-    unsafe {
+    let local = (pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_NOFORCE_RLS | restrictions) as i32;
+    // SAFETY: reads and writes backend-local variables; the values are put back, and the nest level is closed below or by
+    // the abort.
+    let level = unsafe {
         pg_sys::GetUserIdAndSecContext(&mut caller, &mut context);
         pg_sys::SetUserIdAndSecContext(role, context | local);
-    }
+        pg_sys::NewGUCNestLevel()
+    };
     let result = work();
     // SAFETY: as above.
-    unsafe { pg_sys::SetUserIdAndSecContext(caller, context) };
+    unsafe {
+        pg_sys::AtEOXact_GUC(false, level);
+        pg_sys::SetUserIdAndSecContext(caller, context);
+    }
     result
 }
 
@@ -213,8 +225,8 @@ pub fn with_search_path<T>(path: &CStr, work: impl FnOnce() -> T) -> T {
     with_settings(&[(c"search_path", path)], work)
 }
 
-/// Runs `work` under settings. An error restores those before with the transaction or savepoint
-/// that it ends.
+/// Runs `work` under settings, and puts back all that it changed: code of others may run in it. An error restores those
+/// before with the transaction or savepoint that it ends.
 pub(crate) fn with_settings<T>(settings: &[(&CStr, &CStr)], work: impl FnOnce() -> T) -> T {
     // SAFETY: the nest level that is opened here is closed below, or by the abort.
     unsafe {
@@ -232,7 +244,7 @@ pub(crate) fn with_settings<T>(settings: &[(&CStr, &CStr)], work: impl FnOnce() 
             );
         }
         let result = work();
-        pg_sys::AtEOXact_GUC(true, level);
+        pg_sys::AtEOXact_GUC(false, level);
         result
     }
 }

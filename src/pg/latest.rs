@@ -3,19 +3,17 @@
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
-use std::cell::OnceCell;
 use std::ffi::{CStr, CString};
 use std::ptr;
 
-/// A statement that is planned once in a backend. The types of its parameters are those of the first time.
+/// A statement that is prepared once in a backend.
 pub struct Latest {
     text: &'static str,
-    plan: OnceCell<pg_sys::SPIPlanPtr>,
 }
 
 impl Latest {
     pub const fn new(text: &'static str) -> Latest {
-        Latest { text, plan: OnceCell::new() }
+        Latest { text }
     }
 
     /// Runs it and returns the rows that it gives, as texts.
@@ -37,15 +35,9 @@ impl Latest {
             if pg_sys::SPI_connect() < 0 {
                 error!("leadscore: SPI does not connect");
             }
-            let plan = *self.plan.get_or_init(|| {
-                let text = CString::new(self.text).unwrap_or_default();
-                let mut types: Vec<pg_sys::Oid> = args.iter().map(|arg| arg.oid()).collect();
-                let plan = pg_sys::SPI_prepare(text.as_ptr(), types.len() as i32, types.as_mut_ptr());
-                if plan.is_null() || pg_sys::SPI_keepplan(plan) != 0 {
-                    error!("leadscore: a statement cannot be prepared");
-                }
-                plan
-            });
+            let text = CString::new(self.text).unwrap_or_default();
+            let mut types: Vec<pg_sys::Oid> = args.iter().map(|arg| arg.oid()).collect();
+            let plan = super::plans::plan(&text, &mut types, super::plans::are_few(args));
             let mut values: Vec<pg_sys::Datum> =
                 args.iter().map(|arg| arg.datum().map_or(pg_sys::Datum::from(0), |datum| datum.sans_lifetime())).collect();
             let nulls: Vec<std::ffi::c_char> =

@@ -612,16 +612,9 @@ fn read_rows(query: &str, args: &[Vec<String>], latest: bool, mut take: impl FnM
         let mut types = vec![pg_sys::TEXTARRAYOID; args.len()];
         let mut values: Vec<pg_sys::Datum> =
             args.iter().map(|list| list.clone().into_datum().unwrap_or(pg_sys::Datum::from(0))).collect();
-        let portal = pg_sys::SPI_cursor_open_with_args(
-            ptr::null(),
-            query.as_ptr(),
-            args.len() as i32,
-            types.as_mut_ptr(),
-            values.as_mut_ptr(),
-            ptr::null(),
-            true,
-            0,
-        );
+        let few = !args.is_empty() && args.iter().all(|list| list.len() <= super::plans::FEW);
+        let plan = super::plans::plan(&query, &mut types, few);
+        let portal = pg_sys::SPI_cursor_open(ptr::null(), plan, values.as_mut_ptr(), ptr::null(), true);
         loop {
             pg_sys::SPI_cursor_fetch(portal, true, AT_A_TIME as _);
             let table = pg_sys::SPI_tuptable;

@@ -303,8 +303,9 @@ pub fn write_back_to(source: &Source, keys: Vec<String>, scores: Vec<i64>, categ
     let path = CString::new(format!("pg_catalog, {schema}, public, pg_temp")).unwrap_or_default();
     pgrx::PgTryBuilder::new(|| {
         let _level = Level::begin();
-        pg::with_search_path(&path, || pg::as_role(source.owner.into(), || Spi::run_with_args(&statement, &args)))
-            .unwrap_or_else(|e| error!("leadscore: {e}"));
+        pg::with_search_path(&path, || {
+            pg::owner::update(source.table.relation.into(), source.owner.into(), &statement, &args);
+        });
     })
     .catch_when(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, |caught| refuse_for_owner(source, &caught))
     .catch_when(Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE, |_| {
