@@ -36,7 +36,7 @@ BEGIN
     END IF;
     run.started_at := clock_timestamp();
     -- Writers are waited for, and wait, so that none scores by the day before.
-    LOCK TABLE leadscore.state IN EXCLUSIVE MODE;
+    PERFORM leadscore._lock_days();
     PERFORM leadscore._need_current_snapshot();
     PERFORM leadscore._go_live();
     SELECT s.scored_on INTO last_day FROM leadscore.state s;
@@ -60,7 +60,7 @@ END $$;
 COMMENT ON FUNCTION leadscore._begin_run(timestamptz, boolean) IS 'Waits for writers and moves the day';
 REVOKE ALL ON FUNCTION leadscore._begin_run(timestamptz, boolean) FROM PUBLIC;
 
-CREATE FUNCTION leadscore._recompute(as_of timestamptz, full_rebuild boolean) RETURNS leadscore.run
+CREATE FUNCTION leadscore._recompute_here(as_of timestamptz, full_rebuild boolean) RETURNS leadscore.run
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     begun  record;
@@ -94,6 +94,17 @@ BEGIN
     RETURNING * INTO run;
     PERFORM leadscore._end_run(run);
     RETURN run;
+END $$;
+COMMENT ON FUNCTION leadscore._recompute_here(timestamptz, boolean) IS 'A run on this node';
+REVOKE ALL ON FUNCTION leadscore._recompute_here(timestamptz, boolean) FROM PUBLIC;
+
+CREATE FUNCTION leadscore._recompute(as_of timestamptz, full_rebuild boolean) RETURNS leadscore.run
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF leadscore._leads() THEN
+        RETURN leadscore._recompute_everywhere(as_of, full_rebuild);
+    END IF;
+    RETURN leadscore._recompute_here(as_of, full_rebuild);
 END $$;
 COMMENT ON FUNCTION leadscore._recompute(timestamptz, boolean) IS 'leadscore_recompute(), in the schema that never moves';
 REVOKE ALL ON FUNCTION leadscore._recompute(timestamptz, boolean) FROM PUBLIC;

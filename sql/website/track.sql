@@ -312,6 +312,7 @@ BEGIN
             DETAIL = 'A tenant has a name, as leadscore.person.tenant has it.',
             HINT = 'Leave it NULL for persons of no tenant.';
     END IF;
+    PERFORM leadscore._refuse_where_distributed('track()');
     PERFORM leadscore._begin();
     SELECT * INTO setting FROM leadscore.track_settings;
 
