@@ -329,14 +329,14 @@ BEGIN ATOMIC
     SELECT jsonb_build_object(
         'scored_on', (SELECT w.scored_on FROM leadscore.state w),
         'settings', (SELECT to_jsonb(s) FROM leadscore.settings s),
-        'activity_type', (SELECT jsonb_agg(to_jsonb(t)) FROM leadscore.activity_type t),
-        'event_type', (SELECT jsonb_agg(to_jsonb(t)) FROM leadscore.event_type t),
-        'scorecard', (SELECT jsonb_agg(to_jsonb(c)) FROM leadscore.scorecard c),
-        'rule', (SELECT jsonb_agg(to_jsonb(r)) FROM leadscore.rule r),
-        'category', (SELECT jsonb_agg(to_jsonb(c)) FROM leadscore.category c),
-        'source', (SELECT jsonb_agg(to_jsonb(s) || jsonb_build_object('source', NULL, 'name', leadscore._name_of(s.source)) ORDER BY s.role DESC, s.source_id)
+        'activity_type', (SELECT jsonb_agg(to_jsonb(t) ORDER BY t.activity_type) FROM leadscore.activity_type t),
+        'event_type', (SELECT jsonb_agg(to_jsonb(t) ORDER BY t.event) FROM leadscore.event_type t),
+        'scorecard', (SELECT jsonb_agg(to_jsonb(c) ORDER BY c.scorecard) FROM leadscore.scorecard c),
+        'rule', (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.rule_id) FROM leadscore.rule r),
+        'category', (SELECT jsonb_agg(to_jsonb(c) ORDER BY c.category_id) FROM leadscore.category c),
+        'source', (SELECT jsonb_agg(to_jsonb(s) - 'recorded_at' - 'read_in' || jsonb_build_object('source', NULL, 'name', leadscore._name_of(s.source)) ORDER BY s.role DESC, s.source_id)
                    FROM leadscore.source s WHERE leadscore._is_distributed(s.source)),
-        'source_step', (SELECT jsonb_agg(to_jsonb(t) || jsonb_build_object('relation', leadscore._name_of(t.relation)))
+        'source_step', (SELECT jsonb_agg(to_jsonb(t) || jsonb_build_object('relation', leadscore._name_of(t.relation)) ORDER BY t.source_id, t.step)
                         FROM leadscore.source_step t JOIN leadscore.source s USING (source_id) WHERE leadscore._is_distributed(s.source)));
 END;
 COMMENT ON FUNCTION leadscore._cluster_document() IS 'The configuration as the coordinator sends it to the nodes';
@@ -477,7 +477,7 @@ COMMENT ON FUNCTION leadscore._follow(jsonb, int[]) IS 'Brings a node to the con
 REVOKE ALL ON FUNCTION leadscore._follow(jsonb, int[]) FROM PUBLIC;
 
 CREATE FUNCTION leadscore._arrived_shards() RETURNS TABLE (shard_id bigint, source regclass, relation regclass)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT n.shard_id, s.source, n.relation::oid::regclass
     FROM (SELECT DISTINCT x.source FROM leadscore.source x WHERE x.attached) s
@@ -487,7 +487,7 @@ END;
 COMMENT ON FUNCTION leadscore._arrived_shards() IS 'Shards of attached tables that Citus brought to this node and that are not followed yet';
 
 CREATE FUNCTION leadscore._left_shards() RETURNS SETOF bigint
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT k.shard_id FROM leadscore.node_shard k
     WHERE NOT EXISTS (SELECT FROM (SELECT DISTINCT x.source FROM leadscore.source x WHERE x.attached) s
@@ -542,6 +542,7 @@ BEGIN
                              'person_score', (SELECT jsonb_agg(to_jsonb(c)) FROM leadscore.person_score c WHERE c.person_id = p.person_id),
                              'person_alias', (SELECT jsonb_agg(to_jsonb(l)) FROM leadscore.person_alias l WHERE l.person_id = p.person_id),
                              'person_consent', (SELECT to_jsonb(c) - 'refused' FROM leadscore.person_consent c WHERE c.person_id = p.person_id),
+                             'activity', (SELECT jsonb_agg(to_jsonb(a)) FROM leadscore.activity a WHERE a.person_id = p.person_id AND a.source_id IS NULL),
                              -- Of tables that do not tell when.
                              'moment', (SELECT jsonb_agg(jsonb_build_object('source_id', a.source_id, 'source_key', a.source_key, 'person_kind', p.kind,
                                                                             'external_id', p.external_id, 'tenant', p.tenant, 'activity_type', a.activity_type,
@@ -619,6 +620,9 @@ BEGIN
             ), adjustment AS (
                 INSERT INTO leadscore.adjustment
                 SELECT a.* FROM here h CROSS JOIN LATERAL jsonb_populate_recordset(NULL::leadscore.adjustment, nullif(h.document -> 'adjustment', 'null')) a
+            ), activity AS (
+                INSERT INTO leadscore.activity
+                SELECT a.* FROM here h CROSS JOIN LATERAL jsonb_populate_recordset(NULL::leadscore.activity, nullif(h.document -> 'activity', 'null')) a
             ), moment AS (
                 INSERT INTO leadscore.waiting
                 SELECT w.* FROM here h CROSS JOIN LATERAL jsonb_populate_recordset(NULL::leadscore.waiting, nullif(h.document -> 'moment', 'null')) w
@@ -858,3 +862,245 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore._lock_days() IS 'Waits for writers, and keeps others waiting';
 REVOKE ALL ON FUNCTION leadscore._lock_days() FROM PUBLIC;
+
+-- ------------------------------------------------------------------------------------- telling of all nodes
+
+CREATE FUNCTION leadscore._node_statuses() RETURNS SETOF jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
+BEGIN ATOMIC
+    SELECT to_jsonb(s) || jsonb_build_object(
+               'node', leadscore._node(),
+               'by_category', (SELECT jsonb_agg(jsonb_build_object('category', c.category, 'persons', c.persons))
+                               FROM (SELECT p.category, count(*) FILTER (WHERE p.active) AS persons FROM leadscore.person p
+                                     WHERE p.tenant IS NOT DISTINCT FROM s.tenant GROUP BY p.category) c))
+    FROM leadscore._status_here() s;
+END;
+COMMENT ON FUNCTION leadscore._node_statuses() IS 'The rows of leadscore.status on this node, with numbers that can be added up';
+
+CREATE FUNCTION leadscore._node_status() RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
+BEGIN ATOMIC
+    SELECT leadscore._displaced() || jsonb_build_object(
+        'scored_on', min(s.scored_on), 'last_run_at', max(s.last_run_at), 'persons', sum(s.persons), 'activities_about', max(s.activities_about))
+    FROM leadscore._status_here() s;
+END;
+COMMENT ON FUNCTION leadscore._node_status() IS 'How things stand on this node';
+
+CREATE FUNCTION leadscore._all_nodes()
+RETURNS TABLE (node int, host text, port int, reachable boolean, scored_on date, persons bigint, activities_about bigint, shards_arrived int, shards_left int,
+               last_run_at timestamptz, remark text, status jsonb)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+    SELECT a.node, n.host, n.port, a.done, (s.status ->> 'scored_on')::date, (s.status ->> 'persons')::bigint, (s.status ->> 'activities_about')::bigint,
+           (s.status ->> 'arrived')::int, (s.status ->> 'left')::int, (s.status ->> 'last_run_at')::timestamptz,
+           CASE WHEN NOT a.done THEN a.answer END, s.status
+    FROM (SELECT 0 AS node, true AS done, leadscore._node_status()::text AS answer
+          UNION ALL
+          SELECT * FROM leadscore._ask('SELECT leadscore._node_status()::text')) a
+    LEFT JOIN leadscore._nodes() n ON n.node = a.node
+    CROSS JOIN LATERAL (SELECT CASE WHEN a.done THEN a.answer::jsonb END AS status) s
+    ORDER BY a.node;
+END $$;
+COMMENT ON FUNCTION leadscore._all_nodes() IS 'The rows of leadscore.nodes';
+CREATE VIEW leadscore.nodes WITH (security_invoker = true) AS
+SELECT n.node, n.host, n.port, n.reachable, n.scored_on, n.last_run_at, n.persons, n.activities_about, n.shards_arrived, n.shards_left, n.remark
+FROM leadscore._all_nodes() n;
+COMMENT ON VIEW leadscore.nodes IS 'The nodes of a Citus cluster, asked on the coordinator, which is node 0; elsewhere this node alone';
+COMMENT ON COLUMN leadscore.nodes.node IS 'Its number: that of its group in Citus';
+COMMENT ON COLUMN leadscore.nodes.host IS 'Where it is';
+COMMENT ON COLUMN leadscore.nodes.port IS 'Where it is';
+COMMENT ON COLUMN leadscore.nodes.reachable IS 'Whether it answered';
+COMMENT ON COLUMN leadscore.nodes.scored_on IS 'The day for which the scores stand there';
+COMMENT ON COLUMN leadscore.nodes.last_run_at IS 'When its last run had done its work';
+COMMENT ON COLUMN leadscore.nodes.persons IS 'Persons there who are active';
+COMMENT ON COLUMN leadscore.nodes.activities_about IS 'Activities there, by the statistics of the last ANALYZE';
+COMMENT ON COLUMN leadscore.nodes.shards_arrived IS 'Shards of attached tables that came and are not followed yet: CALL leadscore.spread();';
+COMMENT ON COLUMN leadscore.nodes.shards_left IS 'Shards that went, and whose persons are still there: CALL leadscore.spread();';
+COMMENT ON COLUMN leadscore.nodes.remark IS 'Why it did not answer';
+
+-- The rows of all nodes together; an error where one does not answer, since sums without it would be wrong.
+CREATE FUNCTION leadscore._status_everywhere()
+RETURNS TABLE (scored_on date, last_run_at timestamptz, last_run_took interval, rebuild_due boolean, time_zone text, persons bigint,
+               categories text, rules bigint, activities_about bigint, score_records_about bigint, category_changes_7 bigint,
+               pending bigint, pending_since timestamptz, tenant text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH row AS MATERIALIZED (
+        SELECT r.*
+        FROM (SELECT leadscore._node_statuses() AS s
+              UNION ALL
+              SELECT x.value -> 's' FROM leadscore._ask_all('SELECT leadscore._node_statuses() AS s') a CROSS JOIN LATERAL jsonb_array_elements(a.answer) x) n
+        CROSS JOIN LATERAL jsonb_to_record(n.s) r(
+            node int, scored_on date, last_run_at timestamptz, last_run_took interval, rebuild_due boolean, time_zone text, persons bigint, rules bigint,
+            activities_about bigint, score_records_about bigint, category_changes_7 bigint, pending bigint, pending_since timestamptz, tenant text, by_category jsonb)
+    ), whole AS MATERIALIZED (
+        SELECT min(r.scored_on) AS scored_on, max(r.last_run_at) AS last_run_at, max(r.last_run_took) AS last_run_took, bool_or(r.rebuild_due) AS rebuild_due
+        FROM row r
+    ), size AS MATERIALIZED (
+        SELECT sum(x.activities)::bigint AS activities, sum(x.records)::bigint AS records
+        FROM (SELECT max(r.activities_about) AS activities, max(r.score_records_about) AS records FROM row r GROUP BY r.node) x
+    ), category AS MATERIALIZED (
+        SELECT c.tenant, string_agg(format('%s %s', coalesce(c.category, 'none'), c.persons), ', ' ORDER BY c.persons DESC, c.category) FILTER (WHERE c.persons > 0) AS categories
+        FROM (SELECT r.tenant, x.category, sum(x.persons) AS persons
+              FROM row r CROSS JOIN LATERAL jsonb_to_recordset(r.by_category) x(category text, persons bigint)
+              WHERE jsonb_typeof(r.by_category) = 'array'
+              GROUP BY r.tenant, x.category) c
+        GROUP BY c.tenant
+    )
+    SELECT w.scored_on, w.last_run_at, w.last_run_took, w.rebuild_due, min(r.time_zone), sum(r.persons)::bigint, min(c.categories), max(r.rules),
+           z.activities, z.records, sum(r.category_changes_7)::bigint, sum(r.pending)::bigint, min(r.pending_since), r.tenant
+    FROM row r
+    CROSS JOIN whole w
+    CROSS JOIN size z
+    LEFT JOIN category c ON c.tenant IS NOT DISTINCT FROM r.tenant
+    -- A node without persons has a row that says so.
+    WHERE jsonb_typeof(r.by_category) = 'array' OR NOT EXISTS (SELECT FROM category)
+    GROUP BY r.tenant, w.scored_on, w.last_run_at, w.last_run_took, w.rebuild_due, z.activities, z.records
+    ORDER BY r.tenant NULLS FIRST;
+END $$;
+COMMENT ON FUNCTION leadscore._status_everywhere() IS 'The rows of leadscore.status on the coordinator of a cluster';
+
+-- Apart from doctor(), which is the same on every node.
+CREATE FUNCTION leadscore._doctor_cluster()
+RETURNS TABLE (severity text, finding text, detail text, remedy text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+    own text := md5((leadscore._cluster_document() - 'scored_on')::text);
+    day date := (SELECT w.scored_on FROM leadscore.state w);
+    n   record;
+BEGIN
+    FOR n IN SELECT * FROM leadscore._all_nodes() x ORDER BY x.node LOOP
+        IF NOT n.reachable THEN
+            RETURN QUERY SELECT 'error', format('node %s cannot be asked', n.node), n.remark, 'SELECT * FROM leadscore.nodes;';
+            CONTINUE;
+        END IF;
+        IF n.scored_on <> day THEN
+            RETURN QUERY SELECT 'error', format('node %s is on another day', n.node), format('Scores stand for %s there, and for %s here.', n.scored_on, day),
+                leadscore._cron_command() || ';';
+        END IF;
+        IF n.shards_arrived + n.shards_left > 0 THEN
+            RETURN QUERY SELECT 'warning', format('%s shards came to node %s and %s went from it', n.shards_arrived, n.node, n.shards_left),
+                'What is registered on their persons waits until they are followed.', 'CALL leadscore.spread();';
+        END IF;
+    END LOOP;
+    RETURN QUERY
+    SELECT 'warning', format('node %s has not the configuration of the coordinator', a.node), 'Rules, categories, settings or attached tables changed.', 'CALL leadscore.spread();'
+    FROM leadscore._ask('SELECT md5((leadscore._cluster_document() - ''scored_on'')::text)') a
+    WHERE a.done AND a.answer <> own;
+    RETURN QUERY
+    SELECT d.severity, format('node %s: %s', a.node, d.finding), d.detail, format('On node %s: %s', a.node, d.remedy)
+    FROM leadscore._ask('SELECT coalesce(jsonb_agg(to_jsonb(d)), ''[]'')::text FROM leadscore.doctor() d') a
+    CROSS JOIN LATERAL jsonb_to_recordset(CASE WHEN a.done THEN a.answer::jsonb END) d(severity text, finding text, detail text, remedy text);
+END $$;
+COMMENT ON FUNCTION leadscore._doctor_cluster() IS 'What doctor() finds about the nodes of a cluster, and what they find';
+
+CREATE FUNCTION leadscore.cluster_worklist(most int DEFAULT 100, owner text DEFAULT NULL, tenant text DEFAULT NULL) RETURNS SETOF leadscore.worklist
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+    query text := format('SELECT w.* FROM leadscore.worklist w WHERE (%1$L IS NULL OR w.owner = %1$L) AND (%2$L IS NULL OR w.tenant = %2$L)
+                          ORDER BY w.score DESC, w.person_id LIMIT %3$s', owner, tenant, coalesce(most, 100));
+BEGIN
+    RETURN QUERY EXECUTE format(
+        'SELECT (jsonb_populate_record(NULL::leadscore.worklist, x.row)).*
+         FROM (SELECT to_jsonb(w) AS row FROM (%s) w
+               UNION ALL
+               SELECT r.value FROM leadscore._ask_all($1) a CROSS JOIN LATERAL jsonb_array_elements(a.answer) r) x
+         ORDER BY (x.row ->> ''score'')::bigint DESC, (x.row ->> ''person_id'')::bigint LIMIT $2', query) USING query, coalesce(most, 100);
+END $$;
+COMMENT ON FUNCTION leadscore.cluster_worklist(int, text, text) IS 'The persons of all nodes to spend time on first: the rows of leadscore.worklist with the highest scores, of an owner and a tenant or of all';
+
+-- ------------------------------------------------------------- one person, by the application's own key
+
+-- Runs a query about a person where the person is: `%s` in it is the person's id. Its rows come back as JSON.
+CREATE FUNCTION leadscore._of_person(kind text, key text, tenant text, purpose text, query text) RETURNS SETOF jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+    person CONSTANT text := format('SELECT k.person_id FROM leadscore._person_key k WHERE k.kind = %L AND k.external_id = %L AND k.tenant IS NOT DISTINCT FROM %L',
+                                   kind, key, tenant);
+    id     bigint;
+    s      record;
+    at     int;
+    found  boolean := false;
+BEGIN
+    EXECUTE person INTO id;
+    IF id IS NOT NULL THEN
+        RETURN QUERY EXECUTE format('SELECT to_jsonb(x) FROM (%s) x', format(query, id));
+        RETURN;
+    END IF;
+    -- Where its row is, or anywhere if that cannot be told.
+    SELECT x.source, d.*, leadscore._own_columns(x, 'key') AS key_columns INTO s
+    FROM leadscore.source x CROSS JOIN LATERAL leadscore._distribution(x.source) d
+    WHERE x.role = 'person' AND x.attached AND x.person_kind = kind AND d.sort = 'hash';
+    IF FOUND AND leadscore._leads() THEN
+        EXECUTE format('SELECT p.groupid FROM pg_dist_placement p WHERE p.shardid = get_shard_id_for_distribution_column(%L::regclass, %L::%s)', s.source::oid::regclass,
+                       leadscore._key_value(key, cardinality(s.key_columns), array_position(s.key_columns, s.column_name) - 1),
+                       (SELECT a.atttypid::regtype FROM pg_attribute a WHERE a.attrelid = s.source AND a.attname = s.column_name)) INTO at;
+    END IF;
+    FOR s IN SELECT * FROM leadscore._ask(format('SELECT jsonb_agg(p.rows)::text FROM (%s) k CROSS JOIN LATERAL (SELECT coalesce(jsonb_agg(to_jsonb(x)), ''[]'') AS rows FROM (%s) x) p',
+                                                 person, format(query, 'k.person_id')), CASE WHEN at IS NOT NULL THEN ARRAY[at] END) LOOP
+        IF NOT s.done THEN
+            RAISE connection_exception USING
+                MESSAGE = format('%s: %s', purpose, s.answer),
+                DETAIL = format('The person of kind %L with key %L may be there.', kind, key),
+                HINT = 'Call it again when the node is back; SELECT * FROM leadscore.nodes; shows all of them.';
+        END IF;
+        IF s.answer <> '' THEN
+            RETURN QUERY SELECT r.value FROM jsonb_array_elements(s.answer::jsonb -> 0) r;
+            found := true;
+        END IF;
+    END LOOP;
+    IF NOT found THEN
+        RAISE no_data_found USING
+            MESSAGE = format('%s: there is no person of kind %L with key %L', purpose, kind, key),
+            DETAIL = concat('leadscore.person has no such row', CASE WHEN tenant IS NOT NULL THEN format(' of tenant %L', tenant) END, '.'),
+            HINT = 'Keys of several columns are their values with commas between them, such as 7,123; a person of a tenant is named with it.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._of_person(text, text, text, text, text) IS 'The rows of a query about a person, on whichever node the person is';
+
+CREATE FUNCTION leadscore.explain_by_key(kind text, key text, on_day date DEFAULT NULL, scorecard text DEFAULT 'main', tenant text DEFAULT NULL)
+RETURNS TABLE (rule text, activity_id bigint, activity_type text, occurred_at timestamptz, points bigint,
+               counts boolean, counts_from date, counts_until date, why text)
+LANGUAGE sql ROWS 50 SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT x.*
+    FROM leadscore._of_person(kind, key, tenant, 'explain_by_key', format('SELECT * FROM leadscore.explain(%%s, %L, %L)', on_day, scorecard)) r
+    CROSS JOIN LATERAL jsonb_to_record(r) x(rule text, activity_id bigint, activity_type text, occurred_at timestamptz, points bigint,
+                                            counts boolean, counts_from date, counts_until date, why text);
+END;
+COMMENT ON FUNCTION leadscore.explain_by_key(text, text, date, text, text) IS 'explain() by the kind and the application''s own key of a person, on whichever node the person is';
+
+CREATE FUNCTION leadscore.score_at_by_key(kind text, key text, on_day date, scorecard text DEFAULT 'main', tenant text DEFAULT NULL) RETURNS bigint
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT (r ->> 'score')::bigint
+    FROM leadscore._of_person(kind, key, tenant, 'score_at_by_key', format('SELECT leadscore.score_at(%%s, %L::date, %L) AS score', on_day, scorecard)) r;
+END;
+COMMENT ON FUNCTION leadscore.score_at_by_key(text, text, date, text, text) IS 'score_at() by the kind and the application''s own key of a person, on whichever node the person is';
+
+CREATE FUNCTION leadscore.forecast_by_key(kind text, key text, until date, scorecard text DEFAULT 'main', tenant text DEFAULT NULL)
+RETURNS TABLE (day date, score bigint, category text)
+LANGUAGE sql ROWS 100 SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT x.*
+    FROM leadscore._of_person(kind, key, tenant, 'forecast_by_key', format('SELECT * FROM leadscore.forecast(%%s, %L::date, %L)', until, scorecard)) r
+    CROSS JOIN LATERAL jsonb_to_record(r) x(day date, score bigint, category text);
+END;
+COMMENT ON FUNCTION leadscore.forecast_by_key(text, text, date, text, text) IS 'forecast() by the kind and the application''s own key of a person, on whichever node the person is';
+
+-- On another node it is a transaction of its own, which stands whatever becomes of this one.
+CREATE FUNCTION leadscore.adjust_by_key(kind text, key text, points int, reason text, from_day date DEFAULT NULL, until_day date DEFAULT NULL,
+                                 scorecard text DEFAULT 'main', tenant text DEFAULT NULL) RETURNS bigint
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT (r ->> 'id')::bigint
+    FROM leadscore._of_person(kind, key, tenant, 'adjust_by_key', format('SELECT leadscore.adjust(%%s, %L::int, %L, %L::date, %L::date, %L) AS id',
+                                                                  points, reason, from_day, until_day, scorecard)) r;
+END;
+COMMENT ON FUNCTION leadscore.adjust_by_key(text, text, int, text, date, date, text, text) IS 'adjust() by the kind and the application''s own key of a person, on whichever node the person is, in a transaction of that node';
+-- Whoever adjusts writes the score of anybody: the owner says who may.
+REVOKE ALL ON FUNCTION leadscore.adjust_by_key(text, text, int, text, date, date, text, text) FROM PUBLIC;
