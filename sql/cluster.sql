@@ -259,7 +259,7 @@ COMMENT ON FUNCTION leadscore._refuse_truncate() IS 'Trigger: refuses to truncat
 REVOKE ALL ON FUNCTION leadscore._refuse_truncate() FROM PUBLIC;
 
 CREATE FUNCTION leadscore._has_distributed_sources() RETURNS boolean
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN leadscore._is_clustered() AND EXISTS (SELECT FROM leadscore.source s WHERE s.attached AND leadscore._is_distributed(s.source));
 END $$;
@@ -477,7 +477,7 @@ COMMENT ON FUNCTION leadscore._follow(jsonb, int[]) IS 'Brings a node to the con
 REVOKE ALL ON FUNCTION leadscore._follow(jsonb, int[]) FROM PUBLIC;
 
 CREATE FUNCTION leadscore._arrived_shards() RETURNS TABLE (shard_id bigint, source regclass, relation regclass)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT n.shard_id, s.source, n.relation::oid::regclass
     FROM (SELECT DISTINCT x.source FROM leadscore.source x WHERE x.attached) s
@@ -487,7 +487,7 @@ END;
 COMMENT ON FUNCTION leadscore._arrived_shards() IS 'Shards of attached tables that Citus brought to this node and that are not followed yet';
 
 CREATE FUNCTION leadscore._left_shards() RETURNS SETOF bigint
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT k.shard_id FROM leadscore.node_shard k
     WHERE NOT EXISTS (SELECT FROM (SELECT DISTINCT x.source FROM leadscore.source x WHERE x.attached) s

@@ -116,6 +116,9 @@ BEGIN
     END LOOP;
 
     -- Shards that came from another node, and what the other nodes find.
+    IF NOT leadscore._is_clustered() THEN
+        RETURN;
+    END IF;
     RETURN QUERY
     SELECT NULL::bigint, format('shard %s came and is not followed', n.relation), NULL::int, NULL::bigint, NULL::text, 'CALL leadscore.spread(); on the coordinator'
     FROM leadscore._arrived_shards() n;
