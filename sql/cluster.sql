@@ -143,6 +143,25 @@ END $$;
 COMMENT ON FUNCTION leadscore._local_ddl(text) IS 'Keeps Citus from bringing what follows to other nodes; returns the setting before, which another call puts back';
 REVOKE ALL ON FUNCTION leadscore._local_ddl(text) FROM PUBLIC;
 
+-- Citus makes a shard that it moves as the owner of the table, with its triggers. On a table that is not attached they do nothing.
+CREATE FUNCTION leadscore._let_put_triggers(relation regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    owner name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = relation);
+    func  regprocedure;
+BEGIN
+    IF NOT has_schema_privilege(owner, 'leadscore', 'USAGE') THEN
+        EXECUTE format('GRANT USAGE ON SCHEMA leadscore TO %I', owner);
+    END IF;
+    FOREACH func IN ARRAY ARRAY['leadscore._source_begins()', 'leadscore._source_changed()', 'leadscore._reached_changed()', 'leadscore._refuse_truncate()']::regprocedure[] LOOP
+        IF NOT has_function_privilege(owner, func, 'EXECUTE') THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', func, owner);
+        END IF;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION leadscore._let_put_triggers(regclass) IS 'Lets the owner of a distributed table have triggers on its shards';
+REVOKE ALL ON FUNCTION leadscore._let_put_triggers(regclass) FROM PUBLIC;
+
 -- ---------------------------------------------------------------------------------------------- refusals
 
 CREATE FUNCTION leadscore._check_distributed(source regclass) RETURNS void

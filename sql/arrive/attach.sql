@@ -445,6 +445,8 @@ BEGIN
     SELECT * INTO s FROM leadscore.source x WHERE x.source_id = of_source;
     SELECT string_agg(quote_ident(n.name), ', ' ORDER BY n.nth) INTO columns
     FROM jsonb_array_elements_text(s.parts -> 'names') WITH ORDINALITY n(name, nth);
+    PERFORM leadscore._let_put_triggers(x.relation) FROM (SELECT s.source AS relation UNION SELECT x.relation FROM leadscore.source_step x WHERE x.source_id = of_source) x
+    WHERE leadscore._is_distributed(x.relation);
     FOR part IN
         SELECT p.relation, prefix || v.name || p.suffix AS name, v.events, v.level, v.function
         FROM leadscore._places_of(s.source) p
