@@ -702,12 +702,22 @@ REVOKE ALL ON FUNCTION leadscore._forget_handover() FROM PUBLIC;
 
 -- ------------------------------------------------------------------------------------------ on the coordinator
 
+-- Two that tell the nodes follow each other, so that no node goes back to what the first knew.
+CREATE FUNCTION leadscore._tell_alone() RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT pg_advisory_xact_lock(27763, 1);
+END;
+COMMENT ON FUNCTION leadscore._tell_alone() IS 'Waits for another call that tells the nodes';
+REVOKE ALL ON FUNCTION leadscore._tell_alone() FROM PUBLIC;
+
 -- After attaching and detaching; what the nodes did stands whatever becomes of the transaction, and is put right by the next call.
 CREATE FUNCTION leadscore._tell_nodes(again int[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     a record;
 BEGIN
+    PERFORM leadscore._tell_alone();
     FOR a IN SELECT * FROM leadscore._ask(format('SELECT leadscore._follow(%L, %L)', leadscore._cluster_document(), again)) LOOP
         IF NOT a.done THEN
             RAISE object_not_in_prerequisite_state USING
@@ -753,6 +763,7 @@ DECLARE
     after  bigint;
     step   text;
 BEGIN
+    PERFORM leadscore._tell_alone();
     SELECT array_agg(a.answer ORDER BY a.node) FILTER (WHERE NOT a.done),
            bool_or(a.done AND a.answer::jsonb <> '{"left": 0, "arrived": 0}') INTO failed, moved
     FROM leadscore._ask(format('SELECT leadscore._follow(%L)', leadscore._cluster_document()), with_coordinator => true) a;
@@ -854,6 +865,28 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore._recompute_everywhere(timestamptz, boolean) IS 'A run on all nodes of a cluster';
 REVOKE ALL ON FUNCTION leadscore._recompute_everywhere(timestamptz, boolean) FROM PUBLIC;
+
+-- The same in batches that commit.
+CREATE FUNCTION leadscore._batches_elsewhere(as_of timestamptz, batch_size int) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    failed text[];
+    later  text[];
+BEGIN
+    PERFORM leadscore._need_right_to_batches();
+    IF leadscore._leads() THEN
+        failed := leadscore._spread();
+        SELECT array_agg(a.answer ORDER BY a.node) INTO later
+        FROM leadscore._ask(format('CALL leadscore.recompute_in_batches(%L, %s)', to_jsonb(as_of) #>> '{}', batch_size)) a WHERE NOT a.done;
+        IF coalesce(later, failed) IS NOT NULL THEN
+            RAISE connection_exception USING
+                MESSAGE = format('the run is not done on all nodes: %s', array_to_string(coalesce(later, failed), '; ')),
+                DETAIL = 'What the other nodes did stands, each for its own persons.',
+                HINT = 'Call it again when the node is back: it goes on where it failed.';
+        END IF;
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._batches_elsewhere(timestamptz, int) IS 'A run in batches on the other nodes of a cluster';
 
 -- Statements over several shards of a node are a transaction in each. One that has begun to write keeps a run waiting, and a
 -- run that waits keeps the others waiting: so it waits for a moment only, and tries again.
@@ -1110,6 +1143,15 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL jsonb_to_record(r) x(day date, score bigint, category text);
 END;
 COMMENT ON FUNCTION leadscore.forecast_by_key(text, text, date, text, text) IS 'forecast() by the kind and the application''s own key of a person, on whichever node the person is';
+
+CREATE FUNCTION leadscore.forget_person_by_key(kind text, key text, tenant text DEFAULT NULL) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT count(*) FROM leadscore._of_person(kind, key, tenant, 'forget_person_by_key', 'SELECT leadscore.forget_person(%s) AS done') r;
+END;
+COMMENT ON FUNCTION leadscore.forget_person_by_key(text, text, text) IS 'forget_person() by the kind and the application''s own key of a person, on whichever node the person is, in a transaction of that node';
+-- It removes persons: the owner says who may.
+REVOKE ALL ON FUNCTION leadscore.forget_person_by_key(text, text, text) FROM PUBLIC;
 
 -- On another node it is a transaction of its own, which stands whatever becomes of this one.
 CREATE FUNCTION leadscore.adjust_by_key(kind text, key text, points int, reason text, from_day date DEFAULT NULL, until_day date DEFAULT NULL,
