@@ -1043,10 +1043,19 @@ BEGIN
     SELECT 'warning', format('node %s has not the configuration of the coordinator', a.node), 'Rules, categories, settings or attached tables changed.', 'CALL leadscore.spread();'
     FROM leadscore._ask('SELECT md5((leadscore._cluster_document() - ''scored_on'')::text)') a
     WHERE a.done AND a.answer <> own;
+    -- That a node has nobody of a rule's kind says nothing, unless none of them has.
     RETURN QUERY
-    SELECT d.severity, format('node %s: %s', a.node, d.finding), d.detail, format('On node %s: %s', a.node, d.remedy)
-    FROM leadscore._ask('SELECT coalesce(jsonb_agg(to_jsonb(d)), ''[]'')::text FROM leadscore.doctor() d') a
-    CROSS JOIN LATERAL jsonb_to_recordset(CASE WHEN a.done THEN a.answer::jsonb END) d(severity text, finding text, detail text, remedy text);
+    WITH found AS MATERIALIZED (
+        SELECT a.node, d.*
+        FROM leadscore._ask('SELECT coalesce(jsonb_agg(to_jsonb(d)), ''[]'')::text FROM leadscore.doctor() d') a
+        CROSS JOIN LATERAL jsonb_to_recordset(CASE WHEN a.done THEN a.answer::jsonb END) d(severity text, finding text, detail text, remedy text)
+    )
+    SELECT f.severity, format('%s: %s', CASE WHEN count(*) = 1 THEN 'node ' ELSE 'nodes ' END || string_agg(f.node::text, ', ' ORDER BY f.node), f.finding), f.detail,
+           format('On each of them: %s', f.remedy)
+    FROM found f
+    GROUP BY f.severity, f.finding, f.detail, f.remedy
+    HAVING f.severity <> 'note' OR f.finding !~ '^(rule |no rule )' OR count(*) = (SELECT count(*) FROM leadscore._nodes())
+    ORDER BY min(f.node), f.severity, f.finding;
 END $$;
 COMMENT ON FUNCTION leadscore._doctor_cluster() IS 'What doctor() finds about the nodes of a cluster, and what they find';
 
