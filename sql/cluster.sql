@@ -1153,6 +1153,25 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION leadscore.forecast_by_key(text, text, date, text, text) IS 'forecast() by the kind and the application''s own key of a person, on whichever node the person is';
 
+-- On the other nodes a tenant is forgotten first: what they did stands, and the call can be made again.
+CREATE FUNCTION leadscore._forget_tenant_elsewhere(tenant text) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT leadscore._leads() THEN
+        RETURN '{}';
+    END IF;
+    PERFORM leadscore._tell_alone();
+    RETURN (SELECT coalesce(jsonb_object_agg(t.table_name, t.removed), '{}')
+            FROM (SELECT x.table_name, sum(x.removed)::bigint AS removed
+                  FROM leadscore._ask_all(format('SELECT * FROM leadscore.forget_tenant(%L)', tenant)) a
+                  CROSS JOIN LATERAL jsonb_to_recordset(a.answer) x(table_name text, removed bigint)
+                  -- Copies of the coordinator's.
+                  WHERE x.table_name NOT IN ('rule', 'category', 'configuration_change', 'edited')
+                  GROUP BY x.table_name) t);
+END $$;
+COMMENT ON FUNCTION leadscore._forget_tenant_elsewhere(text) IS 'Forgets a tenant on the other nodes, and returns how many rows went from which table';
+REVOKE ALL ON FUNCTION leadscore._forget_tenant_elsewhere(text) FROM PUBLIC;
+
 CREATE FUNCTION leadscore.forget_person_by_key(kind text, key text, tenant text DEFAULT NULL) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
