@@ -170,7 +170,12 @@ DECLARE
     way   record := leadscore._distribution(source);
     most  bigint;
 BEGIN
-    IF way.sort IS NULL THEN
+    IF leadscore._node() <> 0 THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('%s cannot be attached here: this is not the coordinator', source),
+            DETAIL = 'Attached tables are part of the configuration, which the coordinator has.',
+            HINT = 'Call it on the coordinator.';
+    ELSIF way.sort IS NULL THEN
         RETURN;
     ELSIF way.sort = 'reference' THEN
         RAISE feature_not_supported USING
@@ -182,11 +187,6 @@ BEGIN
             MESSAGE = format('%s is managed by Citus, and not distributed by hash', source),
             DETAIL = 'Which shard has which rows cannot be told.',
             HINT = format('SELECT undistribute_table(%L); and, if it is to be distributed, SELECT create_distributed_table(%1$L, …);', source);
-    ELSIF leadscore._node() <> 0 THEN
-        RAISE feature_not_supported USING
-            MESSAGE = format('%s is distributed, and this is not the coordinator', source),
-            DETAIL = 'Attached tables are part of the configuration, which the coordinator has.',
-            HINT = 'Call it on the coordinator.';
     END IF;
     EXECUTE 'SELECT max(c.count) FROM (SELECT count(*) FROM pg_dist_placement p JOIN pg_dist_shard s USING (shardid) WHERE s.logicalrelid = $1 GROUP BY s.shardid) c'
         INTO most USING source;
@@ -353,6 +353,8 @@ BEGIN ATOMIC
         'scorecard', (SELECT jsonb_agg(to_jsonb(c) ORDER BY c.scorecard) FROM leadscore.scorecard c),
         'rule', (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.rule_id) FROM leadscore.rule r),
         'category', (SELECT jsonb_agg(to_jsonb(c) ORDER BY c.category_id) FROM leadscore.category c),
+        -- Of tables that are gone only that they are not forgotten.
+        'known', (SELECT jsonb_agg(s.source_id ORDER BY s.source_id) FROM leadscore.source s),
         'source', (SELECT jsonb_agg(to_jsonb(s) - 'recorded_at' - 'read_in' || jsonb_build_object('source', NULL, 'name', leadscore._name_of(s.source)) ORDER BY s.role DESC, s.source_id)
                    FROM leadscore.source s WHERE leadscore._is_distributed(s.source)),
         'source_step', (SELECT jsonb_agg(to_jsonb(t) || jsonb_build_object('relation', leadscore._name_of(t.relation)) ORDER BY t.source_id, t.step)
@@ -451,9 +453,7 @@ BEGIN
         PERFORM leadscore._forget_configuration();
     END IF;
 
-    FOR s IN SELECT * FROM leadscore.source x WHERE leadscore._is_distributed(x.source)
-             AND NOT EXISTS (SELECT FROM jsonb_array_elements(nullif(document -> 'source', 'null')) n WHERE (n.value ->> 'source_id')::int = x.source_id)
-             ORDER BY x.role, x.source_id LOOP
+    FOR s IN SELECT * FROM leadscore.source x WHERE NOT coalesce(document -> 'known' @> to_jsonb(x.source_id), false) ORDER BY x.role, x.source_id LOOP
         PERFORM leadscore._drop_triggers(s.source_id), leadscore._remove_source(s.source_id), leadscore._forget_configuration();
     END LOOP;
     FOR item IN SELECT n.value FROM jsonb_array_elements(nullif(document -> 'source', 'null')) WITH ORDINALITY n(value, nth) ORDER BY n.nth LOOP

@@ -1145,6 +1145,7 @@ BEGIN
     PERFORM leadscore._drop_triggers(s.source_id);
     PERFORM leadscore._remove_source(s.source_id);
     PERFORM leadscore._forget_configuration();
+    PERFORM leadscore._tell_nodes() WHERE leadscore._leads();
 END $$;
 COMMENT ON FUNCTION leadscore.forget_source(int) IS 'Removes an attached table that was dropped, and all that came from it';
 -- It removes persons: the owner says who may.
