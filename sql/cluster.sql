@@ -1021,7 +1021,7 @@ RETURNS TABLE (severity text, finding text, detail text, remedy text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
-    own text := md5((leadscore._cluster_document() - 'scored_on')::text);
+    own text := md5((leadscore._cluster_document() - 'scored_on' - 'known')::text);
     day date := (SELECT w.scored_on FROM leadscore.state w);
     n   record;
 BEGIN
@@ -1041,7 +1041,7 @@ BEGIN
     END LOOP;
     RETURN QUERY
     SELECT 'warning', format('node %s has not the configuration of the coordinator', a.node), 'Rules, categories, settings or attached tables changed.', 'CALL leadscore.spread();'
-    FROM leadscore._ask('SELECT md5((leadscore._cluster_document() - ''scored_on'')::text)') a
+    FROM leadscore._ask('SELECT md5((leadscore._cluster_document() - ''scored_on'' - ''known'')::text)') a
     WHERE a.done AND a.answer <> own;
     -- That a node has nobody of a rule's kind says nothing, unless none of them has.
     RETURN QUERY
