@@ -17,6 +17,9 @@ mod configure;
 mod score;
 mod website;
 
+// Several machines.
+mod cluster;
+
 mod error;
 
 pg_module_magic!();
@@ -63,4 +66,5 @@ extension_sql_file!("../sql/ask/preview.sql", name = "preview", requires = ["des
 extension_sql_file!("../sql/ask/evaluate.sql", name = "evaluate", requires = ["preview"]);
 extension_sql_file!("../sql/ask/status.sql", name = "status", requires = ["evaluate"]);
 extension_sql_file!("../sql/ask/report.sql", name = "report", requires = ["status"]);
-extension_sql_file!("../sql/owner.sql", name = "owner", requires = ["report"]);
+extension_sql_file!("../sql/cluster.sql", name = "cluster", requires = ["report"]);
+extension_sql_file!("../sql/owner.sql", name = "owner", requires = ["cluster"]);

@@ -354,6 +354,25 @@ pub fn maintenance_memory() -> usize {
     usize::try_from(unsafe { pg_sys::maintenance_work_mem }).unwrap_or(0) * 1024
 }
 
+/// Whether an extension is in this database.
+pub fn has_extension(name: &CStr) -> bool {
+    // SAFETY: looks up the catalogs by a C string.
+    unsafe { pg_sys::get_extension_oid(name.as_ptr(), true) != pg_sys::InvalidOid }
+}
+
+/// The hash of a value, given as text, of a type: that of the type's default class for hash indexes.
+pub fn hash_of(text: &str, type_id: pg_sys::Oid, collation: pg_sys::Oid) -> i32 {
+    let text = CString::new(text).unwrap_or_default();
+    // SAFETY: the text was printed from a value of the type; what the type cache holds is valid while it is used.
+    unsafe {
+        let (mut input, mut parameter) = (pg_sys::InvalidOid, pg_sys::InvalidOid);
+        pg_sys::getTypeInputInfo(type_id, &mut input, &mut parameter);
+        let value = pg_sys::OidInputFunctionCall(input, text.as_ptr().cast_mut(), parameter, -1);
+        let entry = pg_sys::lookup_type_cache(type_id, pg_sys::TYPECACHE_HASH_PROC_FINFO as i32);
+        pg_sys::FunctionCall1Coll(&raw mut (*entry).hash_proc_finfo, collation, value).value() as i32
+    }
+}
+
 /// Whether the server is a standby, which can be read only.
 pub fn is_standby() -> bool {
     // SAFETY: reads shared memory.

@@ -23,7 +23,6 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     t           pg_class;
     admitted    boolean := is_admitted OR leadscore._admitted(source);
-    distributed boolean := false;
 BEGIN
     IF source IS NULL THEN
         RAISE null_value_not_allowed USING
@@ -63,16 +62,7 @@ BEGIN
             DETAIL = 'A partitioned table is attached as a whole.',
             HINT = format('Attach %s.', (SELECT p.inhparent::regclass FROM pg_inherits p WHERE p.inhrelid = source));
     END IF;
-    -- Citus keeps its list of tables in pg_catalog; elsewhere there is no such relation.
-    IF to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL THEN
-        EXECUTE 'SELECT EXISTS (SELECT FROM pg_catalog.pg_dist_partition d WHERE d.logicalrelid = $1)' INTO distributed USING source;
-        IF distributed THEN
-            RAISE feature_not_supported USING
-                MESSAGE = format('%s is distributed by Citus', source),
-                DETAIL = 'Its rows are in shards, and changes of its shards would be missed.',
-                HINT = 'Attach an ordinary table.';
-        END IF;
-    END IF;
+    PERFORM leadscore._check_distributed(source);
     IF t.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits p WHERE source IN (p.inhparent, p.inhrelid)) THEN
         RAISE feature_not_supported USING
             MESSAGE = format('%s takes part in table inheritance', source),
@@ -449,31 +439,44 @@ DECLARE
     t       leadscore.source_step;
     prefix  text := 'leadscore_' || of_source || '_';
     columns text;
+    part    record;
+    before  text := leadscore._local_ddl();
 BEGIN
     SELECT * INTO s FROM leadscore.source x WHERE x.source_id = of_source;
     SELECT string_agg(quote_ident(n.name), ', ' ORDER BY n.nth) INTO columns
     FROM jsonb_array_elements_text(s.parts -> 'names') WITH ORDINALITY n(name, nth);
-    EXECUTE format('CREATE TRIGGER %I AFTER UPDATE OF %s ON %s FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION leadscore._source_changed(%L)',
-                   prefix || 'columns', columns, s.source, of_source);
-    IF jsonb_array_length(s.parts -> 'names') > (s.parts ->> 'reads')::int THEN
-        -- Before its rows are locked, as for persons: a run writes to them.
-        EXECUTE format('CREATE TRIGGER %I BEFORE INSERT OR DELETE OR UPDATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION leadscore._source_begins(%L)',
-                       prefix || 'begin', s.source, of_source);
-    END IF;
-    EXECUTE format('CREATE TRIGGER %I AFTER INSERT OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION leadscore._source_row_changed(%L)',
-                   prefix || 'row', s.source, of_source);
-    EXECUTE format('CREATE TRIGGER %I AFTER UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION leadscore._source_row_changed(%L)',
-                   prefix || 'row_update', s.source, of_source);
-    EXECUTE format('CREATE TRIGGER %I AFTER INSERT OR DELETE OR UPDATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION leadscore._source_changed(%L)',
-                   prefix || 'statement', s.source, of_source);
-    EXECUTE format('CREATE TRIGGER %I AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION leadscore._source_truncated(%L)',
-                   prefix || 'truncate', s.source, of_source);
+    PERFORM leadscore._let_put_triggers(x.relation) FROM (SELECT s.source AS relation UNION SELECT x.relation FROM leadscore.source_step x WHERE x.source_id = of_source) x
+    WHERE leadscore._is_distributed(x.relation);
+    FOR part IN
+        SELECT p.relation, prefix || v.name || p.suffix AS name, v.events, v.level, v.function
+        FROM leadscore._places_of(s.source) p
+        CROSS JOIN LATERAL (VALUES
+            (1, 'columns', 'AFTER UPDATE OF ' || columns, 'STATEMENT WHEN (false)', '_source_changed', true),
+            -- Before its rows are locked, as for persons: a run writes to them.
+            (2, 'begin', 'BEFORE INSERT OR DELETE OR UPDATE', 'STATEMENT', '_source_begins', jsonb_array_length(s.parts -> 'names') > (s.parts ->> 'reads')::int),
+            (3, 'row', 'AFTER INSERT OR DELETE', 'ROW', '_source_row_changed', true),
+            (4, 'row_update', 'AFTER UPDATE', 'ROW', '_source_row_changed', true),
+            (5, 'statement', 'AFTER INSERT OR DELETE OR UPDATE', 'STATEMENT', '_source_changed', true),
+            (6, 'truncate', 'AFTER TRUNCATE', 'STATEMENT', '_source_truncated', NOT leadscore._is_distributed(s.source)),
+            (6, 'truncate', 'BEFORE TRUNCATE', 'STATEMENT', '_refuse_truncate', leadscore._is_distributed(s.source) AND p.suffix = '')
+        ) v(nth, name, events, level, function, wanted)
+        WHERE v.wanted AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = p.relation AND g.tgname = prefix || v.name || p.suffix)
+        ORDER BY p.suffix, v.nth
+    LOOP
+        EXECUTE format('CREATE TRIGGER %I %s ON %s FOR EACH %s EXECUTE FUNCTION leadscore.%I(%L)',
+                       part.name, part.events, part.relation, part.level, part.function, of_source);
+    END LOOP;
     FOR t IN SELECT * FROM leadscore.source_step x WHERE x.source_id = of_source ORDER BY x.step LOOP
         SELECT string_agg(quote_ident(n.name), ', ' ORDER BY n.nth) INTO columns FROM unnest(t.names) WITH ORDINALITY n(name, nth);
-        EXECUTE format('CREATE TRIGGER %I AFTER UPDATE OF %s ON %s FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION leadscore._reached_changed()',
-                       prefix || t.step || '_columns', columns, t.relation);
-        PERFORM leadscore._put_reached_triggers(t.relation, leadscore._is_deferrable(s, t.step));
+        FOR part IN SELECT p.relation, p.suffix, prefix || t.step || '_columns' || p.suffix AS name FROM leadscore._places_of(t.relation) p LOOP
+            IF NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = part.relation AND g.tgname = part.name) THEN
+                EXECUTE format('CREATE TRIGGER %I AFTER UPDATE OF %s ON %s FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION leadscore._reached_changed()',
+                               part.name, columns, part.relation);
+            END IF;
+            PERFORM leadscore._put_reached_triggers(part.relation, part.suffix, leadscore._is_deferrable(s, t.step));
+        END LOOP;
     END LOOP;
+    PERFORM leadscore._local_ddl(before);
 END $$;
 COMMENT ON FUNCTION leadscore._put_triggers(int) IS 'Puts leadscore''s triggers on an attached table';
 REVOKE ALL ON FUNCTION leadscore._put_triggers(int) FROM PUBLIC;
@@ -493,7 +496,7 @@ COMMENT ON FUNCTION leadscore._is_deferrable(leadscore.source, int) IS 'Whether 
 REVOKE ALL ON FUNCTION leadscore._is_deferrable(leadscore.source, int) FROM PUBLIC;
 
 -- One set of triggers serves all attached tables that reach a table.
-CREATE FUNCTION leadscore._put_reached_triggers(relation regclass, with_moves boolean) RETURNS void
+CREATE FUNCTION leadscore._put_reached_triggers(relation regclass, suffix text, with_moves boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     part record;
@@ -503,32 +506,34 @@ BEGIN
                                       ('leadscore_reached_row_moved', 'INSERT OR DELETE', 'ROW', '_reached_row_changed', with_moves),
                                       ('leadscore_reached_moved', 'INSERT OR DELETE', 'STATEMENT', '_reached_changed', with_moves)) v(name, events, level, function, wanted)
                 WHERE v.wanted LOOP
-        IF NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = relation AND g.tgname = part.name) THEN
+        IF NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = relation AND g.tgname = part.name || suffix) THEN
             EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s FOR EACH %s EXECUTE FUNCTION leadscore.%I()',
-                           part.name, part.events, relation, part.level, part.function);
+                           part.name || suffix, part.events, relation, part.level, part.function);
         END IF;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION leadscore._put_reached_triggers(regclass, boolean) IS 'Puts leadscore''s triggers on a table that an attached one reaches';
-REVOKE ALL ON FUNCTION leadscore._put_reached_triggers(regclass, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._put_reached_triggers(regclass, text, boolean) IS 'Puts leadscore''s triggers on a table that an attached one reaches';
+REVOKE ALL ON FUNCTION leadscore._put_reached_triggers(regclass, text, boolean) FROM PUBLIC;
 
 CREATE FUNCTION leadscore._drop_triggers(of_source int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     g        record;
-    attached regclass := (SELECT s.source FROM leadscore.source s WHERE s.source_id = of_source);
-    reached  regclass[] := ARRAY(SELECT DISTINCT t.relation FROM leadscore.source_step t WHERE t.source_id = of_source);
+    attached regclass[] := ARRAY(SELECT p.relation FROM leadscore.source s CROSS JOIN LATERAL leadscore._places_of(s.source) p WHERE s.source_id = of_source);
+    reached  regclass[] := ARRAY(SELECT DISTINCT p.relation FROM leadscore.source_step t CROSS JOIN LATERAL leadscore._places_of(t.relation) p WHERE t.source_id = of_source);
+    used     regclass[] := ARRAY(SELECT DISTINCT p.relation FROM leadscore.source_step t JOIN leadscore.source s USING (source_id)
+                                 CROSS JOIN LATERAL leadscore._places_of(t.relation) p WHERE s.attached AND t.source_id <> of_source);
+    before   text := leadscore._local_ddl();
 BEGIN
     FOR g IN SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
              WHERE t.tgrelid = ANY (reached || attached) AND t.tgname LIKE 'leadscore\_' || of_source || '\_%' AND t.tgparentid = 0 LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', g.tgname, g.relation);
     END LOOP;
     FOR g IN SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
-             WHERE t.tgrelid = ANY (reached) AND t.tgname LIKE 'leadscore\_reached%' AND t.tgparentid = 0
-               AND NOT EXISTS (SELECT FROM leadscore.source_step x JOIN leadscore.source s USING (source_id)
-                               WHERE x.relation = t.tgrelid AND s.attached AND x.source_id <> of_source) LOOP
+             WHERE t.tgrelid = ANY (reached) AND t.tgname LIKE 'leadscore\_reached%' AND t.tgparentid = 0 AND t.tgrelid <> ALL (used) LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', g.tgname, g.relation);
     END LOOP;
+    PERFORM leadscore._local_ddl(before);
 END $$;
 COMMENT ON FUNCTION leadscore._drop_triggers(int) IS 'Takes leadscore''s triggers off an attached table';
 REVOKE ALL ON FUNCTION leadscore._drop_triggers(int) FROM PUBLIC;
@@ -644,14 +649,25 @@ END $$;
 COMMENT ON FUNCTION leadscore._register_source(regclass, text, text, text, text, text, jsonb, leadscore._plan) IS 'Notes an attached table and returns its number';
 REVOKE ALL ON FUNCTION leadscore._register_source(regclass, text, text, text, text, text, jsonb, leadscore._plan) FROM PUBLIC;
 
+-- Of a distributed table each node locks its shards when it puts triggers on them; a lock here would keep it from that.
+CREATE FUNCTION leadscore._lock_table(relation regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT leadscore._is_distributed(relation) THEN
+        EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', relation);
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._lock_table(regclass) IS 'Locks a table of the application against writers';
+REVOKE ALL ON FUNCTION leadscore._lock_table(regclass) FROM PUBLIC;
+
 CREATE FUNCTION leadscore._lock_tables(plan leadscore._plan) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r regclass;
 BEGIN
-    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', plan.relations[1]);
+    PERFORM leadscore._lock_table(plan.relations[1]);
     FOR r IN SELECT DISTINCT x FROM unnest(plan.relations[2:]) x ORDER BY x LOOP
-        EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', r);
+        PERFORM leadscore._lock_table(r);
     END LOOP;
 END $$;
 COMMENT ON FUNCTION leadscore._lock_tables(leadscore._plan) IS 'Locks a table that is attached, and those that it reaches';
@@ -878,8 +894,11 @@ BEGIN
     SELECT * INTO s FROM leadscore.source x WHERE x.source_id = number;
     -- Rows that are attached already must refer to these.
     PERFORM leadscore._check_reference_of(x, s) FROM leadscore.source x WHERE x.role = 'activity' AND x.attached AND x.person_kind = kind;
-    PERFORM leadscore._tell_missing_indexes(plan);
+    PERFORM leadscore._check_colocation(number), leadscore._tell_missing_indexes(plan);
     PERFORM leadscore._resync(number);
+    IF leadscore._is_distributed(source) THEN
+        RETURN leadscore._attach_on_nodes(number);
+    END IF;
     IF time_zone IS NULL AND since_at IS NOT NULL AND plan.steps[since_at + 1] = 0 THEN
         PERFORM leadscore._tell_zone(source, plan.names[since_at + 1], z.time_zone) FROM leadscore.settings z;
     END IF;
@@ -1004,9 +1023,12 @@ BEGIN
     PERFORM leadscore._put_triggers(number);
     SELECT * INTO s FROM leadscore.source x WHERE x.source_id = number;
     PERFORM leadscore._check_reference_of(s, x) FROM leadscore.source x WHERE x.role = 'person' AND x.attached AND x.person_kind = person_kind;
-    PERFORM leadscore._tell_missing_indexes(plan);
+    PERFORM leadscore._check_colocation(number), leadscore._tell_missing_indexes(plan);
     PERFORM leadscore._adopt_activities(number);
     PERFORM leadscore._resync(number);
+    IF leadscore._is_distributed(source) THEN
+        RETURN leadscore._attach_on_nodes(number);
+    END IF;
     IF time_zone IS NULL AND moment_at IS NOT NULL AND plan.steps[moment_at + 1] = 0 THEN
         PERFORM leadscore._tell_zone(source, plan.names[moment_at + 1], z.time_zone) FROM leadscore.settings z;
     END IF;
@@ -1082,6 +1104,7 @@ BEGIN
             HINT = format('SELECT role, person_kind, label FROM leadscore.source WHERE source = %L AND attached;', source::text);
     END IF;
     PERFORM leadscore._forget_configuration();
+    PERFORM leadscore._tell_nodes() WHERE leadscore._is_distributed(source);
 END $$;
 COMMENT ON FUNCTION leadscore._detach(regclass, boolean, text, text) IS 'detach() with the rights of leadscore, for a caller that was admitted';
 
@@ -1122,6 +1145,7 @@ BEGIN
     PERFORM leadscore._drop_triggers(s.source_id);
     PERFORM leadscore._remove_source(s.source_id);
     PERFORM leadscore._forget_configuration();
+    PERFORM leadscore._tell_nodes() WHERE leadscore._leads();
 END $$;
 COMMENT ON FUNCTION leadscore.forget_source(int) IS 'Removes an attached table that was dropped, and all that came from it';
 -- It removes persons: the owner says who may.
@@ -1261,7 +1285,7 @@ BEGIN
             DETAIL = 'Triggers are put on it and taken off it.',
             HINT = 'Let its owner or a superuser do it.';
     END IF;
-    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', source);
+    PERFORM leadscore._lock_table(source);
     FOR s IN SELECT * FROM leadscore.source x
              WHERE x.attached AND (x.source = _reattach.source OR (x.name = called AND leadscore._name_of(x.source) IS DISTINCT FROM called))
              ORDER BY x.role DESC, x.source_id LOOP
@@ -1297,6 +1321,8 @@ BEGIN
         PERFORM leadscore._forget_configuration();
         PERFORM leadscore._resync(s.source_id);
     END LOOP;
+    PERFORM leadscore._tell_nodes(ARRAY(SELECT x.source_id FROM leadscore.source x WHERE x.source = _reattach.source AND x.attached))
+    WHERE leadscore._is_distributed(source);
 END $$;
 COMMENT ON FUNCTION leadscore._reattach(regclass) IS 'reattach() with the rights of leadscore, for a caller that was admitted';
 
@@ -1466,6 +1492,8 @@ BEGIN
         PERFORM leadscore._lock_persons(ARRAY(SELECT p.person_id FROM leadscore.person p));
         PERFORM leadscore._rescore_all(true);
     END IF;
+    PERFORM leadscore._ask_all(format('SELECT leadscore.resync(%L) AS done', leadscore._name_of(source)))
+    WHERE leadscore._leads() AND (source IS NULL OR leadscore._is_distributed(source));
 END $$;
 COMMENT ON FUNCTION leadscore.resync(regclass) IS 'Repairs what bypassed the triggers: of one attached table, or of all and of leadscore''s own tables';
 -- It writes everybody's score: the owner says who may.

@@ -19,6 +19,13 @@ END $$;
 COMMENT ON FUNCTION leadscore._source_in_sight(int) IS 'An attached table, or a serialization failure when it was attached after the snapshot';
 REVOKE ALL ON FUNCTION leadscore._source_in_sight(int) FROM PUBLIC;
 
+-- A row for each transaction that asks for it, gone when it commits: no two of them wait for each other.
+CREATE TABLE leadscore.recheck (
+    source_id int NOT NULL
+);
+COMMENT ON TABLE leadscore.recheck IS 'Attached tables that the present transaction brings in step when it commits; written by leadscore alone';
+COMMENT ON COLUMN leadscore.recheck.source_id IS 'The attached table';
+
 -- A key can be that of two rows for a while: within a transaction when its constraint is deferred, and within a statement
 -- on a partitioned table, whose rows are brought over one by one. Then the order of the changes does not tell whose the key
 -- is in the end; the table itself does, at commit.
@@ -31,7 +38,7 @@ BEGIN
     IF coalesce(current_setting(noted, true), '') <> 'on' THEN
         PERFORM set_config(noted, 'on', true);
         SET CONSTRAINTS leadscore.recheck DEFERRED;
-        UPDATE leadscore.source s SET source_id = s.source_id WHERE s.source_id = of_source;
+        INSERT INTO leadscore.recheck (source_id) VALUES (of_source);
     END IF;
 END $$;
 COMMENT ON FUNCTION leadscore._recheck_at_commit(int) IS 'Has what came from an attached table brought in step with its rows at commit';
@@ -41,12 +48,13 @@ CREATE FUNCTION leadscore._source_rechecked() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM set_config('leadscore.recheck_' || NEW.source_id, '', true);
+    DELETE FROM leadscore.recheck r WHERE r.source_id = NEW.source_id;
     PERFORM leadscore._resync(s.source_id) FROM leadscore.source s WHERE s.source_id = NEW.source_id AND s.attached;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION leadscore._source_rechecked() IS 'Trigger: brings what came from an attached table in step with its rows';
 REVOKE ALL ON FUNCTION leadscore._source_rechecked() FROM PUBLIC;
-CREATE CONSTRAINT TRIGGER recheck AFTER UPDATE OF source_id ON leadscore.source
+CREATE CONSTRAINT TRIGGER recheck AFTER INSERT ON leadscore.recheck
     DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION leadscore._source_rechecked();
 

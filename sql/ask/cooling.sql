@@ -23,6 +23,11 @@ BEGIN
            c.falls_on, c.falls_to_score, c.falls_to_category, p.name, p.tenant
     FROM leadscore._cooling(within_days, cooling.scorecard) c
     JOIN leadscore.person p ON p.person_id = c.person_id
-    ORDER BY c.falls_on, c.score DESC, c.person_id;
+    UNION ALL
+    SELECT x.*
+    FROM leadscore._ask_all(format('SELECT * FROM leadscore.cooling(%s, %L)', within_days, cooling.scorecard)) a
+    CROSS JOIN LATERAL jsonb_to_recordset(a.answer) x(person_id bigint, kind text, external_id text, owner text, score bigint, category text,
+                                                      falls_on date, falls_to_score bigint, falls_to_category text, name text, tenant text)
+    ORDER BY 7, 5 DESC, 1;
 END $$;
 COMMENT ON FUNCTION leadscore.cooling(int, text) IS 'Persons that will fall to a lower category of a scorecard within so many days if nothing more is registered, when and to which; goes by the scores as they stand';

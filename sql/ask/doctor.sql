@@ -37,8 +37,10 @@ BEGIN
            format('%s of %s persons are derived, since %s.', g.done, g.total, g.started_at), 'CALL leadscore.recompute_in_batches();'
     FROM leadscore.progress g;
 
-    -- pg_cron.
-    IF home IS NULL THEN
+    -- pg_cron; the coordinator's job runs on all nodes.
+    IF leadscore._node() <> 0 THEN
+        NULL;
+    ELSIF home IS NULL THEN
         RETURN QUERY SELECT 'warning', 'pg_cron is not loaded', 'Nothing starts the nightly run from within the server.',
             'Install pg_cron, set shared_preload_libraries = ''pg_cron'' and restart; or run it from another scheduler: ' || recompute || ';';
     ELSIF home <> current_database() THEN
@@ -78,16 +80,17 @@ BEGIN
       AND (leadscore._name_of(s.source) IS NULL OR to_regclass(s.name) IS NOT NULL)
     ORDER BY s.source_id;
     RETURN QUERY
-    SELECT 'error', format('trigger leadscore_%s_%s on %s is missing', s.source_id, n.name, s.source),
+    SELECT 'error', format('trigger leadscore_%s_%s%s on %s is missing', s.source_id, n.name, p.suffix, p.relation),
            CASE WHEN leadscore._is_whole(s) THEN 'What changes in the table is not scored; a column that was attached may have been dropped.'
                 ELSE 'A column that it cannot be attached without was dropped: attach it anew, with others.' END,
            CASE WHEN leadscore._is_whole(s) THEN format('SELECT leadscore.reattach(%L);', s.source::text)
                 ELSE format('SELECT leadscore.detach(%L, kind => %L, label => %L);', s.source::text, s.person_kind, s.label) END
     FROM leadscore.source s
+    CROSS JOIN LATERAL leadscore._places_of(s.source) p
     CROSS JOIN (VALUES ('columns'), ('row'), ('row_update'), ('statement'), ('truncate'), ('begin')) n(name)
-    WHERE s.attached AND (n.name <> 'begin' OR s.parts ? 'score' OR s.parts ? 'category' OR s.parts ? 'scorecards') AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
-      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.source AND t.tgname = format('leadscore_%s_%s', s.source_id, n.name))
-    ORDER BY s.source_id, n.name;
+    WHERE s.attached AND (n.name <> 'truncate' OR p.suffix = '') AND (n.name <> 'begin' OR s.parts ? 'score' OR s.parts ? 'category' OR s.parts ? 'scorecards') AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
+      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = p.relation AND t.tgname = format('leadscore_%s_%s%s', s.source_id, n.name, p.suffix))
+    ORDER BY s.source_id, p.suffix, n.name;
 
     RETURN QUERY
     SELECT 'error', format('trigger %s on %s is missing', n.name, t.relation),
@@ -228,6 +231,9 @@ BEGIN
             'SELECT leadscore.load_preset(''recruitment''); or INSERT INTO leadscore.rule …';
     END IF;
     RETURN QUERY SELECT * FROM leadscore._doctor_dump();
+    IF leadscore._leads() THEN
+        RETURN QUERY SELECT * FROM leadscore._doctor_cluster();
+    END IF;
 END $$;
 COMMENT ON FUNCTION leadscore.doctor() IS 'What keeps scores from being right or on time, each with what mends it; no row when all is well';
 

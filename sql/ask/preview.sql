@@ -99,6 +99,11 @@ DECLARE
 BEGIN
     RETURN QUERY SELECT * FROM leadscore._preview_persons(
         assumption::text, leadscore._assumed_day(assumption, as_of, preview_persons.scorecard), preview_persons.tenant, preview_persons.scorecard);
+    RETURN QUERY
+    SELECT x.* FROM leadscore._ask_all(format('SELECT * FROM leadscore.preview_persons(%L, %L, %L, %L)', config, preview_persons.tenant, preview_persons.scorecard,
+                                              to_jsonb(as_of) #>> '{}')) a
+    CROSS JOIN LATERAL jsonb_to_recordset(a.answer) x(person_id bigint, kind text, score_before bigint, category_before text, score_after bigint,
+                                                      category_after text, tenant text);
 END $$;
 COMMENT ON FUNCTION leadscore.preview_persons(jsonb, text, text, timestamptz) IS 'For each active person the score and category as stored, and as they would be after import_config() of the document and a run as of the moment; with a tenant, of its persons';
 
@@ -115,8 +120,14 @@ DECLARE
     assumption jsonb := leadscore._assumption(leadscore._checked_config(config::text, preview.tenant), preview.tenant);
 BEGIN
     RETURN QUERY
-    SELECT p.kind, p.category_before, p.category_after, p.persons, p.tenant
-    FROM leadscore._preview(assumption::text, leadscore._assumed_day(assumption, as_of, preview.scorecard), preview.tenant, preview.scorecard) p
+    SELECT p.kind, p.category_before, p.category_after, sum(p.persons)::bigint, p.tenant
+    FROM (SELECT b.kind, b.category_before, b.category_after, b.persons, b.tenant
+          FROM leadscore._preview(assumption::text, leadscore._assumed_day(assumption, as_of, preview.scorecard), preview.tenant, preview.scorecard) b
+          UNION ALL
+          SELECT x.*
+          FROM leadscore._ask_all(format('SELECT * FROM leadscore.preview(%L, %L, %L, %L)', config, preview.tenant, preview.scorecard, to_jsonb(as_of) #>> '{}')) a
+          CROSS JOIN LATERAL jsonb_to_recordset(a.answer) x(kind text, category_before text, category_after text, persons bigint, tenant text)) p
+    GROUP BY p.kind, p.category_before, p.category_after, p.tenant
     ORDER BY p.tenant NULLS FIRST, p.kind, p.category_before, p.category_after;
 END $$;
 COMMENT ON FUNCTION leadscore.preview(jsonb, text, text, timestamptz) IS 'How many active persons of each kind would go from which category to which after import_config() of the document and a run as of the moment; with a tenant, of its persons';

@@ -1,6 +1,6 @@
 -- One screen: how things stand.
 -- A function, since a view cannot keep the planner from compiling what reads whole tables once.
-CREATE FUNCTION leadscore._status()
+CREATE FUNCTION leadscore._status_here()
 RETURNS TABLE (scored_on date, last_run_at timestamptz, last_run_took interval, rebuild_due boolean, time_zone text, persons bigint,
                categories text, rules bigint, activities_about bigint, score_records_about bigint, category_changes_7 bigint,
                pending bigint, pending_since timestamptz, tenant text)
@@ -66,6 +66,20 @@ BEGIN ATOMIC
     LEFT JOIN waiting n ON n.tenant IS NOT DISTINCT FROM t.tenant
     ORDER BY t.tenant NULLS FIRST;
 END;
+COMMENT ON FUNCTION leadscore._status_here() IS 'How things stand on this node';
+
+CREATE FUNCTION leadscore._status()
+RETURNS TABLE (scored_on date, last_run_at timestamptz, last_run_took interval, rebuild_due boolean, time_zone text, persons bigint,
+               categories text, rules bigint, activities_about bigint, score_records_about bigint, category_changes_7 bigint,
+               pending bigint, pending_since timestamptz, tenant text)
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF leadscore._leads() THEN
+        RETURN QUERY SELECT s.* FROM leadscore._status_everywhere() s;
+    ELSE
+        RETURN QUERY SELECT s.* FROM leadscore._status_here() s;
+    END IF;
+END $$;
 COMMENT ON FUNCTION leadscore._status() IS 'The rows of leadscore.status';
 CREATE VIEW leadscore.status WITH (security_invoker = true) AS SELECT x.* FROM leadscore._status() x;
 COMMENT ON VIEW leadscore.status IS 'How things stand, on one screen: use it with \x; where customers share the database, a row for each tenant that has persons';

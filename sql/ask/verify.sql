@@ -114,5 +114,17 @@ BEGIN
             RETURN QUERY SELECT NULL::bigint, format('%s cannot be read', source.source), NULL::int, NULL::bigint, NULL::text, SQLERRM;
         END;
     END LOOP;
+
+    -- Shards that came from another node, and what the other nodes find.
+    IF NOT leadscore._is_clustered() THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT NULL::bigint, format('shard %s came and is not followed', n.relation), NULL::int, NULL::bigint, NULL::text, 'CALL leadscore.spread(); on the coordinator'
+    FROM leadscore._arrived_shards() n;
+    RETURN QUERY
+    SELECT d.person_id, format('node %s: %s', a.node, d.item), d.rule_id, d.activity_id, d.stored, d.derived
+    FROM leadscore._ask_all('SELECT * FROM leadscore.verify()') a
+    CROSS JOIN LATERAL jsonb_to_recordset(a.answer) d(person_id bigint, item text, rule_id int, activity_id bigint, stored text, derived text);
 END $$;
 COMMENT ON FUNCTION leadscore.verify() IS 'Derives everything anew and returns one row for each difference to what is stored; none when all is exact';

@@ -18,6 +18,12 @@ BEGIN
             HINT = format('INSERT INTO leadscore.activity_type (activity_type) VALUES (%L);', activity_type);
     END IF;
     IF NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = _refuse_activity.person_id) THEN
+        IF leadscore._has_distributed_sources() THEN
+            RAISE feature_not_supported USING
+                MESSAGE = format('person %s is not on this node', person_id),
+                DETAIL = 'Persons of distributed tables are on the nodes that have their rows, and a plain INSERT would not follow them when they move.',
+                HINT = 'Insert into a table of the application that is distributed with them and attached: SELECT leadscore.attach_activity(…);';
+        END IF;
         RAISE foreign_key_violation USING
             MESSAGE = format('person %s does not exist', person_id),
             DETAIL = format('An activity of type %L names it, and leadscore.person has no such row.', activity_type),

@@ -91,6 +91,7 @@ DECLARE
     visitors bigint[];
     holder   record;
     before   jsonb := '{}';
+    elsewhere jsonb;
     number   bigint;
     -- Due for everybody, of which no row says whom it concerns.
     all_due  boolean;
@@ -102,6 +103,7 @@ BEGIN
             HINT = 'Name the tenant as leadscore.person.tenant has it.';
     END IF;
     PERFORM leadscore._need_sight_of_all('forget_tenant');
+    elsewhere := leadscore._forget_tenant_elsewhere(forget_tenant.tenant);
     PERFORM leadscore._begin();
     -- Editors of the configuration wait for each other here.
     PERFORM FROM leadscore.instance FOR NO KEY UPDATE;
@@ -135,7 +137,9 @@ BEGIN
         PERFORM leadscore._note_edited(ARRAY[ROW('md5 ' || md5(forget_tenant.tenant), NULL, NULL)::leadscore.edited]);
     END IF;
 
-    RETURN QUERY SELECT b.key, b.value::bigint FROM jsonb_each_text(before) b WHERE b.value <> '0' ORDER BY b.key COLLATE "C";
+    RETURN QUERY SELECT b.key, sum(b.value::bigint)::bigint
+    FROM (SELECT * FROM jsonb_each_text(before) UNION ALL SELECT * FROM jsonb_each_text(elsewhere)) b
+    WHERE b.value <> '0' GROUP BY b.key ORDER BY b.key COLLATE "C";
 END $$;
 COMMENT ON FUNCTION leadscore.forget_tenant(text) IS 'Erases a tenant: its persons with all that belongs to them, its rules, categories and their history; returns how many rows it removed from which table, no row where there was nothing; the application''s own tables are its own to clear, and first';
 -- Erasure cannot be taken back: the owner says who may.

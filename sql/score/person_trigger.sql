@@ -67,6 +67,7 @@ BEGIN
     DELETE FROM leadscore.category_change t USING old_row o WHERE t.person_id = o.person_id;
     DELETE FROM leadscore.person_alias t USING old_row o WHERE t.person_id = o.person_id;
     DELETE FROM leadscore.person_consent t USING old_row o WHERE t.person_id = o.person_id;
+    DELETE FROM leadscore.handover t USING old_row o WHERE t.person_id = o.person_id;
     PERFORM leadscore._remove_visits(array_agg(o.person_id)) FROM old_row o;
     RETURN NULL;
 END $$;

@@ -36,7 +36,7 @@ BEGIN
     END IF;
     run.started_at := clock_timestamp();
     -- Writers are waited for, and wait, so that none scores by the day before.
-    LOCK TABLE leadscore.state IN EXCLUSIVE MODE;
+    PERFORM leadscore._lock_days();
     PERFORM leadscore._need_current_snapshot();
     PERFORM leadscore._go_live();
     SELECT s.scored_on INTO last_day FROM leadscore.state s;
@@ -60,7 +60,7 @@ END $$;
 COMMENT ON FUNCTION leadscore._begin_run(timestamptz, boolean) IS 'Waits for writers and moves the day';
 REVOKE ALL ON FUNCTION leadscore._begin_run(timestamptz, boolean) FROM PUBLIC;
 
-CREATE FUNCTION leadscore._recompute(as_of timestamptz, full_rebuild boolean) RETURNS leadscore.run
+CREATE FUNCTION leadscore._recompute_here(as_of timestamptz, full_rebuild boolean) RETURNS leadscore.run
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     begun  record;
@@ -94,6 +94,17 @@ BEGIN
     RETURNING * INTO run;
     PERFORM leadscore._end_run(run);
     RETURN run;
+END $$;
+COMMENT ON FUNCTION leadscore._recompute_here(timestamptz, boolean) IS 'A run on this node';
+REVOKE ALL ON FUNCTION leadscore._recompute_here(timestamptz, boolean) FROM PUBLIC;
+
+CREATE FUNCTION leadscore._recompute(as_of timestamptz, full_rebuild boolean) RETURNS leadscore.run
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF leadscore._leads() THEN
+        RETURN leadscore._recompute_everywhere(as_of, full_rebuild);
+    END IF;
+    RETURN leadscore._recompute_here(as_of, full_rebuild);
 END $$;
 COMMENT ON FUNCTION leadscore._recompute(timestamptz, boolean) IS 'leadscore_recompute(), in the schema that never moves';
 REVOKE ALL ON FUNCTION leadscore._recompute(timestamptz, boolean) FROM PUBLIC;
@@ -140,7 +151,7 @@ BEGIN
     PERFORM leadscore._need_right_to_batches();
     -- Under the lock that runs begin with, and before the day moves: another call may just have
     -- begun, for another day.
-    LOCK TABLE leadscore.state IN EXCLUSIVE MODE;
+    PERFORM leadscore._lock_days();
     IF EXISTS (SELECT FROM leadscore.run r WHERE r.finished_at IS NULL) THEN
         RETURN;  -- one that is under way or was interrupted comes first
     END IF;
@@ -206,6 +217,8 @@ CREATE PROCEDURE leadscore.recompute_in_batches(as_of timestamptz DEFAULT now(),
 LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM leadscore._check_batch_size(batch_size);
+    PERFORM leadscore._batches_elsewhere(as_of, batch_size);
+    COMMIT;
     LOOP
         PERFORM leadscore._begin_batches(as_of);
         COMMIT;
@@ -246,8 +259,9 @@ COMMENT ON FUNCTION leadscore._is_scored_on(timestamptz) IS 'Whether the scores 
 CREATE FUNCTION leadscore.score_pending(most int DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
-    ids  bigint[];
-    days date[];
+    ids       bigint[];
+    days      date[];
+    elsewhere bigint := 0;
 BEGIN
     IF most < 1 THEN
         RAISE invalid_parameter_value USING
@@ -266,14 +280,18 @@ BEGIN
     )
     SELECT array_agg(t.person_id), array_agg(t.day) INTO ids, days
     FROM (SELECT x.person_id, max(x.day) AS day FROM taken x GROUP BY x.person_id) t;
+    IF leadscore._leads() THEN
+        elsewhere := (SELECT coalesce(sum((a.answer -> 0 ->> 'scored')::bigint), 0)
+                      FROM leadscore._ask_all(format('SELECT leadscore.score_pending(%L) AS scored', most)) a);
+    END IF;
     IF ids IS NULL THEN
-        RETURN 0;
+        RETURN elsewhere;
     END IF;
     PERFORM leadscore._rescore(ids, days);
     -- Of persons who went before their activities were scored.
     DELETE FROM leadscore.activity a
     WHERE a.person_id IN (SELECT u.id FROM unnest(ids) u(id) WHERE NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = u.id));
-    RETURN cardinality(ids);
+    RETURN cardinality(ids) + elsewhere;
 END $$;
 COMMENT ON FUNCTION leadscore.score_pending(int) IS 'Scores persons that are pending in deferred mode, at most so many, and returns how many';
 -- It writes anybody's score: the owner says who may.

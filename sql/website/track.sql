@@ -312,6 +312,9 @@ BEGIN
             DETAIL = 'A tenant has a name, as leadscore.person.tenant has it.',
             HINT = 'Leave it NULL for persons of no tenant.';
     END IF;
+    IF leadscore._is_clustered() THEN
+        PERFORM leadscore._refuse_where_distributed('track()');
+    END IF;
     PERFORM leadscore._begin();
     SELECT * INTO setting FROM leadscore.track_settings;
 

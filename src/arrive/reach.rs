@@ -24,7 +24,7 @@ pub fn reach(source: &Source, own: Vec<Option<Cell>>, held: Vec<Option<Held>>, z
         let keys: Option<Vec<&Held>> = part.from.iter().map(|&at| leads[part.parent].get(at)?.as_ref()).collect();
         let found = keys.and_then(|keys| {
             // From here on nobody changes what was found, unseen, before this transaction ends.
-            meet::meet(table.relation.into(), &[meeting_key(keys.iter().map(|key| key.text.as_str()))], Side::Looks);
+            meet::meet(table.relation.into(), 0, &[meeting_key(keys.iter().map(|key| key.text.as_str()))], Side::Looks);
             match rows::find_row(table, &part.to, &keys, zone, leads_on(source, step)) {
                 Ok(found) => found,
                 Err(()) => find_by_query(source, step, table, &part.to, &keys, zone),

@@ -1,11 +1,12 @@
 //! What a row of an attached table means: which of its columns play which part, and the person
 //! or activity that it is. Pure.
 
+use crate::cluster::Shard;
 use serde::Deserialize;
 use serde_json::Value;
 
 /// An attached table, a row of `leadscore.source` with what the catalogs say of it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Source {
     pub source_id: i32,
     pub person_kind: String,
@@ -21,10 +22,13 @@ pub struct Source {
     /// The tables that its rows reach through foreign keys; step 1 is the first.
     #[serde(default)]
     pub steps: Vec<Table>,
+    /// Which shard of the table it is, where Citus distributes it.
+    #[serde(skip)]
+    pub shard: Option<Shard>,
 }
 
 /// A table of the application.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Table {
     pub relation: u32,
     pub partitioned: bool,
@@ -42,7 +46,7 @@ pub enum Role {
 }
 
 /// Which columns play which part: positions in `columns`, but for those that are written back.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub struct Parts {
     pub key: Vec<usize>,
     #[serde(default)]
@@ -72,7 +76,7 @@ pub struct Parts {
 }
 
 /// How a table is reached: from which step, by which of its bound columns, which are those of the reached table.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct StepPart {
     pub parent: usize,
     pub from: Vec<usize>,
@@ -80,20 +84,20 @@ pub struct StepPart {
 }
 
 /// The columns to which a scorecard other than main is written back.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct CardPart {
     pub scorecard: String,
     pub score: Option<usize>,
     pub category: Option<usize>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Attribute {
     pub label: String,
     pub at: usize,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct OnlyWhen {
     pub at: usize,
     pub values: Vec<Value>,
@@ -117,6 +121,11 @@ impl Source {
         self.table.columns.is_some()
             && self.steps.len() == self.parts.steps.len()
             && self.steps.iter().all(|s| s.columns.is_some())
+    }
+
+    /// Whether it is the same table, and the same shard of it.
+    pub fn is_same(&self, other: &Source) -> bool {
+        self.source_id == other.source_id && self.table.relation == other.table.relation
     }
 
     /// Whether it reads this table.

@@ -57,7 +57,7 @@ struct ReachedChange {
 /// A row whose written-back columns the application overwrote.
 struct Overwritten {
     savepoint: u32,
-    source_id: i32,
+    source: Rc<Source>,
     key: String,
 }
 
@@ -85,8 +85,12 @@ pub fn forget_noted(savepoint: u32) {
 /// as partitions of an attached table need; there it does nothing.
 fn source_of(config: &Config, trigger: &PgTrigger) -> Option<Rc<Source>> {
     let number: i32 = trigger.extra_args().ok()?.first()?.parse().ok()?;
-    let source = config.sources.iter().find(|source| source.source_id == number)?;
-    is_within(trigger.relid().ok()?, source.table.relation.into()).then(|| source.clone())
+    let relation = trigger.relid().ok()?;
+    let of_number = || config.sources.iter().filter(|source| source.source_id == number);
+    of_number()
+        .find(|source| source.table.relation == relation.to_u32())
+        .or_else(|| of_number().find(|source| is_within(relation, source.table.relation.into())))
+        .cloned()
 }
 
 thread_local! {
@@ -175,8 +179,8 @@ fn note_change(source: &Rc<Source>, change: &RowChange) {
         && let After::Row(cells) | After::Superseded(cells) = &after
         && let Some(key) = source.key_of(cells)
     {
-        let (savepoint, source_id) = (pg::current_savepoint(), source.source_id);
-        OVERWRITTEN.with_borrow_mut(|rows| rows.push(Overwritten { savepoint, source_id, key }));
+        let (savepoint, source) = (pg::current_savepoint(), source.clone());
+        OVERWRITTEN.with_borrow_mut(|rows| rows.push(Overwritten { savepoint, source, key }));
     }
     let before_key = before.as_deref().and_then(|cells| source.key_of(cells));
     let is_superseded = matches!(after, After::Superseded(_));
@@ -244,7 +248,7 @@ pub fn source_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTup
 /// Corrects what the application overwrote, and writes what was left until the statement ended.
 fn correct_overwritten(config: &Config, source: &Source) {
     let keys: Vec<String> = OVERWRITTEN.with_borrow_mut(|rows| {
-        let (own, others): (Vec<_>, Vec<_>) = rows.drain(..).partition(|row| row.source_id == source.source_id);
+        let (own, others): (Vec<_>, Vec<_>) = rows.drain(..).partition(|row| row.source.is_same(source));
         *rows = others;
         own.into_iter().map(|row| row.key).collect()
     });
@@ -324,14 +328,17 @@ fn bring_reached(config: &Config) {
         own
     });
     // Persons before activities, so that these find them.
-    let order = |change: &ReachedChange| (change.source.role != Role::Person, change.source.source_id, change.step);
+    let order = |change: &ReachedChange| {
+        let source = &change.source;
+        (source.role != Role::Person, source.source_id, source.table.relation, change.step)
+    };
     changes.sort_by(|a, b| (order(a), &a.key).cmp(&(order(b), &b.key)));
     changes.dedup_by(|a, b| order(a) == order(b) && a.key == b.key);
     for changes in changes.chunk_by(|a, b| order(a) == order(b)) {
         let (source, step) = (&changes[0].source, changes[0].step);
         let keys: Vec<u64> = changes.iter().map(|change| reach::meeting_key(change.key.iter().map(String::as_str))).collect();
         // Who has looked one of them up has committed by then, and is seen.
-        meet::meet(source.at_step(step).relation.into(), &keys, Side::Changes);
+        meet::meet(source.at_step(step).relation.into(), 0, &keys, Side::Changes);
         for changes in changes.chunks(1_000) {
             let lists: Vec<Vec<String>> = (0..changes[0].key.len())
                 .map(|column| changes.iter().map(|change| change.key[column].clone()).collect())
@@ -436,8 +443,7 @@ fn take_new(config: &Config, source: &Source, image: &Image) -> bool {
 fn bring_over(config: &Config, source: &Source) {
     let level = write_back::level();
     let changes: Vec<Change> = NOTED.with_borrow_mut(|noted| {
-        let (own, others) =
-            noted.drain(..).partition(|change| change.source.source_id == source.source_id && change.level == level);
+        let (own, others) = noted.drain(..).partition(|change| change.source.is_same(source) && change.level == level);
         *noted = others;
         own
     });
@@ -499,9 +505,12 @@ fn take_persons(source: &Source, rows: &[(Option<String>, Option<Image>)]) {
 /// `_source_rows(int)`: every row of an attached table that is a person or an activity.
 pub fn source_rows(result: &Rows, number: Option<i32>) {
     let config = config::read_only();
-    let Some(source) = config.sources.iter().find(|source| Some(source.source_id) == number).cloned() else {
-        return;
-    };
+    for source in config.sources.iter().filter(|source| Some(source.source_id) == number) {
+        rows_of(&config, source, result);
+    }
+}
+
+fn rows_of(config: &Config, source: &Source, result: &Rows) {
     if !source.is_bound() {
         Refusal::new(
             Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -511,16 +520,16 @@ pub fn source_rows(result: &Rows, number: Option<i32>) {
         .hint(format!("SELECT leadscore.reattach('{}');", pg::name_of(source.table.relation)))
         .raise();
     }
-    let from = reach::from(&source);
+    let from = reach::from(source);
     let mut scratch = Scratch::new();
     let mut progress = Progress::on(pg::name_of(source.table.relation));
     let read = source.parts.columns.len();
-    let zone = zone(&config, &source);
+    let zone = zone(config, source);
     let work = || {
-        rows::read_table(&format!("SELECT {} {from}", reach::columns(&source)), &[], false, zone, |cells| {
+        rows::read_table(&format!("SELECT {} {from}", reach::columns(source)), &[], false, zone, |cells| {
             let text = |at: Option<usize>| Some(cells.get(at? - source.parts.reads + read)?.as_ref()?.text.as_str());
-            if let Some(image) = image(&source, &cells[..read]) {
-                check_moment(&source, &image);
+            if let Some(image) = image(source, &cells[..read]) {
+                check_moment(source, &image);
                 let cards = source
                     .parts
                     .scorecards

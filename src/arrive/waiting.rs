@@ -2,6 +2,7 @@
 //! the key that both name, at every isolation level.
 
 use crate::arrive::source::{Image, Source};
+use crate::configure::config;
 use crate::error::Refusal;
 use crate::pg::latest::Latest;
 use crate::pg::meet::{self, Side};
@@ -128,10 +129,10 @@ pub fn take_activities(source: &Source, rows: &[(Option<String>, Option<Image>)]
             .collect();
         let unknown: Vec<u64> = unmet.iter().filter_map(|row| row[2].as_deref().map(meet::key)).collect();
         if !absent.is_empty() {
-            meet::meet(waiting(), &absent, Side::Looks);
+            meet::meet(waiting(), source.part(), &absent, Side::Looks);
         }
         if !unknown.is_empty() {
-            meet::meet(types(), &unknown, Side::Looks);
+            meet::meet(types(), 0, &unknown, Side::Looks);
         }
     }
     if pg::transaction_has_one_snapshot() {
@@ -179,14 +180,22 @@ pub fn admit_waiting(ids: Option<Vec<Option<i64>>>) {
     match &ids {
         Some(ids) if ids.is_empty() => return,
         Some(ids) => {
-            let keys: Vec<u64> = KEYS.with(|keys| {
+            let config = config::for_reading();
+            let mut keys: Vec<(u32, u64)> = KEYS.with(|keys| {
                 let rows = keys.rows(&[DatumWithOid::from(ids.clone())]);
-                let key = |row: &Vec<Option<String>>| Some(person_key(row[0].as_deref()?, row[1].as_deref(), row[2].as_deref()?));
+                let key = |row: &Vec<Option<String>>| {
+                    let (kind, external_id) = (row[0].as_deref()?, row[2].as_deref()?);
+                    Some((config.part_of(kind, external_id), person_key(kind, row[1].as_deref(), external_id)))
+                };
                 rows.iter().filter_map(key).collect()
             });
-            meet::meet(waiting(), &keys, Side::Changes);
+            keys.sort_by_key(|(part, _)| *part);
+            for keys in keys.chunk_by(|a, b| a.0 == b.0) {
+                let of_part: Vec<u64> = keys.iter().map(|(_, key)| *key).collect();
+                meet::meet(waiting(), keys[0].0, &of_part, Side::Changes);
+            }
         }
-        None => meet::meet_all(types(), Side::Changes),
+        None => meet::meet_all(types(), 0, Side::Changes),
     }
     if ANYBODY_WAITS.with(|anybody| anybody.run(&[])) > 0 {
         ADMIT.with(|admit| admit.run(&[DatumWithOid::from(ids)]));

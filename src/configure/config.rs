@@ -2,7 +2,8 @@
 //! costs no query for them. It is read again after any of them changed: every such change
 //! invalidates the relcache entry of `leadscore.state`, and writers lock that table first.
 
-use crate::arrive::source::Source;
+use crate::arrive::source::{Role, Source};
+use crate::cluster;
 use crate::configure::rulebook::Rulebook;
 use crate::error::{OrRaise, Refusal};
 use crate::pg::person::Tables;
@@ -67,6 +68,19 @@ impl Config {
     /// Whether scores go back into any attached table.
     pub fn writes_back(&self) -> bool {
         self.sources.iter().any(|source| source.writes_back())
+    }
+
+    /// The attached tables, each as the shards of it that this node has, or as itself.
+    pub fn attached(&self) -> impl Iterator<Item = &[Rc<Source>]> {
+        self.sources.chunk_by(|a, b| a.source_id == b.source_id)
+    }
+
+    /// By what transactions of different shards do not meet each other: the part that a person's key is in.
+    pub fn part_of(&self, kind: &str, external_id: &str) -> u32 {
+        let is_its = |source: &&Rc<Source>| {
+            source.shard.is_some() && source.role == Role::Person && source.person_kind == kind && source.holds(external_id)
+        };
+        self.sources.iter().find(is_its).map_or(0, |source| source.part())
     }
 
     /// Whether it depends on an attached table, whose columns may have other names by now.
@@ -212,7 +226,7 @@ fn understand(schema: pg_sys::Oid, document: Option<String>, origin: Origin) -> 
         time_zone: TimeZone::named(&document.time_zone),
         cards,
         has_aliases: document.has_aliases,
-        sources: document.sources.into_iter().map(Rc::new).collect(),
+        sources: cluster::on_this_node(document.sources).into_iter().map(Rc::new).collect(),
         renamed: document.renamed,
         has_tenants: document.has_tenants,
         tenants: OnceCell::new(),

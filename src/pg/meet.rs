@@ -35,26 +35,27 @@ pub fn key(parts: impl Hash) -> u64 {
     hasher.finish()
 }
 
-/// Meets whoever names one of these keys, of those about a table, until the transaction ends.
-pub fn meet(about: pg_sys::Oid, keys: &[u64], side: Side) {
+/// Meets whoever names one of these keys, of those about a part of a table, until the transaction ends. Statements over
+/// several shards are a transaction in each of them, which must not wait for each other: each shard is a part.
+pub fn meet(about: pg_sys::Oid, part: u32, keys: &[u64], side: Side) {
     if HELD.get() + keys.len() > MOST {
-        return meet_all(about, side);
+        return meet_all(about, part, side);
     }
     HELD.set(HELD.get() + keys.len());
     // Each side has two ways, a few keys or all of them: of two that must meet, at least one of the three locks that they
     // take is the same.
-    lock(about.to_u32(), 0, if side == Side::Looks { FEW } else { ALL }, side);
+    lock(about.to_u32(), part, if side == Side::Looks { FEW } else { ALL }, side);
     for key in keys {
         lock((key >> 32) as u32, *key as u32, KEY, side);
     }
 }
 
 /// The same for all keys.
-pub fn meet_all(about: pg_sys::Oid, side: Side) {
+pub fn meet_all(about: pg_sys::Oid, part: u32, side: Side) {
     if side == Side::Changes {
-        lock(about.to_u32(), 0, FEW, side);
+        lock(about.to_u32(), part, FEW, side);
     }
-    lock(about.to_u32(), 0, ALL, side);
+    lock(about.to_u32(), part, ALL, side);
 }
 
 /// Which of its locks, where advisory locks of applications have 1 or 2.

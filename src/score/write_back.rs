@@ -2,6 +2,7 @@
 //! from which the persons came, as the owner of the table.
 
 use crate::arrive::source::{Source, values_of_key};
+use crate::cluster;
 use crate::configure::config::{self, Config};
 use crate::error::Refusal;
 use crate::pg::{self, latest::Latest};
@@ -11,6 +12,7 @@ use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
 use std::cell::{Cell, RefCell};
 use std::ffi::CString;
+use std::rc::Rc;
 
 /// A person whose score or category changed, as far as the application's own row shows it.
 pub struct Moved {
@@ -33,6 +35,7 @@ struct Open {
 struct Queued {
     savepoint: u32,
     source_id: i32,
+    relation: u32,
     key: String,
 }
 
@@ -108,7 +111,7 @@ pub fn write_queued(config: &Config, relation: u32) {
         }
         let mut keys: Vec<String> = QUEUED.with_borrow_mut(|queued| {
             {
-                let (own, others) = queued.drain(..).partition(|q| q.source_id == source.source_id);
+                let (own, others) = queued.drain(..).partition(|q| q.source_id == source.source_id && q.relation == relation);
                 *queued = others;
                 own
             }
@@ -120,7 +123,7 @@ pub fn write_queued(config: &Config, relation: u32) {
         keys.dedup();
         if !keys.is_empty() {
             write_standing(
-                source,
+                std::slice::from_ref(source),
                 OF_KEYS.with(|of| {
                     of.rows(&[
                         DatumWithOid::from(keys),
@@ -159,19 +162,48 @@ fn of_persons(source: &Source, ids: &[i64]) -> Vec<Vec<Option<String>>> {
     OF_PERSONS.with(|of| of.rows(&[DatumWithOid::from(ids.to_vec()), DatumWithOid::from(source.source_id)]))
 }
 
-/// Writes what the rows of such a query say.
-fn write_standing(source: &Source, rows: Vec<Vec<Option<String>>>) {
-    let (mut keys, mut scores, mut categories) = (Vec::new(), Vec::new(), Vec::new());
-    for row in rows {
-        if let [Some(key), Some(score), category] = row.as_slice() {
-            keys.push(key.clone());
-            scores.push(score.parse().unwrap_or_default());
-            categories.push(category.clone());
+/// Of an attached table, or of its shards, the place of the one in which the row with a key is.
+fn place_of(sources: &[Rc<Source>], key: &str) -> Option<usize> {
+    if let [source] = sources
+        && source.shard.is_none()
+    {
+        return Some(0);
+    }
+    sources.iter().position(|source| source.holds(key))
+}
+
+/// Keys with their scores and categories, by the place of the shard.
+#[derive(Clone, Default)]
+struct Standings {
+    keys: Vec<String>,
+    scores: Vec<i64>,
+    categories: Vec<Option<String>>,
+}
+
+/// Writes scores and categories to an attached table, or to its shards.
+fn write_all(sources: &[Rc<Source>], standings: impl Iterator<Item = (String, i64, Option<String>)>) {
+    let mut lists = vec![Standings::default(); sources.len()];
+    for (key, score, category) in standings {
+        if let Some(at) = place_of(sources, &key) {
+            lists[at].keys.push(key);
+            lists[at].scores.push(score);
+            lists[at].categories.push(category);
         }
     }
-    if !keys.is_empty() {
-        write_back_to(source, keys, scores, categories);
+    for (source, list) in sources.iter().zip(lists) {
+        if !list.keys.is_empty() {
+            write_back_to(source, list.keys, list.scores, list.categories);
+        }
     }
+}
+
+/// Writes what the rows of such a query say.
+fn write_standing(sources: &[Rc<Source>], rows: Vec<Vec<Option<String>>>) {
+    let standing = |mut row: Vec<Option<String>>| match row.as_mut_slice() {
+        [Some(key), Some(score), category] => Some((std::mem::take(key), score.parse().unwrap_or_default(), category.take())),
+        _ => None,
+    };
+    write_all(sources, rows.into_iter().filter_map(standing));
 }
 
 /// A column of the source, quoted.
@@ -226,7 +258,7 @@ pub fn write_back_to(source: &Source, keys: Vec<String>, scores: Vec<i64>, categ
     if is_open(source) {
         let savepoint = pg::current_savepoint();
         QUEUED.with_borrow_mut(|queued| {
-            queued.extend(keys.into_iter().map(|key| Queued { savepoint, source_id: source.source_id, key }));
+            queued.extend(keys.into_iter().map(|key| queued_row(savepoint, source, key)));
         });
         return;
     }
@@ -303,8 +335,10 @@ pub fn write_back_to(source: &Source, keys: Vec<String>, scores: Vec<i64>, categ
     let path = CString::new(format!("pg_catalog, {schema}, public, pg_temp")).unwrap_or_default();
     pgrx::PgTryBuilder::new(|| {
         let _level = Level::begin();
-        pg::with_search_path(&path, || {
-            pg::owner::update(source.table.relation.into(), source.owner.into(), &statement, &args);
+        cluster::with_shards(source, || {
+            pg::with_search_path(&path, || {
+                pg::owner::update(source.table.relation.into(), source.owner.into(), &statement, &args);
+            })
         });
     })
     .catch_when(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, |caught| refuse_for_owner(source, &caught))
@@ -330,31 +364,31 @@ pub fn write_back_moved(config: &Config, moved: Vec<Moved>) {
     if config.has_aliases {
         return write_back_of(config, &moved.iter().map(|person| person.person_id).collect::<Vec<_>>());
     }
-    for source in config.sources.iter().filter(|source| source.writes_back()) {
-        let (mut keys, mut scores, mut categories) = (Vec::new(), Vec::new(), Vec::new());
-        for person in &moved {
-            if let Some((number, key)) = &person.source
-                && *number == source.source_id
-            {
-                keys.push(key.clone());
-                scores.push(person.score);
-                categories.push(person.category.clone());
-            }
-        }
-        if !keys.is_empty() {
-            write_back_to(source, keys, scores, categories);
-        }
+    for sources in config.attached().filter(|sources| sources[0].writes_back()) {
+        let standings = moved.iter().filter_map(|person| {
+            let (_, key) = person.source.as_ref().filter(|(number, _)| *number == sources[0].source_id)?;
+            Some((key.clone(), person.score, person.category.clone()))
+        });
+        write_all(sources, standings);
     }
 }
 
 /// Locks the rows to which scores of these persons are written back, in the order of their keys.
 pub fn lock_sources_of(config: &Config, ids: Vec<i64>) {
-    for source in config.sources.iter().filter(|source| source.writes_back()) {
-        let Some(key) = key_columns(source) else { continue };
-        let keys: Vec<String> = of_persons(source, &ids).into_iter().filter_map(|mut row| row.swap_remove(0)).collect();
-        if keys.is_empty() {
-            continue;
+    for sources in config.attached().filter(|sources| sources[0].writes_back()) {
+        let mut lists = vec![Vec::new(); sources.len()];
+        for key in of_persons(&sources[0], &ids).into_iter().filter_map(|mut row| row.swap_remove(0)) {
+            if let Some(at) = place_of(sources, &key) {
+                lists[at].push(key);
+            }
         }
+        sources.iter().zip(lists).filter(|(_, keys)| !keys.is_empty()).for_each(|(source, keys)| lock_rows(source, keys));
+    }
+}
+
+/// Locks the rows of an attached table that have these keys.
+fn lock_rows(source: &Source, keys: Vec<String>) {
+    if let Some(key) = key_columns(source) {
         let names: Vec<&str> = key.iter().map(|(name, _)| name.as_str()).collect();
         let wanted = match key.as_slice() {
             [(name, type_name)] => format!("t.{name} OPERATOR(pg_catalog.=) ANY ($1::{type_name}[])"),
@@ -400,8 +434,8 @@ pub fn write_back(ids: Option<Vec<Option<i64>>>) {
 }
 
 fn write_back_of(config: &Config, ids: &[i64]) {
-    for source in config.sources.iter().filter(|source| source.writes_back()) {
-        write_standing(source, of_persons(source, ids));
+    for sources in config.attached().filter(|sources| sources[0].writes_back()) {
+        write_standing(sources, of_persons(&sources[0], ids));
     }
 }
 
@@ -409,6 +443,10 @@ fn write_back_of(config: &Config, ids: &[i64]) {
 pub fn correct(source: &Source, keys: Vec<String>) {
     let savepoint = pg::current_savepoint();
     QUEUED.with_borrow_mut(|queued| {
-        queued.extend(keys.into_iter().map(|key| Queued { savepoint, source_id: source.source_id, key }));
+        queued.extend(keys.into_iter().map(|key| queued_row(savepoint, source, key)));
     });
+}
+
+fn queued_row(savepoint: u32, source: &Source, key: String) -> Queued {
+    Queued { savepoint, source_id: source.source_id, relation: source.table.relation, key }
 }
