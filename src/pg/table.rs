@@ -52,23 +52,28 @@ impl Table {
         })
     }
 
-    /// An index that begins with these columns and has all rows, or all in which one of the
-    /// columns that are `filled` is not NULL. What it is decides, not its name or its age: somebody may
-    /// have added others, with another order of strings.
+    /// An index that begins with these columns and has all rows, or all in which one of the columns that are
+    /// `filled` is not NULL: rather that, where it is another column, since of millions of rows a few may have it.
+    /// What it is decides, not its name or its age: somebody may have added others, with another order of strings.
     pub fn index_of(&self, columns: &[i16], filled: &[i16]) -> Option<pg_sys::Relation> {
         // SAFETY: the table is open, and what is opened here is closed here or by the caller.
         unsafe {
             let list = pg_sys::RelationGetIndexList(self.relation);
             let length = if list.is_null() { 0 } else { (*list).length as usize };
+            let wants_part = filled.iter().any(|column| !columns.contains(column));
             let mut found = None;
             for nth in 0..length {
                 let oid = (*(*list).elements.add(nth)).oid_value;
                 let index = pg_sys::index_open(oid, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
-                if self.finds_by(index, columns) && holds_filled(pg_sys::RelationGetIndexPredicate(index), filled) {
-                    found = Some(index);
+                let predicate = pg_sys::RelationGetIndexPredicate(index);
+                let fits = self.finds_by(index, columns) && holds_filled(predicate, filled);
+                let unused = if fits && (found.is_none() || !predicate.is_null()) { found.replace(index) } else { Some(index) };
+                if let Some(unused) = unused {
+                    pg_sys::index_close(unused, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+                }
+                if found.is_some() && !wants_part {
                     break;
                 }
-                pg_sys::index_close(index, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
             }
             pg_sys::list_free(list);
             found

@@ -83,6 +83,9 @@ SELECT FROM leadscore.track('[
     {"event": "read", "person": "lead:x-1", "at": "2026-02-03T15:00:00Z", "consent": true},
     {"event": "read", "visitor": "v4", "at": "2026-02-03T16:00:00Z", "consent": true},
     {"event": "unheard of", "visitor": "v4", "at": "2026-02-03T17:00:00Z"}]');
+-- The same visitor and message of another website.
+SELECT FROM leadscore.track('[{"event": "read", "visitor": "v1", "at": "2026-02-01T10:00:00Z", "consent": true, "id": "m-1"},
+    {"event": "read", "person": "candidate:6", "at": "2026-02-03T15:00:00Z", "consent": true}]', 'acme');
 SELECT FROM leadscore.set_consent((SELECT person_id FROM leadscore.person WHERE kind = 'candidate' AND external_id = '7'), false);
 SELECT FROM leadscore.set_consent((SELECT person_id FROM leadscore.person WHERE kind = 'candidate' AND external_id = '8'), true);
 -- Nights, and changes between them.
