@@ -73,7 +73,7 @@ BEGIN
             MESSAGE = format('%s: from_day %s is after until_day %s', purpose, to_char(from_day, 'YYYY-MM-DD'), to_char(until_day, 'YYYY-MM-DD')),
             DETAIL = 'Reference days are counted from the first of them to the last.',
             HINT = 'Give the earlier day first; one reference day alone is both.';
-    ELSIF from_day + every * 1000 <= until_day THEN
+    ELSIF every < '100 years' AND from_day + every * 1000 <= until_day THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('%s: from %s to %s every %s there are more than 1000 reference days', purpose, to_char(from_day, 'YYYY-MM-DD'), to_char(until_day, 'YYYY-MM-DD'), every),
             DETAIL = 'Each is looked at for every person.',
@@ -218,9 +218,10 @@ BEGIN
     WHILE day + horizon > known_until LOOP
         day := day - 1;
     END LOOP;
-    RETURN day;
+    -- Eleven months before it must be days, too.
+    RETURN CASE WHEN day >= '0002-01-01' THEN day END;
 END $$;
-COMMENT ON FUNCTION leadscore._latest_reference_day(interval) IS 'The latest day whose horizon is over by the last run''s day';
+COMMENT ON FUNCTION leadscore._latest_reference_day(interval) IS 'The latest day whose horizon is over by the last run''s day; NULL if that is before the calendar';
 
 CREATE FUNCTION leadscore._outcome_course(assumption text, question text, ids bigint[])
 RETURNS TABLE (day date, category text, persons bigint, outcomes bigint)
@@ -238,10 +239,10 @@ DECLARE
     assumption jsonb;
 BEGIN
     SELECT s.outcome_type, s.outcome_horizon INTO outcome FROM leadscore.settings s;
-    IF outcome.outcome_type IS NULL OR outcome.outcome_horizon IS NULL THEN
+    day := leadscore._latest_reference_day(outcome.outcome_horizon);
+    IF outcome.outcome_type IS NULL OR day IS NULL THEN
         RETURN;
     END IF;
-    day := leadscore._latest_reference_day(outcome.outcome_horizon);
     assumption := leadscore._evaluated_config(NULL, NULL);
     RETURN QUERY
     SELECT c.* FROM leadscore._outcome_course(assumption::text, leadscore._outcome_question(
@@ -308,8 +309,8 @@ BEGIN
           GROUP BY p.score) s;
 
     SELECT s.outcome_type, s.outcome_horizon INTO outcome FROM leadscore.settings s;
-    IF outcome.outcome_type IS NOT NULL AND outcome.outcome_horizon IS NOT NULL THEN
-        day := leadscore._latest_reference_day(outcome.outcome_horizon);
+    day := leadscore._latest_reference_day(outcome.outcome_horizon);
+    IF outcome.outcome_type IS NOT NULL AND day IS NOT NULL THEN
         question := leadscore._outcome_question('suggest_bands', assumption, outcome.outcome_type, outcome.outcome_horizon,
                                                 (day - interval '11 months')::date, day, '1 month', suggest_bands.person_kind, suggest_bands.scorecard, suggest_bands.tenant);
         past := (SELECT coalesce(jsonb_agg(to_jsonb(s)), '[]') FROM leadscore._outcomes_by_score(assumption::text, question::text) s);

@@ -22,3 +22,11 @@ FROM (VALUES ('en', NULL), ('nl', NULL), ('en', 'Ann')) l(language, owner),
 SELECT * FROM line;
 -- That is what evaluate() says.
 SELECT category, persons, outcomes FROM leadscore.evaluate('<placed>', '28 days', '2026-02-01', '2026-02-01') WHERE category IS NOT NULL;
+-- A horizon that reaches back before the calendar leaves nothing to show.
+RESET ROLE;
+UPDATE leadscore.settings SET outcome_horizon = '1000 years';
+SELECT scored_on FROM leadscore_recompute('0900-03-01 12:00');
+SET ROLE regress_application;
+SELECT count(*) FROM line;
+SELECT category, outcomes FROM leadscore.suggest_bands('{"warm": 3}');
+SELECT * FROM leadscore.evaluate('call', '1 day', '0900-01-01', '9999-12-31', '1000 years') WHERE category IS NULL;

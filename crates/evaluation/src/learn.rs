@@ -398,11 +398,11 @@ impl Lesson<'_> {
         for _ in 0..5 {
             let mut sums = rows.sums(&points.iter().map(|&points| points as f64).collect::<Vec<_>>());
             let before = points.clone();
-            for rule in 0..points.len() {
+            for (rule, sign) in self.signs.iter().enumerate() {
                 (self.interrupted)();
                 for step in [1i64, -1] {
                     let next = points[rule] + step;
-                    if next.abs() > self.max_points || !self.signs[rule].allows(next) {
+                    if next.abs() > self.max_points || !sign.allows(next) {
                         continue;
                     }
                     let change = |&(row, units): &(u32, f32)| {
