@@ -3,8 +3,8 @@
 #   make               release build (and what it needs, as with make setup)
 #   make setup         the packages that it needs (tools/setup)
 #   make install       release build, installed into the server that PG_CONFIG names
-#   make demo          a small application, scored, in a cluster of its own (examples/agency)
-#   make demo-stop     removes the demo's cluster, which stays up to look around in
+#   make demo          a small application, scored, in a cluster of its own (examples/agency), and the console on it (CONSOLE=no: without)
+#   make demo-stop     removes the demo's cluster and ends the console, which stay up to look around in
 #   make demo-real     a public data set of real customers (examples/cdnow)
 #   make test-crash    hundreds of crashes at random points, in a cluster of its own (tests/crash)
 #   make upgrade-script  the script from the last released version to this one (tools/upgrade-script)

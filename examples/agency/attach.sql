@@ -5,9 +5,9 @@ ALTER TABLE agency.candidate ADD score int, ADD category text;
 ALTER TABLE agency.contact ADD score int, ADD category text;
 
 SELECT leadscore.attach_person('agency.candidate', 'candidate', status => 'status', owner => 'owner', since => 'registered_at',
-                               score => 'score', category => 'category');
+                               name => 'name', score => 'score', category => 'category');
 SELECT leadscore.attach_person('agency.contact', 'contact', owner => 'owner', since => 'registered_at',
-                               score => 'score', category => 'category');
+                               name => 'name', score => 'score', category => 'category');
 
 SELECT leadscore.attach_activity('agency.appointment', activity_type => 'appointment', person => 'candidate_id',
                                  person_kind => 'candidate', occurred_at => 'starts_at', attributes => '{place}');

@@ -128,11 +128,11 @@ app.post('/language', async (request, reply) => {
 // ── The list and the person ──────────────────────────────────────────────────────────────────────────────────
 
 app.get('/', async (request, reply) => {
-    const { owner, kind, category, search, most = 50 } = request.query;
+    const { owner, kind, category, search, most = 25 } = request.query;
     // Unless asked otherwise, it is the list of who looks.
     const list = await request.ask('SELECT console.worklist($1, $2, $3, $4, $5)', (account) => [
-        (owner ?? account.owner) || null, kind || null, category || null, search || null, Math.min(Number(most) || 50, 1000)]);
-    return reply.page('worklist', { ...list, whose: owner ?? request.account.owner, most: Number(most) || 50 });
+        (owner ?? account.owner) || null, kind || null, category || null, search || null, Math.min(Number(most) || 25, 1000)]);
+    return reply.page('worklist', { ...list, whose: owner ?? request.account.owner, most: Number(most) || 25 });
 });
 
 app.get('/person/:id', async (request, reply) => {

@@ -14,10 +14,10 @@ export function speaking(language) {
         language,
         t: (text) => (dutch && texts[text]) || text,
         // What the database says in English, one thing or several: "counts until 2026-12-01; rule of tenant south".
-        said: (words) => !dutch || !words ? words : words.split('; ').map((phrase) => {
-            const [pattern, meaning] = patterns.find(([p]) => p.test(phrase)) ?? [];
+        said: (words) => words?.split('; ').map((phrase) => {
+            const [pattern, meaning] = (dutch && patterns.find(([p]) => p.test(phrase))) || [];
             return pattern ? phrase.replace(pattern, meaning) : phrase;
-        }).join('; '),
+        }).join('; ').replace(/\b\d{4}-\d\d-\d\d\b/g, (iso) => day.format(new Date(iso))),
         // Both come in the time zone of the business.
         day: (value) => (value ? day.format(new Date(value.slice(0, 10))) : ''),
         moment: (value) => (value ? moment.format(new Date(`${value.slice(0, 16)}Z`)) : ''),
