@@ -19,6 +19,7 @@ GRANT USAGE ON SCHEMA leadscore TO console_look;
 GRANT SELECT ON ALL TABLES IN SCHEMA leadscore TO console_look;
 REVOKE SELECT ON leadscore.event, leadscore.visitor, leadscore.visitor_person FROM console_look;
 GRANT INSERT, UPDATE, DELETE ON leadscore.rule, leadscore.category, leadscore.scorecard TO console_set;
+GRANT INSERT, UPDATE ON leadscore.activity_type TO console_set; -- an import asks for it, even one without types
 GRANT UPDATE ON leadscore.settings TO console_set;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA leadscore TO console_set;
 GRANT EXECUTE ON FUNCTION leadscore_recompute(timestamptz, boolean), leadscore.adjust(bigint, int, text, date, date, text),
@@ -43,7 +44,7 @@ FROM (SELECT unnest('{person,category_change}'::text[]), 'tenant IS NOT DISTINCT
       UNION ALL
       SELECT unnest('{rule,category,configuration_change}'::text[]), 'tenant IS NOT DISTINCT FROM (SELECT console.tenant())', 'tenant IS NULL'
       UNION ALL
-      SELECT unnest('{settings,scorecard}'::text[]), '(SELECT console.tenant()) IS NULL', 'true'
+      SELECT unnest('{settings,scorecard,activity_type}'::text[]), '(SELECT console.tenant()) IS NULL', 'true'
       UNION ALL
       SELECT name, format('EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = %I.person_id)', name), 'false'
       FROM unnest('{activity,score_record,person_score,adjustment}'::text[]) t(name)) t(name, own, seen) \gexec
@@ -221,8 +222,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         'scorecards', (SELECT jsonb_agg(s.scorecard ORDER BY s.scorecard <> 'main', s.scorecard) FROM leadscore.scorecard s))
 $$;
 
--- The sets of bands, and how many persons have which score.
-CREATE FUNCTION console.bands(key text) RETURNS jsonb
+-- The sets of bands, how many persons have which score and, where the room in each band but the lowest is given, bands for it.
+CREATE FUNCTION console.bands(key text, rooms int[]) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
     WITH sets AS (
         SELECT d.name, d.item, d.edited FROM console.draft d WHERE d.section = 'categories' AND d.item IS NOT NULL
@@ -236,6 +237,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
     SELECT jsonb_build_object(
         'sets', (SELECT coalesce(jsonb_agg(s ORDER BY s.name <> 'main', s.name), '[]') FROM sets s),
         'bands', (SELECT c.item FROM chosen c),
+        'suggested', (SELECT jsonb_agg(b) FROM chosen c, LATERAL (SELECT jsonb_object_agg(b.band ->> 'name', rooms[b.nth - 1]) AS room
+                                                                 FROM jsonb_array_elements(c.item) WITH ORDINALITY b(band, nth) WHERE b.nth > 1) r,
+                             leadscore.suggest_bands(r.room, c.kind, c.scorecard, console.tenant()) b WHERE rooms IS NOT NULL),
         'scores', (SELECT coalesce(jsonb_agg(jsonb_build_array(n.score, n.persons) ORDER BY n.score), '[]')
                    FROM (SELECT coalesce(s.score, p.score) AS score, count(*) AS persons
                          FROM chosen c
@@ -289,6 +293,33 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     LEFT JOIN console.publication p USING (configuration_change_id)
 $$;
 
+-- Whether the score, by the rules as edited, foretold an outcome; suggest takes longer, and says which points would do it better.
+CREATE FUNCTION console.works(outcome text, horizon interval, from_day date, until_day date, kind text, suggest boolean) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+    WITH question AS MATERIALIZED (
+        SELECT coalesce(works.outcome, s.outcome_type) AS outcome, h.horizon, console.document() - 'tests' AS document,
+               coalesce(works.from_day, (d.scored_on - h.horizon - interval '6 months')::date) AS from_day,
+               coalesce(works.until_day, (d.scored_on - h.horizon)::date) AS until_day
+        FROM leadscore.settings s, leadscore.state d, coalesce(works.horizon, s.outcome_horizon, '60 days') h(horizon)
+    )
+    SELECT jsonb_build_object(
+        'activity_types', (SELECT jsonb_agg(t.activity_type ORDER BY t.activity_type) FROM leadscore.activity_type t),
+        'kinds', (SELECT jsonb_agg(DISTINCT p.kind) FROM leadscore.person p),
+        'categories', console.colors(),
+        'asked', to_jsonb(q) - 'document',
+        'bands', (SELECT jsonb_agg(e) FROM leadscore.evaluate(q.outcome, q.horizon, q.from_day, q.until_day, '1 month', works.kind, 'main', q.document, console.tenant()) e
+                  WHERE q.outcome IS NOT NULL),
+        'rules', (SELECT jsonb_agg(e) FROM leadscore.evaluate_rules(q.outcome, q.horizon, q.from_day, q.until_day, '1 month', works.kind, 'main', q.document,
+                                                                    tenant => console.tenant()) e WHERE q.outcome IS NOT NULL),
+        'suggestion', (SELECT to_jsonb(g) - 'config' || jsonb_build_object('points', (
+                           SELECT coalesce(jsonb_agg(jsonb_build_object('rule', r.item ->> 'name', 'before', b.item -> 'points', 'after', r.item -> 'points') ORDER BY r.name), '[]')
+                           FROM console.items(g.config) r LEFT JOIN console.items(q.document) b USING (section, name)
+                           WHERE r.section = 'rules' AND r.item -> 'points' IS DISTINCT FROM b.item -> 'points'))
+                       FROM leadscore.suggest_points(q.outcome, q.horizon, q.from_day, q.until_day, '1 month', works.kind, 'main', q.document,
+                                                     tenant => console.tenant()) g WHERE works.suggest AND q.outcome IS NOT NULL))
+    FROM question q
+$$;
+
 -- What may be out of order is about everybody's data, so a tenant does not see it. Only the owner sees all of pg_cron's jobs.
 CREATE FUNCTION console.findings() RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -331,6 +362,12 @@ CREATE FUNCTION console.insist(section text, name text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     UPDATE console.edit e SET was = (SELECT d.present FROM console.draft d WHERE d.section = e.section AND d.name = e.name)
     WHERE e.section = insist.section AND e.name = insist.name
+$$;
+
+CREATE FUNCTION console.take_over(rule text, points int) RETURNS jsonb
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    SELECT console.change('rules', k.key, console.rule(k.key) -> 'rule' || jsonb_build_object('points', points))
+    FROM (SELECT coalesce((SELECT d.name FROM console.draft d WHERE d.section = 'rules' AND d.item ->> 'name' = rule), rule) AS key) k
 $$;
 
 CREATE FUNCTION console.switch(key text) RETURNS jsonb
@@ -381,8 +418,8 @@ $$;
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA console FROM PUBLIC;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA console TO console_look;
-REVOKE EXECUTE ON FUNCTION console.change, console.undo, console.insist, console.switch, console.back, console.publish, console.adjust, console.unadjust FROM console_look;
-GRANT EXECUTE ON FUNCTION console.change, console.undo, console.insist, console.switch, console.back, console.publish, console.adjust, console.unadjust TO console_set;
+REVOKE EXECUTE ON FUNCTION console.change, console.undo, console.insist, console.take_over, console.switch, console.back, console.publish, console.adjust, console.unadjust FROM console_look;
+GRANT EXECUTE ON FUNCTION console.change, console.undo, console.insist, console.take_over, console.switch, console.back, console.publish, console.adjust, console.unadjust TO console_set;
 -- The defaults and policies of everybody call these two.
 GRANT EXECUTE ON FUNCTION console.tenant(), console.account() TO PUBLIC;
 

@@ -17,17 +17,18 @@ export class SignedOut extends Error {}
 // The account as it is now, and the one value that the statement gives; parameters can depend on the account.
 export async function ask(name, statement, parameters = []) {
     const client = await pool.connect();
+    let account;
     let broken;
     try {
         await client.query('BEGIN');
-        const { rows: [account] } = await client.query(ENTER, [name]);
+        ({ rows: [account] } = await client.query(ENTER, [name]));
         if (!account) throw new SignedOut();
         const { rows: [row] } = await client.query(statement, typeof parameters === 'function' ? parameters(account) : parameters);
         await client.query('COMMIT');
         return { account, answer: row && Object.values(row)[0] };
     } catch (error) {
         await client.query('ROLLBACK').catch(() => { broken = error; });
-        throw error;
+        throw Object.assign(error, { account });
     } finally {
         client.release(broken);
     }

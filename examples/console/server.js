@@ -85,26 +85,32 @@ app.setErrorHandler((error, request, reply) => {
     const signedOut = error instanceof SignedOut || error.code?.startsWith('FST_CSRF');
     const away = !signedOut && isAway(error);
     // What PostgreSQL refuses is told in its own words; everything else is the server's fault and goes to the log.
-    const refused = error.severity !== undefined;
+    const refused = !away && error.severity !== undefined;
     const status = signedOut ? 401 : away ? 503 : refused ? 422 : error.statusCode ?? 500;
     if (status === 500) request.log.error(error);
+    request.account ??= error.account;
     reply.code(status);
     const { message, detail, hint } = refused || status === 429 ? error : {};
     if (wantsJson(request)) return reply.send({ signedOut, away, message, detail, hint });
     if (signedOut) {
         if (request.session.get('account') && error instanceof SignedOut) request.session.delete();
-        const next = request.method === 'GET' ? request.url : request.headers.referer?.replace(/^https?:\/\/[^/]+/, '');
-        return reply.redirect(`/sign-in?next=${encodeURIComponent(next ?? '/')}`, 303);
+        return reply.redirect(`/sign-in?next=${encodeURIComponent(request.method === 'GET' ? request.url : fromHere(request))}`, 303);
     }
     return reply.page('error', { away, message, detail, hint });
 });
-app.setNotFoundHandler((request, reply) => reply.code(404).page('error', { missing: true }));
+const missing = async (request, reply) => {
+    if (!request.account) await request.ask('SELECT 1');
+    return reply.code(404).page('error', { missing: true });
+};
+app.setNotFoundHandler(missing);
 
 // ── Signing in ───────────────────────────────────────────────────────────────────────────────────────────────
 
 const open = { config: { open: true } };
-// Only to a page of the console.
+// Only to a page of the console; fromHere is the page from which a form came.
 const inside = (path) => (/^\/(?![/\\])/.test(path ?? '') && !path.startsWith('/sign-') ? path : '/');
+
+const fromHere = (request) => inside(request.headers.referer?.replace(/^https?:\/\/[^/]+/, ''));
 
 app.get('/sign-in', open, (request, reply) => reply.page('sign-in', { next: inside(request.query.next) }));
 app.post('/sign-in', { config: { open: true, rateLimit: { max: 20, timeWindow: '1 minute' } } }, async (request, reply) => {
@@ -122,7 +128,7 @@ app.post('/sign-out', async (request, reply) => {
 });
 app.post('/language', async (request, reply) => {
     await speak(request.session.get('account'), request.body.language);
-    return reply.redirect(inside(request.headers.referer?.replace(/^https?:\/\/[^/]+/, '')), 303);
+    return reply.redirect(fromHere(request), 303);
 });
 
 // ── The list and the person ──────────────────────────────────────────────────────────────────────────────────
@@ -138,7 +144,7 @@ app.get('/', async (request, reply) => {
 app.get('/person/:id', async (request, reply) => {
     const { scorecard = 'main' } = request.query;
     const answer = await request.ask('SELECT console.person($1, $2)', [request.params.id, scorecard]);
-    return answer ? reply.page('person', { ...answer, scorecard }) : reply.code(404).page('error', { missing: true });
+    return answer ? reply.page('person', { ...answer, scorecard }) : missing(request, reply);
 });
 // The card is a page of its own, with its styles in it and no script.
 app.get('/person/:id/card', async (request, reply) => {
@@ -182,8 +188,10 @@ app.post('/rules/remove', async (request, reply) => {
 });
 
 app.get('/bands', async (request, reply) => {
-    const { key = 'main' } = request.query;
-    return reply.page('bands', { key, ...(await request.ask('SELECT console.bands($1)', [key])) });
+    const { key = 'main', room } = request.query;
+    // An empty one is a band without anybody.
+    const rooms = room === undefined ? null : [room].flat().map(Number);
+    return reply.page('bands', { key, rooms, ...(await request.ask('SELECT console.bands($1, $2)', [key, rooms])) });
 });
 
 // ── What edits would do, and publishing ──────────────────────────────────────────────────────────────────────
@@ -198,13 +206,29 @@ app.get('/preview', async (request, reply) => {
 });
 app.post('/edits/:what', async (request, reply) => {
     const { section, key } = request.body;
-    await request.ask(request.params.what === 'insist' ? 'SELECT console.insist($1, $2)' : 'SELECT console.undo($1, $2)', section, key);
+    await request.ask(request.params.what === 'insist' ? 'SELECT console.insist($1, $2)' : 'SELECT console.undo($1, $2)', [section, key]);
     return reply.redirect('/preview', 303);
 });
 app.post('/publish', async (request, reply) => {
     await request.ask('SELECT console.publish($1)', [request.body.seen]);
     await request.ask('SELECT to_jsonb(r) FROM leadscore_recompute() r');
     return reply.back('/history', 'Published, and everybody is scored by it.');
+});
+
+app.get('/works', async (request, reply) => {
+    const { outcome, horizon, from, until, kind, suggest } = request.query;
+    const asked = [outcome || null, horizon ? `${Number(horizon) || 0} days` : null, from || null, until || null, kind || null];
+    const works = (better) => request.ask('SELECT console.works($1, $2, $3, $4, $5, $6)', [...asked, better]);
+    // From few cases no points are learned; what the score did can be said all the same.
+    const answer = await works(suggest !== undefined).catch(async (error) => {
+        if (suggest === undefined || isAway(error)) throw error;
+        return { ...(await works(false)), problem: error };
+    });
+    return reply.page('works', answer);
+});
+app.post('/works', async (request, reply) => {
+    await request.ask('SELECT console.take_over($1, $2)', [request.body.rule, request.body.points]);
+    return reply.back(fromHere(request), 'Taken over among your edits.');
 });
 
 app.get('/history', async (request, reply) => reply.page('history', { changes: await request.ask('SELECT console.history()') }));

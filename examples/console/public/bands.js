@@ -2,7 +2,7 @@
 import { keep, typed } from './keep.js';
 
 const page = document.getElementById('bands');
-const { bands: stored, scores, set, words } = JSON.parse(document.getElementById('data').textContent);
+const { bands: stored, scores, suggested, set, words } = JSON.parse(document.getElementById('data').textContent);
 let bands = typed ?? stored;
 const limits = () => bands.slice(1).map((band) => band.min_score);
 const low = Math.min(0, ...scores.map(([score]) => score), ...limits());
@@ -103,3 +103,10 @@ function field(type, value, label, take) {
 }
 build();
 draw();
+document.getElementById('use')?.addEventListener('click', () => {
+    const limit = (band) => suggested.find((one) => one.category === band.name)?.min_score;
+    // No limit: no band would hold so few.
+    bands = bands.filter((band, nth) => nth === 0 || Number.isInteger(limit(band))).map((band, nth) => (nth === 0 ? band : { ...band, min_score: limit(band) }));
+    build();
+    changed();
+});

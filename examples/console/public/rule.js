@@ -36,13 +36,14 @@ class Length extends Jedison.EditorStringInput {
     }
 }
 
+const empty = ({ type }) => (Array.isArray(type) ? null : { array: [], boolean: false, integer: 0 }[type] ?? '');
 // A form has a value for each field; what is empty is not there.
 const whole = (value) => Object.fromEntries(Object.entries({ ...rule, ...value }).filter(([, one]) => one !== '' && one !== null && one?.length !== 0));
 
 const form = new Jedison.Create({
     container: document.getElementById('form'), theme: new Jedison.Theme(), schema, customEditors: [Length], language: document.documentElement.lang,
-    data: Object.fromEntries(Object.keys(schema.properties).map((name) => [name, (typed ?? rule)[name]]).filter(([, value]) => value !== undefined)),
-    card: false, objectAdd: false, showErrors: 'change', keepMissingSchemaFields: true, translations: messages,
+    data: Object.fromEntries(Object.entries(schema.properties).map(([name, one]) => [name, (typed ?? rule)[name] ?? empty(one)])),
+    card: false, objectAdd: false, showErrors: 'input', translations: messages,
 });
 // Only what halves has a half-life.
 const fit = () => {
