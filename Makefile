@@ -131,5 +131,5 @@ clean:
 	for cluster in .cluster/*/; do
 	    if [ -d "$$cluster" ]; then tools/cluster stop "$$cluster"; fi
 	done
-	rm -rf .cluster
+	rm -rf .cluster examples/console/node_modules tests/console/node_modules
 	cargo clean

@@ -178,8 +178,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
                           ORDER BY w.score DESC, w.person_id LIMIT most) w),
         'owners', (SELECT jsonb_agg(DISTINCT p.owner) FROM leadscore.person p WHERE p.active AND p.owner IS NOT NULL),
         'kinds', (SELECT jsonb_agg(DISTINCT p.kind) FROM leadscore.person p WHERE p.active),
-        'categories', console.colors(),
-        'person_url', (SELECT s.person_url FROM leadscore.settings s))
+        'categories', console.colors())
 $$;
 
 CREATE FUNCTION console.person(person_id bigint, scorecard text) RETURNS jsonb
@@ -200,10 +199,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         'scorecards', (SELECT jsonb_agg(s ORDER BY s.scorecard <> 'main', s.scorecard) FROM leadscore.scorecard s),
         'rules', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                       'key', r.name, 'rule', coalesce(r.item, r.present), 'words', console.words('rules', coalesce(r.item, r.present)),
-                      'edited', r.edited, 'gone', r.item IS NULL, 'common', r.common) ORDER BY r.item ->> 'kind', coalesce(r.item ->> 'name', r.name)), '[]')
-                  FROM (SELECT d.name, d.present, d.item, d.edited, false AS common FROM console.draft d WHERE d.section = 'rules'
+                      'edited', r.edited, 'overtaken', r.overtaken, 'gone', r.item IS NULL, 'common', r.common) ORDER BY r.item ->> 'kind', coalesce(r.item ->> 'name', r.name)), '[]')
+                  FROM (SELECT d.name, d.present, d.item, d.edited, d.overtaken, false AS common FROM console.draft d WHERE d.section = 'rules'
                         UNION ALL
-                        SELECT i.name, i.item, i.item, false, true FROM console.items(leadscore.export_config()) i
+                        SELECT i.name, i.item, i.item, false, false, true FROM console.items(leadscore.export_config()) i
                         WHERE console.tenant() IS NOT NULL AND i.section = 'rules'
                           AND NOT EXISTS (SELECT FROM console.draft d WHERE d.section = 'rules' AND d.item ->> 'name' = i.name)) r))
 $$;

@@ -22,7 +22,7 @@ const titles = {
 };
 const hints = {
     points: 'Below 0 takes points away.', activity_types: 'None chosen: all activities.', person_kinds: 'None chosen: everybody.', statuses: 'None chosen: any status.',
-    relevant_for: 'Empty: for ever.', inactive_for: '', repeat_every: 'Empty: once.', max_repeats: 'Empty: no limit.', max_per_day: 'Empty: no limit.', max_counted: 'Empty: no limit.',
+    relevant_for: 'Empty: for ever.', repeat_every: 'Empty: once.', max_repeats: 'Empty: no limit.', max_per_day: 'Empty: no limit.', max_counted: 'Empty: no limit.',
     filter: 'A comparison of its details, such as $.minutes >= 10', person_filter: 'A comparison of what is known of them, such as $.weeks_notice <= 4',
 };
 const decays = { none: 'Not at all', linear: 'Evenly, until it no longer counts', halving: 'By half, again and again' };
@@ -34,7 +34,8 @@ export function ruleForm(there, rule, { t }) {
     fields.sort((a, b) => (known.indexOf(a) + 1 || 99) - (known.indexOf(b) + 1 || 99));
     const choices = { activity_types: there.activity_types, person_kinds: there.person_kinds, statuses: there.statuses };
     const field = (name) => {
-        const told = { title: t(titles[name] ?? name), description: t(hints[name] ?? '') };
+        const hint = name === 'relevant_for' && rule.kind === 'inactivity' ? 'Empty: until there is activity again.' : hints[name] ?? '';
+        const told = { title: t(titles[name] ?? name), description: t(hint) };
         const { anyOf, type, ...plain } = defs.Rule.properties[name];
         const reference = anyOf?.find((one) => one.$ref)?.$ref.split('/').pop();
         const optional = Array.isArray(type);
