@@ -213,6 +213,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object(
         'rule', coalesce((SELECT coalesce(d.item, d.present) FROM console.draft d WHERE d.section = 'rules' AND d.name = key),
                          (SELECT i.item FROM console.items(leadscore.export_config()) i WHERE i.section = 'rules' AND i.name = key)),
+        'present', (SELECT d.present FROM console.draft d WHERE d.section = 'rules' AND d.name = key),
         'words', (SELECT console.words('rules', d.item) FROM console.draft d WHERE d.section = 'rules' AND d.name = key),
         'schema', leadscore.config_schema(),
         'activity_types', (SELECT jsonb_agg(t.activity_type ORDER BY t.activity_type) FROM leadscore.activity_type t),
@@ -236,6 +237,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
     SELECT jsonb_build_object(
         'sets', (SELECT coalesce(jsonb_agg(s ORDER BY s.name <> 'main', s.name), '[]') FROM sets s),
         'bands', (SELECT c.item FROM chosen c),
+        'present', (SELECT d.present FROM console.draft d WHERE d.section = 'categories' AND d.name = key),
         'suggested', (SELECT jsonb_agg(b) FROM chosen c, LATERAL (SELECT jsonb_object_agg(b.band ->> 'name', rooms[b.nth - 1]) AS room
                                                                  FROM jsonb_array_elements(c.item) WITH ORDINALITY b(band, nth) WHERE b.nth > 1) r,
                              leadscore.suggest_bands(r.room, c.kind, c.scorecard, console.tenant()) b WHERE rooms IS NOT NULL),
@@ -335,21 +337,25 @@ $$;
 
 -- ── Buttons ──────────────────────────────────────────────────────────────────────────────────────────────────
 
--- An item is to be so (NULL: gone), in words, and how many edits there are. What is as it stands already is no edit.
-CREATE FUNCTION console.change(section text, name text, becomes jsonb) RETURNS jsonb
+-- An item is to be so (NULL: gone), and was so when the edit began; in words, and how many edits there are. What is as it
+-- stands already is no edit.
+CREATE FUNCTION console.keep(section text, name text, becomes jsonb, was jsonb) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    present jsonb := (SELECT p.item FROM console.present() p WHERE p.section = change.section AND p.name = change.name);
 BEGIN
     IF section = 'rules' THEN
         becomes := '{"kind": "activity", "decay": "none", "enabled": true, "scorecard": "main", "excused_by_planned": false}' || jsonb_strip_nulls(becomes);
     END IF;
-    INSERT INTO console.edit AS e (section, name, was, becomes) VALUES (change.section, change.name, present, change.becomes)
+    INSERT INTO console.edit (section, name, was, becomes) VALUES (keep.section, keep.name, keep.was, keep.becomes)
     ON CONFLICT ON CONSTRAINT edit_pkey DO UPDATE SET becomes = excluded.becomes, edited_at = now();
-    DELETE FROM console.edit e
-    WHERE e.section = change.section AND e.name = change.name AND e.becomes IS NOT DISTINCT FROM present AND e.was IS NOT DISTINCT FROM present;
+    DELETE FROM console.edit e USING console.draft d
+    WHERE e.section = keep.section AND e.name = keep.name AND d.section = e.section AND d.name = e.name AND e.becomes IS NOT DISTINCT FROM d.present;
     RETURN jsonb_build_object('words', console.words(section, becomes), 'edits', (SELECT count(*) FROM console.edit));
 END $$;
+
+CREATE FUNCTION console.change(section text, name text, becomes jsonb) RETURNS jsonb
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    SELECT console.keep(section, name, becomes, (SELECT p.item FROM console.present() p WHERE p.section = change.section AND p.name = change.name))
+$$;
 
 CREATE FUNCTION console.undo(section text, name text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
@@ -417,8 +423,8 @@ $$;
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA console FROM PUBLIC;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA console TO console_look;
-REVOKE EXECUTE ON FUNCTION console.change, console.undo, console.insist, console.take_over, console.switch, console.back, console.publish, console.adjust, console.unadjust FROM console_look;
-GRANT EXECUTE ON FUNCTION console.change, console.undo, console.insist, console.take_over, console.switch, console.back, console.publish, console.adjust, console.unadjust TO console_set;
+REVOKE EXECUTE ON FUNCTION console.keep, console.change, console.undo, console.insist, console.take_over, console.switch, console.back, console.publish, console.adjust, console.unadjust FROM console_look;
+GRANT EXECUTE ON FUNCTION console.keep, console.change, console.undo, console.insist, console.take_over, console.switch, console.back, console.publish, console.adjust, console.unadjust TO console_set;
 -- The defaults and policies of everybody call these two.
 GRANT EXECUTE ON FUNCTION console.tenant(), console.account() TO PUBLIC;
 

@@ -175,8 +175,8 @@ app.get('/rules/edit', async (request, reply) => {
 });
 // While somebody types; the answer says what the item is now, in words.
 app.post('/edit', (request) => {
-    const { section, key, value } = request.body;
-    return request.ask('SELECT console.change($1, $2, $3)', [section, key, JSON.stringify(value)]);
+    const { section, key, value, was } = request.body;
+    return request.ask('SELECT console.keep($1, $2, $3, $4)', [section, key, JSON.stringify(value), was && JSON.stringify(was)]);
 });
 app.post('/rules/switch', async (request, reply) => {
     await request.ask('SELECT console.switch($1)', [request.body.key]);

@@ -141,9 +141,9 @@ await part('recruiter', async () => {
     expect('looker-edits-nothing', await recruiter.locator('[href="/preview"], main form').count(), 0);
     const answer = await recruiter.evaluate(async () => {
         const csrf = document.querySelector('[name=_csrf]').value;
-        return (await fetch('/edit', { method: 'POST', headers: { 'content-type': 'application/json', accept: 'application/json' }, body: JSON.stringify({ _csrf: csrf, section: 'rules', key: 'Call', value: null }) })).json();
+        return (await fetch('/edit', { method: 'POST', headers: { 'content-type': 'application/json', accept: 'application/json' }, body: JSON.stringify({ _csrf: csrf, section: 'rules', key: 'Call', value: null, was: null }) })).json();
     });
-    expect('looker-may-not', answer.message, 'permission denied for function change');
+    expect('looker-may-not', answer.message, 'permission denied for function keep');
     noise.splice(0);
     quiet('recruiter');
 });
@@ -414,6 +414,17 @@ await part('editors', async () => {
     await status(manager, 'Published');
     expect('keeps-mine-knowingly', sql("SELECT points FROM leadscore.rule WHERE name = 'Call' AND tenant IS NULL"), '8');
     expect('history-says-each', sql("SELECT string_agg(account, ',' ORDER BY configuration_change_id) FROM (SELECT * FROM console.publication ORDER BY 1 DESC LIMIT 4) p"), 'piet,sanne,piet,sanne');
+
+    // A page that was open while the other one published.
+    await second.goto(`${home}/rules/edit?key=Silence`);
+    await field(second, 'Points').waitFor();
+    sql("UPDATE leadscore.rule SET points = -11 WHERE name = 'Silence'");
+    await field(second, 'Points').fill('-12');
+    await kept(second);
+    await second.goto(`${home}/preview`);
+    expect('old-page-is-told', [(await text(second, '.edits [role=alert]')).length, await second.locator('text=Publish, and score').count()], [1, 0]);
+    await second.click('text=Take theirs');
+    expect('takes-theirs', [edits(), sql("SELECT points FROM leadscore.rule WHERE name = 'Silence'")], ['none', '-11']);
     await second.context().close();
     quiet('editors');
 });

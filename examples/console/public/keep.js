@@ -6,14 +6,17 @@ const status = document.querySelector('[role=status]');
 const place = `console ${page.dataset.account} ${section} ${key}`;
 let timer;
 
-export const typed = JSON.parse(localStorage.getItem(place));
+// What was typed and not sent, and what the item was when this page, or the one that it was typed in, was opened.
+const left = JSON.parse(localStorage.getItem(place));
+const was = left?.was ?? JSON.parse(document.getElementById('data').textContent).was;
+export const typed = left?.value;
 
 async function send() {
     const text = localStorage.getItem(place);
     if (!text) return;
     const answer = await fetch('/edit', {
         method: 'POST', keepalive: true, headers: { 'content-type': 'application/json', accept: 'application/json' },
-        body: JSON.stringify({ _csrf: csrf, section, key, value: JSON.parse(text) }),
+        body: JSON.stringify({ _csrf: csrf, section, key, ...JSON.parse(text) }),
     }).then((response) => response.json(), () => ({ away: true }));
     if (answer.edits !== undefined) {
         if (localStorage.getItem(place) === text) localStorage.removeItem(place);
@@ -28,7 +31,7 @@ async function send() {
 }
 
 export function keep(value) {
-    localStorage.setItem(place, JSON.stringify(value));
+    localStorage.setItem(place, JSON.stringify({ value, was }));
     clearTimeout(timer);
     timer = setTimeout(send, 300);
 }
