@@ -15,15 +15,6 @@ GRANT console_look, console_set TO console;
 
 CREATE SCHEMA console;
 GRANT USAGE ON SCHEMA console TO console, console_look;
-GRANT USAGE ON SCHEMA leadscore TO console_look;
-GRANT SELECT ON ALL TABLES IN SCHEMA leadscore TO console_look;
-REVOKE SELECT ON leadscore.event, leadscore.visitor, leadscore.visitor_person FROM console_look;
-GRANT INSERT, UPDATE, DELETE ON leadscore.rule, leadscore.category, leadscore.scorecard TO console_set;
-GRANT INSERT, UPDATE ON leadscore.activity_type TO console_set; -- an import asks for it, even one without types
-GRANT UPDATE ON leadscore.settings TO console_set;
-GRANT USAGE ON ALL SEQUENCES IN SCHEMA leadscore TO console_set;
-GRANT EXECUTE ON FUNCTION leadscore_recompute(timestamptz, boolean), leadscore.adjust(bigint, int, text, date, date, text),
-    leadscore.unadjust(bigint) TO console_set;
 
 -- ── What a tenant sees ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -35,19 +26,45 @@ RETURN nullif(current_setting('app.account', true), '');
 CREATE FUNCTION console.language() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 RETURN coalesce(nullif(current_setting('app.language', true), ''), 'en');
 
--- Roles that have nothing to do with the console see what they saw before.
-SELECT format('ALTER TABLE leadscore.%1$I ENABLE ROW LEVEL SECURITY;
-               CREATE POLICY others ON leadscore.%1$I USING ((SELECT NOT pg_has_role(current_user, ''console_look'', ''USAGE'')));
-               CREATE POLICY own ON leadscore.%1$I TO console_look USING (%2$s);
-               CREATE POLICY common ON leadscore.%1$I FOR SELECT TO console_look USING (%3$s)', name, own, seen)
-FROM (SELECT unnest('{person,category_change}'::text[]), 'tenant IS NOT DISTINCT FROM (SELECT console.tenant())', 'false'
-      UNION ALL
-      SELECT unnest('{rule,category,configuration_change}'::text[]), 'tenant IS NOT DISTINCT FROM (SELECT console.tenant())', 'tenant IS NULL'
-      UNION ALL
-      SELECT unnest('{settings,scorecard,activity_type}'::text[]), '(SELECT console.tenant()) IS NULL', 'true'
-      UNION ALL
-      SELECT name, format('EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = %I.person_id)', name), 'false'
-      FROM unnest('{activity,score_record,person_score,adjustment}'::text[]) t(name)) t(name, own, seen) \gexec
+-- Policies for every table that names a tenant or a person, and for what only those without a tenant edit. Who could reach a
+-- table before it had policies (roles with a privilege on it) still can; who gets a privilege later needs a policy of their own.
+WITH policed AS (
+    SELECT c.oid, c.relname, c.relacl, c.relowner, c.relrowsecurity,
+           CASE WHEN 'tenant' = ANY (a.columns) THEN 'tenant IS NOT DISTINCT FROM (SELECT console.tenant())'
+                WHEN 'person_id' = ANY (a.columns) THEN format('person_id IS NULL OR EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = %I.person_id)', c.relname)
+                ELSE '(SELECT console.tenant()) IS NULL' END AS own,
+           CASE WHEN c.relname IN ('rule', 'category', 'configuration_change') THEN 'tenant IS NULL' WHEN NOT a.columns && '{tenant,person_id}' THEN 'true' END AS common
+    FROM pg_class c
+    CROSS JOIN LATERAL (SELECT array_agg(x.attname::text) AS columns FROM pg_attribute x WHERE x.attrelid = c.oid) a
+    WHERE c.relnamespace = 'leadscore'::regnamespace AND c.relkind = 'r'
+      AND (a.columns && '{tenant,person_id}' OR c.relname IN ('settings', 'scorecard', 'activity_type'))
+), before AS (
+    SELECT p.oid, string_agg(DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END, ', ') AS roles
+    FROM policed p
+    CROSS JOIN LATERAL (SELECT x.grantee FROM aclexplode(p.relacl) x
+                        UNION ALL SELECT x.grantee FROM pg_attribute t, aclexplode(t.attacl) x WHERE t.attrelid = p.oid) a
+    WHERE NOT p.relrowsecurity AND a.grantee <> p.relowner GROUP BY p.oid
+)
+SELECT format('CREATE POLICY console_before ON leadscore.%I TO ', relname) || b.roles || ' USING (true)',
+       format('ALTER TABLE leadscore.%I ENABLE ROW LEVEL SECURITY', relname),
+       format('CREATE POLICY console_own ON leadscore.%I TO console_look USING (%s)', relname, own),
+       format('CREATE POLICY console_common ON leadscore.%I FOR SELECT TO console, console_look USING ', relname) || '(' || common || ')'
+FROM policed LEFT JOIN before b USING (oid) \gexec
+
+-- What questions read. Of a run, when it was: how many of all customers it changed is for console.operations() to say.
+GRANT USAGE ON SCHEMA leadscore TO console, console_look;
+GRANT SELECT ON leadscore.settings TO console;
+GRANT SELECT ON leadscore.settings, leadscore.state, leadscore.instance, leadscore.activity_type, leadscore.scorecard, leadscore.person,
+    leadscore.activity, leadscore.adjustment, leadscore.score_record, leadscore.person_score, leadscore.due, leadscore.pending,
+    leadscore.person_consent, leadscore.category_change, leadscore.rule, leadscore.category, leadscore.configuration_change,
+    leadscore.worklist, leadscore.status TO console_look;
+GRANT SELECT (run_id, scored_on, started_at, finished_at) ON leadscore.run TO console_look;
+-- An import asks for all of these, even one without activity types.
+GRANT INSERT, UPDATE, DELETE ON leadscore.rule, leadscore.category, leadscore.scorecard, leadscore.activity_type TO console_set;
+GRANT UPDATE ON leadscore.settings TO console_set;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA leadscore TO console_set;
+GRANT EXECUTE ON FUNCTION leadscore_recompute(timestamptz, boolean), leadscore.adjust(bigint, int, text, date, date, text),
+    leadscore.unadjust(bigint) TO console_set;
 
 -- ── Accounts, edits that are not published, tests ────────────────────────────────────────────────────────────
 
@@ -61,8 +78,6 @@ CREATE TABLE console.account (
 );
 COMMENT ON TABLE console.account IS 'Who may sign in: password as a hash, whose data (NULL: of no tenant), whose persons the worklist begins with, and whether rules may be set';
 GRANT SELECT, UPDATE (language) ON console.account TO console;
-GRANT USAGE ON SCHEMA leadscore TO console;
-GRANT SELECT ON leadscore.settings TO console;
 
 CREATE TABLE console.edit (
     account   text NOT NULL DEFAULT console.account() REFERENCES console.account ON DELETE CASCADE,
@@ -321,18 +336,19 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
     FROM question q
 $$;
 
--- What may be out of order is about everybody's data, so a tenant does not see it. Only the owner sees all of pg_cron's jobs.
-CREATE FUNCTION console.findings() RETURNS jsonb
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce(jsonb_agg(d), '[]') FROM leadscore.doctor() d WHERE console.tenant() IS NULL
+-- What may be out of order, and how much a run did, is about everybody's data: a tenant does not see it. Only the owner sees
+-- all of pg_cron's jobs.
+CREATE FUNCTION console.operations() RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+    SELECT jsonb_build_object(
+        'findings', (SELECT coalesce(jsonb_agg(d), '[]') FROM leadscore.doctor() d),
+        'runs', (SELECT jsonb_agg(r ORDER BY r.run_id DESC) FROM (SELECT r.* FROM leadscore.run r ORDER BY r.run_id DESC LIMIT 10) r))
+    WHERE console.tenant() IS NULL
 $$;
 
 CREATE FUNCTION console.health() RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
-    SELECT jsonb_build_object(
-        'status', (SELECT to_jsonb(s) FROM leadscore.status s),
-        'findings', console.findings(),
-        'runs', (SELECT jsonb_agg(r ORDER BY r.run_id DESC) FROM (SELECT r.* FROM leadscore.run r ORDER BY r.run_id DESC LIMIT 10) r))
+    SELECT coalesce(console.operations(), '{}') || jsonb_build_object('status', (SELECT to_jsonb(s) FROM leadscore.status s))
 $$;
 
 -- ── Buttons ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -409,16 +425,14 @@ BEGIN
     DELETE FROM console.edit;
 END $$;
 
--- leadscore.adjust() asks nobody's policies: the person is looked up with those of the caller.
 CREATE FUNCTION console.adjust(person_id bigint, points int, reason text, until_day date, scorecard text) RETURNS bigint
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    SELECT leadscore.adjust(p.person_id, points, format('%s (%s)', nullif(reason, ''), console.account()), until_day => until_day, scorecard => adjust.scorecard)
-    FROM leadscore.person p WHERE p.person_id = adjust.person_id
+    SELECT leadscore.adjust(adjust.person_id, points, nullif(reason, '') || format(' (%s)', console.account()), until_day => until_day, scorecard => adjust.scorecard)
 $$;
 
 CREATE FUNCTION console.unadjust(id bigint) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    SELECT leadscore.unadjust(a.adjustment_id) FROM leadscore.adjustment a WHERE a.adjustment_id = id
+    SELECT leadscore.unadjust(id)
 $$;
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA console FROM PUBLIC;

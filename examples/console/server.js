@@ -21,7 +21,7 @@ import { speaking } from './words.js';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const eta = new Eta({ views: here('views'), cache: true });
-const app = fastify({ logger: { level: 'error' }, trustProxy: 'loopback', bodyLimit: 256 * 1024 });
+const app = fastify({ logger: { level: 'error' }, trustProxy: 'loopback', bodyLimit: 256 * 1024, forceCloseConnections: true });
 const seconds = Number(process.env.CONSOLE_SESSION_SECONDS ?? 8 * 3600);
 const nobody = await hash(randomBytes(16).toString('hex'));
 

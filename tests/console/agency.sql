@@ -42,3 +42,9 @@ SELECT t, 'candidate', initcap(t) || ' ' || n, n::text, now() - interval '20 day
 INSERT INTO leadscore.activity (person_id, activity_type, occurred_at)
 SELECT person_id, 'call', now() - interval '1 day' FROM leadscore.person WHERE tenant IS NOT NULL;
 SELECT FROM leadscore_recompute();
+
+-- One reads persons before there is a console, the other will.
+CREATE ROLE console_dashboard;
+CREATE ROLE console_report;
+GRANT USAGE ON SCHEMA leadscore TO console_dashboard, console_report;
+GRANT SELECT ON leadscore.person TO console_dashboard;

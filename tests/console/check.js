@@ -450,12 +450,16 @@ await part('tenants', async () => {
     expect('tenant-own-rule', sql("SELECT string_agg(concat(tenant, points), ',' ORDER BY tenant NULLS FIRST) FROM leadscore.rule WHERE name = 'Call'"), '8,north12');
     expect('tenant-scores', sql("SELECT string_agg(DISTINCT tenant || score, ',' ORDER BY tenant || score) FROM leadscore.person WHERE tenant IS NOT NULL"), 'north12,south8');
     await nora.goto(`${home}/health`);
+    expect('tenant-sees-no-runs', await text(nora, 'main h2'), []);
     expect('tenant-counts-its-own', (await text(nora, '.tiles b'))[1], '6');
     expect('others-do-not-see-it', (await text(manager, 'body')).join().includes('north'), false);
+    for (const path of ['/bands', '/works?outcome=call&horizon=2&from=2026-01-01', '/history', '/preview']) {
+        expect(`tenant-${path.match(/\w+/)[0]}`, (await nora.goto(home + path)).status(), 200);
+    }
     await nora.context().close();
     // The policies themselves: for all tables with persons in them, as the roles that the server takes.
     const seen = (tenant, what) => sql(`BEGIN; SET LOCAL SESSION AUTHORIZATION console; SET LOCAL app.tenant = '${tenant}'; SET LOCAL ROLE console_set; ${what}; COMMIT`);
-    for (const table of ['person', 'activity', 'score_record', 'category_change', 'adjustment', 'person_score']) {
+    for (const table of ['person', 'activity', 'score_record', 'category_change', 'adjustment', 'person_score', 'due', 'pending', 'person_consent']) {
         expect(`policy-${table}`, seen('north', `SELECT count(*) FROM leadscore.${table} t WHERE (SELECT p.tenant FROM leadscore.person p WHERE p.person_id = t.person_id) IS DISTINCT FROM 'north'`), '0');
     }
     expect('policy-rule', seen('south', 'SELECT count(*) FROM leadscore.rule WHERE tenant IS NOT NULL'), '0');
@@ -463,6 +467,9 @@ await part('tenants', async () => {
     expect('policy-settings', seen('north', "WITH u AS (UPDATE leadscore.settings SET time_zone = 'UTC' RETURNING 1) SELECT count(*) FROM u"), '0');
     const refused = (what) => { try { return execFileSync('psql', ['-X', '-q', '-A', '-t', '-c', what], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }); } catch (error) { return error.stderr.match(/ERROR: {2}(.*)/)[1]; } };
     expect('role-console-reads-nothing', refused('SET SESSION AUTHORIZATION console; SELECT count(*) FROM leadscore.person'), 'permission denied for table person');
+    expect('role-of-before-sees-all', refused('SET ROLE console_dashboard; SELECT count(*) FROM leadscore.person').trim(), sql('SELECT count(*) FROM leadscore.person'));
+    sql('GRANT SELECT ON leadscore.person TO console_report');
+    expect('role-of-later-sees-nothing', refused('SET ROLE console_report; SELECT count(*) FROM leadscore.person').trim(), '0');
     expect('role-look-sets-nothing', refused("SET ROLE console_look; UPDATE leadscore.rule SET points = 1"), 'permission denied for table rule');
     expect('role-look-reads-no-password', refused('SET ROLE console_set; SELECT password FROM console.account'), 'permission denied for table account');
     quiet('tenants');
