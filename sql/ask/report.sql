@@ -87,7 +87,7 @@ DECLARE
     shown jsonb;
     runs  jsonb := '[]';
 BEGIN
-    PERFORM leadscore._require_language('report', language), leadscore._need_scorecard(report.scorecard, 'report');
+    PERFORM leadscore._require_language('report', language), leadscore._need_scorecard(report.scorecard, 'report'), leadscore._need_persons_here('report()');
     shown := leadscore._overview(report.owner, report.tenant, report.scorecard, 14);
     -- A run is one of all tenants, so it is for who sees all.
     IF report.tenant IS NULL AND NOT row_security_active('leadscore.person') THEN
