@@ -296,6 +296,19 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore._refuse_where_distributed(text) IS 'Refuses what has no place in a cluster';
 
+-- What cannot be added up from the answers of several nodes.
+CREATE FUNCTION leadscore._need_persons_here(what text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF leadscore._leads() AND NOT EXISTS (SELECT FROM leadscore.person) THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('%s is about the persons of one node, and the coordinator has none', what),
+            DETAIL = 'Persons are on the nodes that have their rows.',
+            HINT = 'Call it on a node; SELECT * FROM leadscore.nodes; shows them.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._need_persons_here(text) IS 'Refuses on a coordinator without persons what is about those of one node';
+
 -- ------------------------------------------------------------------------------------- asking other nodes
 
 -- Runs a query of one value on nodes at once, each in a transaction of its own, as the present role.

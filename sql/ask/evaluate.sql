@@ -28,6 +28,7 @@ COMMENT ON FUNCTION leadscore._wilson(bigint, bigint) IS 'Wilson''s 95 % limits 
 CREATE FUNCTION leadscore._evaluated_config(config jsonb, tenant text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM leadscore._need_persons_here('an evaluation');
     RETURN leadscore._assumption(CASE WHEN config IS NULL THEN '{}' ELSE leadscore._checked_config(config::text, _evaluated_config.tenant) END,
                                  _evaluated_config.tenant);
 END $$;

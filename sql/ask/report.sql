@@ -88,7 +88,7 @@ DECLARE
     shown jsonb;
     runs  jsonb := '[]';
 BEGIN
-    PERFORM leadscore._require_language('report', language), leadscore._need_scorecard(report.scorecard, 'report');
+    PERFORM leadscore._require_language('report', language), leadscore._need_scorecard(report.scorecard, 'report'), leadscore._need_persons_here('report()');
     shown := leadscore._overview(report.owner, report.tenant, report.scorecard, 14);
     IF report.owner IS NOT NULL OR report.tenant IS NOT NULL THEN
         ids := ARRAY(SELECT x.person_id FROM leadscore._scored(report.owner, report.tenant, report.scorecard) x);
