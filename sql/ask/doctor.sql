@@ -106,16 +106,19 @@ BEGIN
 
     -- What jsonb cannot hold is no attribute.
     RETURN QUERY
-    SELECT 'note', format('%s activities of %s lack attribute %L', count(*), s.source, l.label),
+    SELECT 'note', format('%s activities of %s lack attribute %L', count(*), s.source, s.label),
            'Their rows hold a value there that jsonb cannot: \u0000, half of a character, or a number beyond numeric.',
-           format('SELECT source_key FROM leadscore.activity WHERE source_id = %s AND NOT attributes ? %L;', s.source_id, l.label)
-    FROM leadscore.source s
-    CROSS JOIN LATERAL (SELECT e.value ->> 'label' AS label, s.parts -> 'columns' -> (e.value ->> 'at')::int AS place
-                        FROM jsonb_array_elements(coalesce(s.parts -> 'attributes', '[]')) e) l
-    JOIN leadscore.activity a ON a.source_id = s.source_id AND NOT a.attributes ? l.label
-    WHERE s.attached AND s.role = 'activity' AND (l.place ->> 1)::int >= 0 AND leadscore._holds_json(s, l.place)
-    GROUP BY s.source_id, s.source, l.label
-    ORDER BY s.source_id, l.label;
+           format('SELECT source_key FROM leadscore.activity WHERE source_id = %s AND NOT attributes ? %L;', s.source_id, s.label)
+    -- Which columns can hold such values is asked of each once, not of each activity that a policy hides or shows.
+    FROM (SELECT s.source_id, s.source, l.label
+          FROM leadscore.source s
+          CROSS JOIN LATERAL (SELECT e.value ->> 'label' AS label, s.parts -> 'columns' -> (e.value ->> 'at')::int AS place
+                              FROM jsonb_array_elements(coalesce(s.parts -> 'attributes', '[]')) e) l
+          WHERE s.attached AND s.role = 'activity' AND (l.place ->> 1)::int >= 0 AND leadscore._holds_json(s, l.place)
+          OFFSET 0) s
+    JOIN leadscore.activity a ON a.source_id = s.source_id AND NOT a.attributes ? s.label
+    GROUP BY s.source_id, s.source, s.label
+    ORDER BY s.source_id, s.label;
 
     RETURN QUERY
     SELECT 'error', format('trigger %I on %s is deferrable', t.tgname, t.tgrelid::regclass),
