@@ -42,7 +42,7 @@ pub struct Suggested {
 
 /// Whether a person is in a sample of one in so many: always the same ones, whatever their ids have in common.
 fn is_drawn(person_id: i64, one_in: usize) -> bool {
-    one_in <= 1 || ((person_id as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) % one_in as u64 == 0
+    one_in <= 1 || ((person_id as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).is_multiple_of(one_in as u64)
 }
 
 /// The rules whose points are learned: those in force for persons without rules of their own, or for the tenant.
