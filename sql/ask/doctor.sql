@@ -143,6 +143,20 @@ BEGIN
     WHERE s.attached AND k.names IS NOT NULL AND NOT leadscore._is_unique(s.source, k.names)
     ORDER BY s.source_id;
 
+    -- An application that merges duplicates deletes the rows of the losers.
+    RETURN QUERY
+    SELECT 'note', format('%s persons of %s have adjustments, which go with their rows', n.persons, s.source),
+           'Should the application merge duplicates, a trigger on the table that calls merge_person() keeps those of the losers.',
+           'SELECT leadscore.merge_person(loser, winner); in the trigger of docs/attach.md, "Persons that go, come back or change their key"'
+    FROM leadscore.source s
+    CROSS JOIN LATERAL (SELECT count(DISTINCT p.person_id) AS persons
+                        FROM leadscore.adjustment a JOIN leadscore.person p USING (person_id)
+                        WHERE p.source_id = s.source_id) n
+    WHERE s.attached AND s.role = 'person' AND n.persons > 0
+      AND NOT EXISTS (SELECT FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
+                      WHERE t.tgrelid = s.source AND NOT t.tgisinternal AND f.prosrc LIKE '%merge\_person%')
+    ORDER BY s.source_id;
+
     -- What was added to leadscore's own tables.
     RETURN QUERY
     SELECT 'note', format('%s makes writes to %s slow', w.what, w.relation),
