@@ -70,6 +70,9 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     called text;
 BEGIN
+    IF NOT leadscore._is_clustered() THEN
+        RETURN NULL;
+    END IF;
     EXECUTE 'SELECT shard_name($1::regclass, $2)' INTO called USING relation, shard_id;
     -- Citus leaves the schema public out of it.
     RETURN to_regclass(CASE WHEN called NOT LIKE 'public.%' AND (SELECT c.relnamespace FROM pg_class c WHERE c.oid = relation) = 'public'::regnamespace
@@ -296,6 +299,20 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore._refuse_where_distributed(text) IS 'Refuses what has no place in a cluster';
 
+-- Rules and all that is like them come from the coordinator, which would undo what is edited elsewhere.
+CREATE FUNCTION leadscore._refuse_edits_of_nodes(relation regclass) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF leadscore._node() <> 0 AND coalesce(current_setting('leadscore.follows', true), '') <> 'on' AND leadscore._has_distributed_sources() THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('%s cannot be edited here: this is not the coordinator', relation),
+            DETAIL = 'The configuration is the coordinator''s, and comes from there to all nodes.',
+            HINT = 'Edit it on the coordinator, and CALL leadscore.spread(); there or wait for the next run.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._refuse_edits_of_nodes(regclass) IS 'Refuses an edit of the configuration on a node that follows the coordinator';
+REVOKE ALL ON FUNCTION leadscore._refuse_edits_of_nodes(regclass) FROM PUBLIC;
+
 -- What cannot be added up from the answers of several nodes.
 CREATE FUNCTION leadscore._need_persons_here(what text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -441,6 +458,7 @@ BEGIN
     IF leadscore._node() = 0 THEN
         RETURN leadscore._displaced();
     END IF;
+    PERFORM set_config('leadscore.follows', 'on', true);
     PERFORM leadscore._begin();
     PERFORM leadscore._go_live(), leadscore._number_apart();
     PERFORM leadscore._adopt_rows('leadscore.activity_type', 'activity_type', document -> 'activity_type', removes => 'false');
@@ -1176,7 +1194,8 @@ BEGIN
     PERFORM leadscore._tell_alone();
     RETURN (SELECT coalesce(jsonb_object_agg(t.table_name, t.removed), '{}')
             FROM (SELECT x.table_name, sum(x.removed)::bigint AS removed
-                  FROM leadscore._ask_all(format('SELECT * FROM leadscore.forget_tenant(%L)', tenant)) a
+                  FROM leadscore._ask_all(format('SELECT t.* FROM (SELECT set_config(''leadscore.follows'', ''on'', true) AS follows) s
+                                                 CROSS JOIN LATERAL leadscore.forget_tenant(CASE s.follows WHEN ''on'' THEN %L END) t', tenant)) a
                   CROSS JOIN LATERAL jsonb_to_recordset(a.answer) x(table_name text, removed bigint)
                   -- Copies of the coordinator's.
                   WHERE x.table_name NOT IN ('rule', 'category', 'configuration_change', 'edited')

@@ -19,7 +19,7 @@ END $$;
 COMMENT ON FUNCTION leadscore._source_in_sight(int) IS 'An attached table, or a serialization failure when it was attached after the snapshot';
 REVOKE ALL ON FUNCTION leadscore._source_in_sight(int) FROM PUBLIC;
 
--- A row for each transaction that asks for it, gone when it commits: no two of them wait for each other.
+-- A row for each transaction that asks for it, gone when it commits.
 CREATE TABLE leadscore.recheck (
     source_id int NOT NULL
 );
@@ -39,6 +39,8 @@ BEGIN
         PERFORM set_config(noted, 'on', true);
         SET CONSTRAINTS leadscore.recheck DEFERRED;
         INSERT INTO leadscore.recheck (source_id) VALUES (of_source);
+        -- Transactions that ask for it follow each other, but for those of one statement over several shards.
+        PERFORM FROM leadscore.source s WHERE s.source_id = of_source AND NOT leadscore._is_distributed(s.source) FOR NO KEY UPDATE;
     END IF;
 END $$;
 COMMENT ON FUNCTION leadscore._recheck_at_commit(int) IS 'Has what came from an attached table brought in step with its rows at commit';

@@ -24,6 +24,9 @@ REVOKE ALL ON FUNCTION leadscore._go_live() FROM PUBLIC;
 CREATE FUNCTION leadscore._configuration_write_begins() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF leadscore._is_clustered() THEN
+        PERFORM leadscore._refuse_edits_of_nodes(TG_RELID);
+    END IF;
     PERFORM leadscore._begin();
     PERFORM FROM leadscore.instance FOR NO KEY UPDATE;
     RETURN NULL;
