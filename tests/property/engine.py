@@ -104,7 +104,9 @@ class Case:
             self.day = rng.choice(sorted(turns)) + timedelta(days=rng.choice([-1, 0, 0, 1]))
         if burst:
             self.day = burst[0]
-        if model.activities and make.chance(0.5):
+        if make.chance(0.2) and self.crowd():
+            pass
+        elif model.activities and make.chance(0.5):
             # The new one is of these days, so that a shortcut can do.
             newest = model.activities[len(model.activities)]
             back = [0, 0, 1, 2, 7, -1]
@@ -116,6 +118,23 @@ class Case:
             self.reach = max(self.reach, burst[1])
         self.days = [make.day() for _ in range(4)]
         self.until = self.day + timedelta(days=rng.randint(0, 150))
+
+    def crowd(self) -> bool:
+        """Several activities of one day, and a new one that is newer than all others, for a rule that lets only some count."""
+        rng, model = self.rng, self.model
+        rules = [r for r in model.rules.values() if r.kind == "activity" and (r.max_per_day or r.max_counted)]
+        if not rules:
+            return False
+        types = rng.choice(rules).activity_types or TYPES
+        day = max([self.day, *(model.day_of(a.occurred_at) for a in model.activities.values())])
+        for _ in range(rng.randint(2, 5)):
+            number = len(model.activities) + 1
+            attributes = self.make.maybe(0.9, self.make.attributes())
+            model.activities[number] = Activity(number, 1, rng.choice(types), self.make.instant_on(day), attributes)
+        newest = model.activities[len(model.activities)]
+        newest.occurred_at = max(a.occurred_at for a in model.activities.values()) + timedelta(minutes=rng.choice([1, 90, 1500]))
+        self.day = model.day_of(newest.occurred_at)
+        return True
 
     def bursts(self) -> Optional[tuple[date, date]]:
         """Activities by which a frequency is reached, is over and is reached again, with a day within the first time and one
