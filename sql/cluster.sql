@@ -103,9 +103,9 @@ COMMENT ON FUNCTION leadscore._local_shards(oid) IS 'The shards of a distributed
 CREATE FUNCTION leadscore._places_of(of_relation oid) RETURNS TABLE (relation regclass, suffix text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT of_relation::regclass, ''
+    SELECT of_relation::regclass AS relation, ''::text AS suffix
     UNION ALL
-    SELECT n.relation::oid::regclass, '_' || n.shard_id FROM leadscore._local_shards(of_relation) n;
+    SELECT n.relation::oid::regclass AS relation, '_' || n.shard_id AS suffix FROM leadscore._local_shards(of_relation) n;
 END;
 COMMENT ON FUNCTION leadscore._places_of(oid) IS 'A table, and its shards on this node';
 

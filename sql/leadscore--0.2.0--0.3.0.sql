@@ -84,6 +84,20 @@ DROP FUNCTION leadscore.explain(bigint,date);
 
 DROP FUNCTION leadscore._words(text[]);
 
+DROP FUNCTION leadscore.track(jsonb);
+
+DROP FUNCTION leadscore._withdraw(leadscore._read_event);
+
+DROP FUNCTION leadscore._join_visitors(text,text);
+
+DROP FUNCTION leadscore._take_events(leadscore._read_event[]);
+
+ALTER TABLE leadscore.event DROP CONSTRAINT event_message_id_key;
+
+DROP INDEX leadscore.visitor_visitor_id_idx;
+
+ALTER TABLE leadscore.visitor DROP CONSTRAINT visitor_pkey;
+
 DROP FUNCTION leadscore.load_preset(text);
 
 DROP FUNCTION leadscore.import_config(jsonb);
@@ -141,6 +155,8 @@ DROP FUNCTION leadscore._take_persons(integer,text[],text[],text[],text[],timest
 DROP FUNCTION leadscore._make_way(text,text[],bigint[]);
 
 DROP FUNCTION leadscore._take_activities(integer,text[],text[],text[],text[],timestamp with time zone[],jsonb[]);
+
+DROP TRIGGER recheck ON leadscore.source;
 
 DROP TRIGGER score_changed ON leadscore.person;
 
@@ -350,7 +366,7 @@ ALTER TABLE leadscore.pending ADD COLUMN recorded_at timestamp with time zone DE
 
 CREATE INDEX pending_person_id_idx ON leadscore.pending USING btree (person_id);
 
-CREATE OR REPLACE VIEW leadscore.progress AS
+CREATE OR REPLACE VIEW leadscore.progress WITH (security_invoker=true) AS
  SELECT r.run_id,
     r.scored_on,
     r.started_at,
@@ -442,6 +458,82 @@ BEGIN ATOMIC
  SELECT max(c.configuration_change_id) AS max
     FROM leadscore.configuration_change c;
 END;
+
+CREATE OR REPLACE VIEW leadscore.event_mapping WITH (security_invoker=true) AS
+ SELECT m.event,
+    m.activity_type,
+    m.only_online
+   FROM leadscore.event_type m
+UNION ALL
+( SELECT DISTINCT ON (d.event) d.event,
+    d.activity_type,
+    d.only_online
+   FROM (( VALUES ('pageview'::text,'website_visit'::text,true,1), ('pageview'::text,'websitebezoek'::text,true,2), ('jobview'::text,'job_view'::text,true,1), ('jobview'::text,'vacature_bekeken'::text,true,2), ('apply-start'::text,'application_started'::text,true,1), ('apply-start'::text,'sollicitatie_begonnen'::text,true,2), ('conversion'::text,'application'::text,false,1), ('conversion'::text,'sollicitatie'::text,false,2)) d(event, activity_type, only_online, nth)
+     JOIN leadscore.activity_type t ON ((t.activity_type = d.activity_type)))
+  WHERE (NOT (EXISTS ( SELECT
+           FROM leadscore.event_type m
+          WHERE (m.event = d.event))))
+  ORDER BY d.event, d.nth);
+
+CREATE OR REPLACE FUNCTION leadscore._refuse_person(id bigint, purpose text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RAISE no_data_found USING
+        MESSAGE = format('%s: person %s does not exist', purpose, coalesce(id::text, 'NULL')),
+        DETAIL = 'leadscore.person has no such row.',
+        HINT = 'Look the person up in leadscore.person.';
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._need_person(id bigint, purpose text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = id) THEN
+        PERFORM leadscore._refuse_person(id, purpose);
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._is_seen(person_id bigint)
+ RETURNS boolean
+ LANGUAGE c
+AS 'MODULE_PATHNAME', $function$is_seen_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._sees_all()
+ RETURNS boolean
+ LANGUAGE c
+AS 'MODULE_PATHNAME', $function$sees_all_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._need_sight_of_all(purpose text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NOT leadscore._sees_all() THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = format('%s: policies hide persons from role %I', purpose, CASE current_setting('role') WHEN 'none' THEN session_user ELSE current_setting('role') END),
+            DETAIL = 'What it does is for a role that sees all persons.',
+            HINT = 'Call it as a role that owns leadscore.person or has BYPASSRLS.';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._need_own_person(id bigint, purpose text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NOT leadscore._is_seen(id) THEN
+        PERFORM leadscore._refuse_person(id, purpose);
+    END IF;
+    PERFORM leadscore._need_person(id, purpose);
+END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._need_scorecard(name text, purpose text)
  RETURNS void
@@ -550,7 +642,7 @@ ALTER TABLE leadscore.person_alias ADD COLUMN tenant text;
 
 CREATE UNIQUE INDEX person_alias_key_idx ON leadscore.person_alias USING btree (kind, external_id, tenant) NULLS NOT DISTINCT;
 
-CREATE OR REPLACE VIEW leadscore._person_key AS
+CREATE OR REPLACE VIEW leadscore._person_key WITH (security_invoker=true) AS
  SELECT person.kind,
     person.external_id,
     person.person_id,
@@ -582,6 +674,21 @@ BEGIN
         INSERT INTO leadscore.edited DEFAULT VALUES;
         PERFORM leadscore._forget_configuration();
     END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._configuration_write_begins()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF leadscore._is_clustered() THEN
+        PERFORM leadscore._refuse_edits_of_nodes(TG_RELID);
+    END IF;
+    PERFORM leadscore._begin();
+    PERFORM FROM leadscore.instance FOR NO KEY UPDATE;
+    RETURN NULL;
 END $function$;
 
 CREATE TRIGGER a_write_begins BEFORE INSERT OR DELETE OR UPDATE ON leadscore.scorecard FOR EACH STATEMENT EXECUTE FUNCTION leadscore._configuration_write_begins();
@@ -748,6 +855,8 @@ AS $function$
 DECLARE
     rules   int[] := ARRAY(SELECT DISTINCT e.rule_id FROM leadscore.edited e WHERE e.rule_id IS NOT NULL);
     tenants text[] := ARRAY(SELECT DISTINCT e.tenant FROM leadscore.edited e WHERE e.tenant IS NOT NULL);
+    -- Of tenants that were forgotten; see forget_tenant().
+    sums    text[] := ARRAY(SELECT DISTINCT e.tenant FROM leadscore.edited e WHERE e.tenant LIKE 'md5 %');
     kinds   text[] := ARRAY(SELECT DISTINCT e.person_kind FROM leadscore.edited e WHERE e.tenant IS NULL AND e.person_kind IS NOT NULL);
     ids     bigint[];
 BEGIN
@@ -765,6 +874,8 @@ BEGIN
           FROM leadscore.person p
           WHERE p.tenant = ANY (tenants)
             AND EXISTS (SELECT FROM leadscore.edited e WHERE e.tenant = p.tenant AND (e.person_kind IS NULL OR e.person_kind = p.kind))
+          UNION
+          SELECT p.person_id FROM leadscore.person p WHERE sums <> '{}' AND p.tenant IS NOT NULL AND 'md5 ' || md5(p.tenant) = ANY (sums)
           UNION
           SELECT p.person_id FROM leadscore.person p WHERE kinds <> '{}' AND p.kind = ANY (kinds)
           UNION
@@ -801,6 +912,8 @@ CREATE OR REPLACE FUNCTION leadscore._no_predicate(path jsonpath)
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+    variable text;
 BEGIN
     IF regexp_replace(path::text, '^strict ', '') IN ('true', 'false', 'null') THEN
         RETURN 'It says the same of everybody, where a comparison was expected.';
@@ -809,12 +922,17 @@ BEGIN
     IF regexp_replace(path::text, '"([^"\\]|\\.)*"', '""', 'g') ~ '\.(date|datetime|time|time_tz|timestamp|timestamp_tz)\(' THEN
         RETURN 'How days and times compare depends on the time zone of the session; as texts such as "2026-01-31" they compare well.';
     END IF;
+    -- PostgreSQL raises an error where it comes to a variable, even where silent; in an object without keys it may come to none.
+    variable := (SELECT min(t.token[1]) FROM regexp_matches(path::text, '(\$?"(?:[^"\\]|\\.)*")', 'g') t(token) WHERE t.token[1] LIKE '$%');
+    IF variable IS NOT NULL THEN
+        RETURN format('Nothing gives variable %s a value.', variable);
+    END IF;
     PERFORM jsonb_path_match('{}', path);
     RETURN NULL;
 EXCEPTION
     WHEN singleton_sql_json_item_required OR sql_json_member_not_found THEN
         RETURN 'It gives a value, where a comparison was expected.';
-    WHEN data_exception OR undefined_object THEN
+    WHEN data_exception THEN
         RETURN format('It cannot be evaluated: %s.', SQLERRM);
 END $function$;
 
@@ -913,6 +1031,11 @@ BEGIN
     END IF;
 END $function$;
 
+CREATE OR REPLACE FUNCTION leadscore._is_category_seen(category_id integer)
+ RETURNS boolean
+ LANGUAGE c
+AS 'MODULE_PATHNAME', $function$is_category_seen_wrapper$function$;
+
 CREATE OR REPLACE FUNCTION leadscore._check_category()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -934,7 +1057,8 @@ BEGIN
       AND c.min_score IS NOT DISTINCT FROM NEW.min_score
       AND c.scorecard = NEW.scorecard
       AND c.tenant IS NOT DISTINCT FROM NEW.tenant
-      AND c.category_id <> NEW.category_id;
+      AND c.category_id <> NEW.category_id
+      AND leadscore._is_category_seen(c.category_id);
     RETURN NEW;
 END $function$;
 
@@ -981,6 +1105,31 @@ CREATE TRIGGER check_scorecards AFTER DELETE OR UPDATE ON leadscore.scorecard FO
 
 CREATE TRIGGER check_added_scorecards AFTER INSERT ON leadscore.scorecard REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION leadscore._check_scorecards();
 
+CREATE OR REPLACE FUNCTION leadscore._require_unused(scorecard text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    adjusted bigint := (SELECT min(j.adjustment_id) FROM leadscore.adjustment j WHERE j.scorecard = _require_unused.scorecard);
+    written  text   := (SELECT min(s.source::text) FROM leadscore.source s
+                        WHERE s.attached AND s.parts -> 'scorecards' @> jsonb_build_array(jsonb_build_object('scorecard', _require_unused.scorecard))
+                          AND leadscore._name_of(s.source) IS NOT NULL);
+BEGIN
+    IF adjusted IS NOT NULL THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('scorecard %L is in use', scorecard),
+            DETAIL = format('Adjustment %s belongs to it.', adjusted),
+            HINT = 'Take it back first: SELECT leadscore.unadjust(…);';
+    ELSIF written IS NOT NULL THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('scorecard %L is in use', scorecard),
+            DETAIL = format('Its score is written back to %s.', written),
+            HINT = format('Attach the table without it first: SELECT leadscore.detach(%L); then attach_person() again.', written);
+    END IF;
+END $function$;
+
 CREATE OR REPLACE FUNCTION leadscore._keep_scorecard()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1011,15 +1160,14 @@ BEGIN
             HINT = 'UPDATE its limits or its description instead.';
     END IF;
     named := coalesce((SELECT format('Rule %L', min(r.name)) FROM leadscore.rule r WHERE r.scorecard = OLD.scorecard HAVING count(*) > 0),
-                      (SELECT format('Category %L', min(c.name)) FROM leadscore.category c WHERE c.scorecard = OLD.scorecard HAVING count(*) > 0),
-                      (SELECT format('Adjustment %s', min(j.adjustment_id)) FROM leadscore.adjustment j WHERE j.scorecard = OLD.scorecard HAVING count(*) > 0));
+                      (SELECT format('Category %L', min(c.name)) FROM leadscore.category c WHERE c.scorecard = OLD.scorecard HAVING count(*) > 0));
     IF named IS NOT NULL THEN
         RAISE foreign_key_violation USING
             MESSAGE = format('scorecard %L is in use', OLD.scorecard),
             DETAIL = format('%s belongs to it.', named),
-            HINT = CASE WHEN named ~ '^Adj' THEN 'Take it back first: SELECT leadscore.unadjust(…);'
-                        ELSE format('Move it first: UPDATE leadscore.%s SET scorecard = ''main'' WHERE scorecard = %L;', lower(split_part(named, ' ', 1)), OLD.scorecard) END;
+            HINT = format('Move it first: UPDATE leadscore.%s SET scorecard = ''main'' WHERE scorecard = %L;', lower(split_part(named, ' ', 1)), OLD.scorecard);
     END IF;
+    PERFORM leadscore._require_unused(OLD.scorecard);
     DELETE FROM leadscore.person_score s WHERE s.scorecard = OLD.scorecard;
     RETURN OLD;
 END $function$;
@@ -1100,10 +1248,11 @@ BEGIN
             MESSAGE = format('settings: person_url has %s, which no person has', unknown),
             DETAIL = format('The address is %s.', settings.person_url),
             HINT = 'Use {external_id}, {kind}, {tenant} and {person_id}, such as https://app/{kind}/{external_id}.';
-    ELSIF settings.person_url !~ '^(https?://|/)' THEN
+    -- Pages leave control characters out of an address, so that /, a tab and / are two slashes, after which comes another host.
+    ELSIF settings.person_url !~ '^(https?://[^/\\]|/(?![/\\]))' OR settings.person_url ~ '[[:cntrl:]]' THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('settings: person_url %L is no address', settings.person_url),
-            DETAIL = 'Pages link to it, so it begins with https://, http:// or /.',
+            DETAIL = 'Pages link to it, so it begins with https:// or http:// and a host, or with one / for a path on the host of the page.',
             HINT = 'Write it as https://app/{kind}/{external_id}, or NULL for no links.';
     END IF;
     IF settings.outcome_type IS NOT NULL AND settings.outcome_type <> ALL (known_types) THEN
@@ -1175,6 +1324,8 @@ CREATE OR REPLACE FUNCTION leadscore._note_configuration(tenant text)
 AS $function$
 BEGIN
     IF NOT EXISTS (SELECT FROM leadscore.configuration_change c WHERE c.after IS NULL AND c.tenant IS NOT DISTINCT FROM _note_configuration.tenant) THEN
+        -- Whatever the transaction says of constraints: at once it would find that nothing has changed yet.
+        SET CONSTRAINTS leadscore.complete_change DEFERRED;
         INSERT INTO leadscore.configuration_change (tenant, before)
         VALUES (_note_configuration.tenant, leadscore._history_document(_note_configuration.tenant));
     END IF;
@@ -1253,6 +1404,40 @@ END $function$;
 
 CREATE CONSTRAINT TRIGGER complete_change AFTER INSERT ON leadscore.configuration_change DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.after IS NULL)) EXECUTE FUNCTION leadscore._complete_change();
 
+CREATE OR REPLACE FUNCTION leadscore._refuse_activity(person_id bigint, activity_type text, occurred_at timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    IF NOT isfinite(occurred_at) OR occurred_at NOT BETWEEN '0001-01-01 UTC' AND '9999-12-31 UTC' THEN
+        RAISE datetime_field_overflow USING
+            MESSAGE = format('activity of person %s: occurred_at %L is out of range', person_id, occurred_at),
+            DETAIL = 'An activity takes place at one finite moment between the years 1 and 9999.',
+            HINT = 'Correct occurred_at, or leave it out for the present moment.';
+    END IF;
+    IF NOT EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = _refuse_activity.activity_type) THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('activity type %L does not exist', activity_type),
+            DETAIL = format('An activity of person %s names it, and leadscore.activity_type has no such row.', person_id),
+            HINT = format('INSERT INTO leadscore.activity_type (activity_type) VALUES (%L);', activity_type);
+    END IF;
+    IF NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = _refuse_activity.person_id) THEN
+        IF leadscore._has_distributed_sources() THEN
+            RAISE feature_not_supported USING
+                MESSAGE = format('person %s is not on this node', person_id),
+                DETAIL = 'Persons of distributed tables are on the nodes that have their rows, and a plain INSERT would not follow them when they move.',
+                HINT = 'Insert into a table of the application that is distributed with them and attached: SELECT leadscore.attach_activity(…);';
+        END IF;
+        RAISE foreign_key_violation USING
+            MESSAGE = format('person %s does not exist', person_id),
+            DETAIL = format('An activity of type %L names it, and leadscore.person has no such row.', activity_type),
+            HINT = 'Insert the person into leadscore.person first.';
+    END IF;
+END $function$;
+
 CREATE OR REPLACE FUNCTION leadscore._persons_arrived(ids bigint[], attached bigint[])
  RETURNS void
  LANGUAGE plpgsql
@@ -1293,6 +1478,7 @@ BEGIN
     DELETE FROM leadscore.category_change t USING old_row o WHERE t.person_id = o.person_id;
     DELETE FROM leadscore.person_alias t USING old_row o WHERE t.person_id = o.person_id;
     DELETE FROM leadscore.person_consent t USING old_row o WHERE t.person_id = o.person_id;
+    DELETE FROM leadscore.handover t USING old_row o WHERE t.person_id = o.person_id;
     PERFORM leadscore._remove_visits(array_agg(o.person_id)) FROM old_row o;
     RETURN NULL;
 END $function$;
@@ -1308,6 +1494,43 @@ BEGIN
              leadscore.person_alias, leadscore.person_consent, leadscore.event, leadscore.visitor_person, leadscore.visitor;
     RETURN NULL;
 END $function$;
+
+CREATE TABLE leadscore.recheck (
+    source_id integer NOT NULL
+);
+
+CREATE OR REPLACE FUNCTION leadscore._recheck_at_commit(of_source integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    noted CONSTANT text := 'leadscore.recheck_' || of_source;
+BEGIN
+    -- Once for the transaction is enough.
+    IF coalesce(current_setting(noted, true), '') <> 'on' THEN
+        PERFORM set_config(noted, 'on', true);
+        SET CONSTRAINTS leadscore.recheck DEFERRED;
+        INSERT INTO leadscore.recheck (source_id) VALUES (of_source);
+        -- Transactions that ask for it follow each other, but for those of one statement over several shards.
+        PERFORM FROM leadscore.source s WHERE s.source_id = of_source AND NOT leadscore._is_distributed(s.source) FOR NO KEY UPDATE;
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._source_rechecked()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM set_config('leadscore.recheck_' || NEW.source_id, '', true);
+    DELETE FROM leadscore.recheck r WHERE r.source_id = NEW.source_id;
+    PERFORM leadscore._resync(s.source_id) FROM leadscore.source s WHERE s.source_id = NEW.source_id AND s.attached;
+    RETURN NULL;
+END $function$;
+
+CREATE CONSTRAINT TRIGGER recheck AFTER INSERT ON leadscore.recheck DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION leadscore._source_rechecked();
 
 CREATE OR REPLACE FUNCTION leadscore._shelve_activities(ids bigint[])
  RETURNS void
@@ -1372,7 +1595,7 @@ END $function$;
 CREATE OR REPLACE FUNCTION leadscore._as_told(source leadscore.source, keys text[], tenants text[], names text[], statuses text[], owners text[], moments timestamp with time zone[], details jsonb[], actives boolean[])
  RETURNS TABLE(person_id bigint, name text, status text, owner text, moment timestamp with time zone, detail jsonb, active boolean)
  LANGUAGE sql
- STABLE
+ STABLE ROWS 1
  SET search_path TO 'pg_catalog', 'pg_temp'
 BEGIN ATOMIC
  SELECT p.person_id,
@@ -1415,6 +1638,10 @@ DECLARE
 BEGIN
     source := leadscore._source_in_sight(of_source);
 
+    -- A row may come back until the commit, whatever the transaction says of constraints.
+    IF array_position(new_keys, NULL) IS NOT NULL THEN
+        SET CONSTRAINTS leadscore.remove_departed DEFERRED;
+    END IF;
     UPDATE leadscore.person p SET departed = true
     FROM unnest(old_keys, new_keys) c(old_key, new_key)
     WHERE c.new_key IS NULL AND p.kind = source.person_kind AND p.external_id = c.old_key AND p.source_id = of_source;
@@ -1448,13 +1675,15 @@ BEGIN
     END IF;
     INSERT INTO leadscore.person AS p (kind, tenant, external_id, name, status, owner, since, attributes, active, source_id)
     SELECT source.person_kind, c.tenant, c.new_key, c.name, c.status, c.owner, coalesce(c.moment, now()), c.detail, c.active, of_source
-    FROM unnest(new_keys, tenants, names, statuses, owners, moments, details, actives)
-         c(new_key, tenant, name, status, owner, moment, detail, active)
+    FROM unnest(new_keys, tenants, names, statuses, owners, moments, details, actives) WITH ORDINALITY
+         c(new_key, tenant, name, status, owner, moment, detail, active, nth)
     WHERE c.new_key IS NOT NULL
       AND NOT EXISTS (SELECT FROM leadscore.person_alias l
                       WHERE l.kind = source.person_kind AND l.external_id = c.new_key AND l.tenant IS NOT DISTINCT FROM c.tenant)
       AND NOT EXISTS (SELECT FROM leadscore.person q
                       WHERE q.kind = source.person_kind AND q.external_id = c.new_key AND q.tenant IS NOT DISTINCT FROM c.tenant)
+    -- They are stored, and get their ids, as their rows came.
+    ORDER BY c.nth
     -- By somebody else meanwhile, or after the snapshot of the transaction.
     ON CONFLICT DO NOTHING;
 
@@ -1496,6 +1725,26 @@ CREATE OR REPLACE FUNCTION leadscore._reached_changed()
  SECURITY DEFINER
 AS 'MODULE_PATHNAME', $function$reached_changed_wrapper$function$;
 
+CREATE OR REPLACE FUNCTION leadscore._source_truncated()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    source leadscore.source;
+BEGIN
+    SELECT * INTO source FROM leadscore.source s WHERE s.source_id = TG_ARGV[0]::int AND s.source = TG_RELID;
+    IF source.role = 'activity' THEN
+        DELETE FROM leadscore.waiting w WHERE w.source_id = source.source_id;
+        DELETE FROM leadscore.activity a WHERE a.source_id = source.source_id;
+    ELSIF source.role = 'person' THEN
+        SET CONSTRAINTS leadscore.remove_departed DEFERRED;
+        UPDATE leadscore.person p SET departed = true WHERE p.source_id = source.source_id;
+    END IF;
+    RETURN NULL;
+END $function$;
+
 CREATE OR REPLACE FUNCTION leadscore._check_source(source regclass, is_admitted boolean DEFAULT false)
  RETURNS void
  LANGUAGE plpgsql
@@ -1504,7 +1753,6 @@ AS $function$
 DECLARE
     t           pg_class;
     admitted    boolean := is_admitted OR leadscore._admitted(source);
-    distributed boolean := false;
 BEGIN
     IF source IS NULL THEN
         RAISE null_value_not_allowed USING
@@ -1544,16 +1792,7 @@ BEGIN
             DETAIL = 'A partitioned table is attached as a whole.',
             HINT = format('Attach %s.', (SELECT p.inhparent::regclass FROM pg_inherits p WHERE p.inhrelid = source));
     END IF;
-    -- Citus keeps its list of tables in pg_catalog; elsewhere there is no such relation.
-    IF to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL THEN
-        EXECUTE 'SELECT EXISTS (SELECT FROM pg_catalog.pg_dist_partition d WHERE d.logicalrelid = $1)' INTO distributed USING source;
-        IF distributed THEN
-            RAISE feature_not_supported USING
-                MESSAGE = format('%s is distributed by Citus', source),
-                DETAIL = 'Its rows are in shards, and changes of its shards would be missed.',
-                HINT = 'Attach an ordinary table.';
-        END IF;
-    END IF;
+    PERFORM leadscore._check_distributed(source);
     IF t.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits p WHERE source IN (p.inhparent, p.inhrelid)) THEN
         RAISE feature_not_supported USING
             MESSAGE = format('%s takes part in table inheritance', source),
@@ -1931,31 +2170,44 @@ DECLARE
     t       leadscore.source_step;
     prefix  text := 'leadscore_' || of_source || '_';
     columns text;
+    part    record;
+    before  text := leadscore._local_ddl();
 BEGIN
     SELECT * INTO s FROM leadscore.source x WHERE x.source_id = of_source;
     SELECT string_agg(quote_ident(n.name), ', ' ORDER BY n.nth) INTO columns
     FROM jsonb_array_elements_text(s.parts -> 'names') WITH ORDINALITY n(name, nth);
-    EXECUTE format('CREATE TRIGGER %I AFTER UPDATE OF %s ON %s FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION leadscore._source_changed(%L)',
-                   prefix || 'columns', columns, s.source, of_source);
-    IF jsonb_array_length(s.parts -> 'names') > (s.parts ->> 'reads')::int THEN
-        -- Before its rows are locked, as for persons: a run writes to them.
-        EXECUTE format('CREATE TRIGGER %I BEFORE INSERT OR DELETE OR UPDATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION leadscore._source_begins(%L)',
-                       prefix || 'begin', s.source, of_source);
-    END IF;
-    EXECUTE format('CREATE TRIGGER %I AFTER INSERT OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION leadscore._source_row_changed(%L)',
-                   prefix || 'row', s.source, of_source);
-    EXECUTE format('CREATE TRIGGER %I AFTER UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION leadscore._source_row_changed(%L)',
-                   prefix || 'row_update', s.source, of_source);
-    EXECUTE format('CREATE TRIGGER %I AFTER INSERT OR DELETE OR UPDATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION leadscore._source_changed(%L)',
-                   prefix || 'statement', s.source, of_source);
-    EXECUTE format('CREATE TRIGGER %I AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION leadscore._source_truncated(%L)',
-                   prefix || 'truncate', s.source, of_source);
+    PERFORM leadscore._let_put_triggers(x.relation) FROM (SELECT s.source AS relation UNION SELECT x.relation FROM leadscore.source_step x WHERE x.source_id = of_source) x
+    WHERE leadscore._is_distributed(x.relation);
+    FOR part IN
+        SELECT p.relation, prefix || v.name || p.suffix AS name, v.events, v.level, v.function
+        FROM leadscore._places_of(s.source) p
+        CROSS JOIN LATERAL (VALUES
+            (1, 'columns', 'AFTER UPDATE OF ' || columns, 'STATEMENT WHEN (false)', '_source_changed', true),
+            -- Before its rows are locked, as for persons: a run writes to them.
+            (2, 'begin', 'BEFORE INSERT OR DELETE OR UPDATE', 'STATEMENT', '_source_begins', jsonb_array_length(s.parts -> 'names') > (s.parts ->> 'reads')::int),
+            (3, 'row', 'AFTER INSERT OR DELETE', 'ROW', '_source_row_changed', true),
+            (4, 'row_update', 'AFTER UPDATE', 'ROW', '_source_row_changed', true),
+            (5, 'statement', 'AFTER INSERT OR DELETE OR UPDATE', 'STATEMENT', '_source_changed', true),
+            (6, 'truncate', 'AFTER TRUNCATE', 'STATEMENT', '_source_truncated', NOT leadscore._is_distributed(s.source)),
+            (6, 'truncate', 'BEFORE TRUNCATE', 'STATEMENT', '_refuse_truncate', leadscore._is_distributed(s.source) AND p.suffix = '')
+        ) v(nth, name, events, level, function, wanted)
+        WHERE v.wanted AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = p.relation AND g.tgname = prefix || v.name || p.suffix)
+        ORDER BY p.suffix, v.nth
+    LOOP
+        EXECUTE format('CREATE TRIGGER %I %s ON %s FOR EACH %s EXECUTE FUNCTION leadscore.%I(%L)',
+                       part.name, part.events, part.relation, part.level, part.function, of_source);
+    END LOOP;
     FOR t IN SELECT * FROM leadscore.source_step x WHERE x.source_id = of_source ORDER BY x.step LOOP
         SELECT string_agg(quote_ident(n.name), ', ' ORDER BY n.nth) INTO columns FROM unnest(t.names) WITH ORDINALITY n(name, nth);
-        EXECUTE format('CREATE TRIGGER %I AFTER UPDATE OF %s ON %s FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION leadscore._reached_changed()',
-                       prefix || t.step || '_columns', columns, t.relation);
-        PERFORM leadscore._put_reached_triggers(t.relation, leadscore._is_deferrable(s, t.step));
+        FOR part IN SELECT p.relation, p.suffix, prefix || t.step || '_columns' || p.suffix AS name FROM leadscore._places_of(t.relation) p LOOP
+            IF NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = part.relation AND g.tgname = part.name) THEN
+                EXECUTE format('CREATE TRIGGER %I AFTER UPDATE OF %s ON %s FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION leadscore._reached_changed()',
+                               part.name, columns, part.relation);
+            END IF;
+            PERFORM leadscore._put_reached_triggers(part.relation, part.suffix, leadscore._is_deferrable(s, t.step));
+        END LOOP;
     END LOOP;
+    PERFORM leadscore._local_ddl(before);
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._is_deferrable(s leadscore.source, step integer)
@@ -1973,7 +2225,7 @@ BEGIN ATOMIC
                    WHERE ((t.source_id = (_is_deferrable.s).source_id) AND (t.step = (((((_is_deferrable.s).parts -> 'steps'::text) -> (_is_deferrable.step - 1)) ->> 'parent'::text))::integer))), (_is_deferrable.s).source))::oid)))) AS "exists";
 END;
 
-CREATE OR REPLACE FUNCTION leadscore._put_reached_triggers(relation regclass, with_moves boolean)
+CREATE OR REPLACE FUNCTION leadscore._put_reached_triggers(relation regclass, suffix text, with_moves boolean)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1986,9 +2238,9 @@ BEGIN
                                       ('leadscore_reached_row_moved', 'INSERT OR DELETE', 'ROW', '_reached_row_changed', with_moves),
                                       ('leadscore_reached_moved', 'INSERT OR DELETE', 'STATEMENT', '_reached_changed', with_moves)) v(name, events, level, function, wanted)
                 WHERE v.wanted LOOP
-        IF NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = relation AND g.tgname = part.name) THEN
+        IF NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = relation AND g.tgname = part.name || suffix) THEN
             EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s FOR EACH %s EXECUTE FUNCTION leadscore.%I()',
-                           part.name, part.events, relation, part.level, part.function);
+                           part.name || suffix, part.events, relation, part.level, part.function);
         END IF;
     END LOOP;
 END $function$;
@@ -2000,19 +2252,21 @@ CREATE OR REPLACE FUNCTION leadscore._drop_triggers(of_source integer)
 AS $function$
 DECLARE
     g        record;
-    attached regclass := (SELECT s.source FROM leadscore.source s WHERE s.source_id = of_source);
-    reached  regclass[] := ARRAY(SELECT DISTINCT t.relation FROM leadscore.source_step t WHERE t.source_id = of_source);
+    attached regclass[] := ARRAY(SELECT p.relation FROM leadscore.source s CROSS JOIN LATERAL leadscore._places_of(s.source) p WHERE s.source_id = of_source);
+    reached  regclass[] := ARRAY(SELECT DISTINCT p.relation FROM leadscore.source_step t CROSS JOIN LATERAL leadscore._places_of(t.relation) p WHERE t.source_id = of_source);
+    used     regclass[] := ARRAY(SELECT DISTINCT p.relation FROM leadscore.source_step t JOIN leadscore.source s USING (source_id)
+                                 CROSS JOIN LATERAL leadscore._places_of(t.relation) p WHERE s.attached AND t.source_id <> of_source);
+    before   text := leadscore._local_ddl();
 BEGIN
     FOR g IN SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
              WHERE t.tgrelid = ANY (reached || attached) AND t.tgname LIKE 'leadscore\_' || of_source || '\_%' AND t.tgparentid = 0 LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', g.tgname, g.relation);
     END LOOP;
     FOR g IN SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
-             WHERE t.tgrelid = ANY (reached) AND t.tgname LIKE 'leadscore\_reached%' AND t.tgparentid = 0
-               AND NOT EXISTS (SELECT FROM leadscore.source_step x JOIN leadscore.source s USING (source_id)
-                               WHERE x.relation = t.tgrelid AND s.attached AND x.source_id <> of_source) LOOP
+             WHERE t.tgrelid = ANY (reached) AND t.tgname LIKE 'leadscore\_reached%' AND t.tgparentid = 0 AND t.tgrelid <> ALL (used) LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', g.tgname, g.relation);
     END LOOP;
+    PERFORM leadscore._local_ddl(before);
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._tell_missing_indexes(plan leadscore._plan)
@@ -2117,6 +2371,17 @@ BEGIN
     RETURN number;
 END $function$;
 
+CREATE OR REPLACE FUNCTION leadscore._lock_table(relation regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NOT leadscore._is_distributed(relation) THEN
+        EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', relation);
+    END IF;
+END $function$;
+
 CREATE OR REPLACE FUNCTION leadscore._lock_tables(plan leadscore._plan)
  RETURNS void
  LANGUAGE plpgsql
@@ -2125,9 +2390,9 @@ AS $function$
 DECLARE
     r regclass;
 BEGIN
-    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', plan.relations[1]);
+    PERFORM leadscore._lock_table(plan.relations[1]);
     FOR r IN SELECT DISTINCT x FROM unnest(plan.relations[2:]) x ORDER BY x LOOP
-        EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', r);
+        PERFORM leadscore._lock_table(r);
     END LOOP;
 END $function$;
 
@@ -2203,6 +2468,24 @@ BEGIN
         OR EXISTS (SELECT FROM leadscore.person p WHERE p.kind = of_kind AND (p.source_id = ANY (own)) IS NOT TRUE);
 END $function$;
 
+CREATE OR REPLACE FUNCTION leadscore._bind_key(source regclass, key text, caller oid)
+ RETURNS leadscore._plan
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    plan leadscore._plan := ROW(ARRAY[source], '{}', '[null]', '[null]', '{}', '{}', '{}', NULL, NULL);
+    keys jsonb := '[]';
+    name text;
+BEGIN
+    FOREACH name IN ARRAY leadscore._key_columns(source, key) LOOP
+        plan := leadscore._bind(plan, name, 'the key', NULL, caller);
+        keys := keys || to_jsonb(plan.at);
+    END LOOP;
+    plan.extra := keys;
+    RETURN plan;
+END $function$;
+
 CREATE OR REPLACE FUNCTION leadscore._attach_person(source regclass, kind text, key text, status text, owner text, since text, score text, category text, name text, attributes text[], tenant text, only_when jsonb, time_zone text, scorecards jsonb)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -2218,7 +2501,6 @@ DECLARE
     number   int;
     caller   oid;
     since_at int;
-    keys     jsonb := '[]';
     item     record;
     pair     text[];
     cards    jsonb := '[]';
@@ -2257,12 +2539,8 @@ BEGIN
             HINT = format('Choose another kind, or GRANT SELECT, UPDATE, DELETE ON leadscore.person TO %I;', pg_get_userbyid(caller));
     END IF;
     PERFORM leadscore._require_time_zone(time_zone) WHERE time_zone IS NOT NULL;
-    plan := ROW(ARRAY[source], '{}', '[null]', '[null]', '{}', '{}', '{}', NULL, NULL);
-    FOR item IN SELECT n AS name FROM unnest(leadscore._key_columns(source, key)) n LOOP
-        plan := leadscore._bind(plan, item.name, 'the key', NULL, caller);
-        keys := keys || to_jsonb(plan.at);
-    END LOOP;
-    parts := jsonb_build_object('key', keys);
+    plan := leadscore._bind_key(source, key, caller);
+    parts := jsonb_build_object('key', plan.extra);
     plan := leadscore._bind(plan, status, 'the status', NULL, caller);
     parts := parts || jsonb_build_object('status', plan.at);
     plan := leadscore._bind(plan, owner, 'the owner', NULL, caller);
@@ -2345,8 +2623,11 @@ BEGIN
     SELECT * INTO s FROM leadscore.source x WHERE x.source_id = number;
     -- Rows that are attached already must refer to these.
     PERFORM leadscore._check_reference_of(x, s) FROM leadscore.source x WHERE x.role = 'activity' AND x.attached AND x.person_kind = kind;
-    PERFORM leadscore._tell_missing_indexes(plan);
+    PERFORM leadscore._check_colocation(number), leadscore._tell_missing_indexes(plan);
     PERFORM leadscore._resync(number);
+    IF leadscore._is_distributed(source) THEN
+        RETURN leadscore._attach_on_nodes(number);
+    END IF;
     IF time_zone IS NULL AND since_at IS NOT NULL AND plan.steps[since_at + 1] = 0 THEN
         PERFORM leadscore._tell_zone(source, plan.names[since_at + 1], z.time_zone) FROM leadscore.settings z;
     END IF;
@@ -2444,13 +2725,8 @@ BEGIN
             HINT = format('Let the owner of their table attach it, or GRANT INSERT ON leadscore.activity TO %I;', pg_get_userbyid(caller));
     END IF;
     PERFORM leadscore._require_time_zone(time_zone) WHERE time_zone IS NOT NULL;
-    plan := ROW(ARRAY[source], '{}', '[null]', '[null]', '{}', '{}', '{}', NULL, NULL);
-    FOR item IN SELECT n AS name FROM unnest(leadscore._key_columns(source, key)) n LOOP
-        plan := leadscore._bind(plan, item.name, 'the key', NULL, caller);
-        keys := keys || to_jsonb(plan.at);
-    END LOOP;
-    parts := jsonb_build_object('key', keys);
-    keys := '[]';
+    plan := leadscore._bind_key(source, key, caller);
+    parts := jsonb_build_object('key', plan.extra);
     FOR item IN SELECT n AS name FROM unnest(leadscore._columns_in(source, person)) n LOOP
         plan := leadscore._bind(plan, item.name, 'the person', NULL, caller);
         PERFORM leadscore._check_key_type(plan.relations[plan.steps[plan.at + 1] + 1], plan.names[plan.at + 1], 'the person');
@@ -2476,9 +2752,12 @@ BEGIN
     PERFORM leadscore._put_triggers(number);
     SELECT * INTO s FROM leadscore.source x WHERE x.source_id = number;
     PERFORM leadscore._check_reference_of(s, x) FROM leadscore.source x WHERE x.role = 'person' AND x.attached AND x.person_kind = person_kind;
-    PERFORM leadscore._tell_missing_indexes(plan);
+    PERFORM leadscore._check_colocation(number), leadscore._tell_missing_indexes(plan);
     PERFORM leadscore._adopt_activities(number);
     PERFORM leadscore._resync(number);
+    IF leadscore._is_distributed(source) THEN
+        RETURN leadscore._attach_on_nodes(number);
+    END IF;
     IF time_zone IS NULL AND moment_at IS NOT NULL AND plan.steps[moment_at + 1] = 0 THEN
         PERFORM leadscore._tell_zone(source, plan.names[moment_at + 1], z.time_zone) FROM leadscore.settings z;
     END IF;
@@ -2557,6 +2836,7 @@ BEGIN
             HINT = format('SELECT role, person_kind, label FROM leadscore.source WHERE source = %L AND attached;', source::text);
     END IF;
     PERFORM leadscore._forget_configuration();
+    PERFORM leadscore._tell_nodes() WHERE leadscore._is_distributed(source);
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._remove_source(of_source integer)
@@ -2599,6 +2879,7 @@ BEGIN
     PERFORM leadscore._drop_triggers(s.source_id);
     PERFORM leadscore._remove_source(s.source_id);
     PERFORM leadscore._forget_configuration();
+    PERFORM leadscore._tell_nodes() WHERE leadscore._leads();
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore.detach(source regclass, keep boolean DEFAULT true, kind text DEFAULT NULL::text, label text DEFAULT NULL::text)
@@ -2771,7 +3052,7 @@ BEGIN
             DETAIL = 'Triggers are put on it and taken off it.',
             HINT = 'Let its owner or a superuser do it.';
     END IF;
-    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', source);
+    PERFORM leadscore._lock_table(source);
     FOR s IN SELECT * FROM leadscore.source x
              WHERE x.attached AND (x.source = _reattach.source OR (x.name = called AND leadscore._name_of(x.source) IS DISTINCT FROM called))
              ORDER BY x.role DESC, x.source_id LOOP
@@ -2807,6 +3088,8 @@ BEGIN
         PERFORM leadscore._forget_configuration();
         PERFORM leadscore._resync(s.source_id);
     END LOOP;
+    PERFORM leadscore._tell_nodes(ARRAY(SELECT x.source_id FROM leadscore.source x WHERE x.source = _reattach.source AND x.attached))
+    WHERE leadscore._is_distributed(source);
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._zone_read(s leadscore.source)
@@ -2974,6 +3257,8 @@ BEGIN
         PERFORM leadscore._lock_persons(ARRAY(SELECT p.person_id FROM leadscore.person p));
         PERFORM leadscore._rescore_all(true);
     END IF;
+    PERFORM leadscore._ask_all(format('SELECT leadscore.resync(%L) AS done', leadscore._name_of(source)))
+    WHERE leadscore._leads() AND (source IS NULL OR leadscore._is_distributed(source));
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._end_run(run leadscore.run)
@@ -3022,7 +3307,7 @@ BEGIN
     END IF;
     run.started_at := clock_timestamp();
     -- Writers are waited for, and wait, so that none scores by the day before.
-    LOCK TABLE leadscore.state IN EXCLUSIVE MODE;
+    PERFORM leadscore._lock_days();
     PERFORM leadscore._need_current_snapshot();
     PERFORM leadscore._go_live();
     SELECT s.scored_on INTO last_day FROM leadscore.state s;
@@ -3044,7 +3329,7 @@ BEGIN
     PERFORM leadscore._read_again();
 END $function$;
 
-CREATE OR REPLACE FUNCTION leadscore._recompute(as_of timestamp with time zone, full_rebuild boolean)
+CREATE OR REPLACE FUNCTION leadscore._recompute_here(as_of timestamp with time zone, full_rebuild boolean)
  RETURNS leadscore.run
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3084,6 +3369,18 @@ BEGIN
     RETURN run;
 END $function$;
 
+CREATE OR REPLACE FUNCTION leadscore._recompute(as_of timestamp with time zone, full_rebuild boolean)
+ RETURNS leadscore.run
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF leadscore._leads() THEN
+        RETURN leadscore._recompute_everywhere(as_of, full_rebuild);
+    END IF;
+    RETURN leadscore._recompute_here(as_of, full_rebuild);
+END $function$;
+
 CREATE OR REPLACE FUNCTION @extschema@.leadscore_recompute(as_of timestamp with time zone DEFAULT now(), full_rebuild boolean DEFAULT false)
  RETURNS TABLE(run_id bigint, scored_on date, records_added bigint, records_removed bigint, persons_changed bigint, categories_changed bigint)
  LANGUAGE sql
@@ -3114,7 +3411,7 @@ BEGIN
     PERFORM leadscore._need_right_to_batches();
     -- Under the lock that runs begin with, and before the day moves: another call may just have
     -- begun, for another day.
-    LOCK TABLE leadscore.state IN EXCLUSIVE MODE;
+    PERFORM leadscore._lock_days();
     IF EXISTS (SELECT FROM leadscore.run r WHERE r.finished_at IS NULL) THEN
         RETURN;  -- one that is under way or was interrupted comes first
     END IF;
@@ -3176,6 +3473,25 @@ BEGIN
     RETURN true;
 END $function$;
 
+CREATE OR REPLACE PROCEDURE leadscore.recompute_in_batches(IN as_of timestamp with time zone DEFAULT now(), IN batch_size integer DEFAULT 2000)
+ LANGUAGE plpgsql
+AS $procedure$
+BEGIN
+    PERFORM leadscore._check_batch_size(batch_size);
+    PERFORM leadscore._batches_elsewhere(as_of, batch_size);
+    COMMIT;
+    LOOP
+        PERFORM leadscore._begin_batches(as_of);
+        COMMIT;
+        WHILE leadscore._next_batch(batch_size) LOOP
+            COMMIT;
+        END LOOP;
+        COMMIT;
+        -- One that was interrupted may have been of an earlier day.
+        EXIT WHEN leadscore._is_scored_on(as_of);
+    END LOOP;
+END $procedure$;
+
 CREATE OR REPLACE FUNCTION leadscore.score_pending(most integer DEFAULT NULL::integer)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -3184,8 +3500,9 @@ CREATE OR REPLACE FUNCTION leadscore.score_pending(most integer DEFAULT NULL::in
  SET jit TO 'off'
 AS $function$
 DECLARE
-    ids  bigint[];
-    days date[];
+    ids       bigint[];
+    days      date[];
+    elsewhere bigint := 0;
 BEGIN
     IF most < 1 THEN
         RAISE invalid_parameter_value USING
@@ -3204,14 +3521,18 @@ BEGIN
     )
     SELECT array_agg(t.person_id), array_agg(t.day) INTO ids, days
     FROM (SELECT x.person_id, max(x.day) AS day FROM taken x GROUP BY x.person_id) t;
+    IF leadscore._leads() THEN
+        elsewhere := (SELECT coalesce(sum((a.answer -> 0 ->> 'scored')::bigint), 0)
+                      FROM leadscore._ask_all(format('SELECT leadscore.score_pending(%L) AS scored', most)) a);
+    END IF;
     IF ids IS NULL THEN
-        RETURN 0;
+        RETURN elsewhere;
     END IF;
     PERFORM leadscore._rescore(ids, days);
     -- Of persons who went before their activities were scored.
     DELETE FROM leadscore.activity a
     WHERE a.person_id IN (SELECT u.id FROM unnest(ids) u(id) WHERE NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = u.id));
-    RETURN cardinality(ids);
+    RETURN cardinality(ids) + elsewhere;
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._person_line(source leadscore.source, name text, status text, owner text, since timestamp with time zone, attributes jsonb, active boolean)
@@ -3344,6 +3665,18 @@ BEGIN
             RETURN QUERY SELECT NULL::bigint, format('%s cannot be read', source.source), NULL::int, NULL::bigint, NULL::text, SQLERRM;
         END;
     END LOOP;
+
+    -- Shards that came from another node, and what the other nodes find.
+    IF NOT leadscore._is_clustered() THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT NULL::bigint, format('shard %s came and is not followed', n.relation), NULL::int, NULL::bigint, NULL::text, 'CALL leadscore.spread(); on the coordinator'
+    FROM leadscore._arrived_shards() n;
+    RETURN QUERY
+    SELECT d.person_id, format('node %s: %s', a.node, d.item), d.rule_id, d.activity_id, d.stored, d.derived
+    FROM leadscore._ask_all('SELECT * FROM leadscore.verify()') a
+    CROSS JOIN LATERAL jsonb_to_recordset(a.answer) d(person_id bigint, item text, rule_id int, activity_id bigint, stored text, derived text);
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore.adjust(person_id bigint, points integer, reason text, from_day date DEFAULT NULL::date, until_day date DEFAULT NULL::date, scorecard text DEFAULT 'main'::text)
@@ -3376,14 +3709,36 @@ BEGIN
     END IF;
     PERFORM leadscore._need_scorecard(scorecard, 'adjust');
     PERFORM leadscore._begin();
+    PERFORM leadscore._need_own_person(adjust.person_id, 'adjust');
     PERFORM leadscore._lock_persons(ARRAY[adjust.person_id]);
-    PERFORM leadscore._need_person(adjust.person_id, 'adjust');
+    PERFORM leadscore._need_own_person(adjust.person_id, 'adjust');
     INSERT INTO leadscore.adjustment (person_id, points, reason, from_day, until_day, scorecard)
     VALUES (adjust.person_id, adjust.points, adjust.reason, first_day, adjust.until_day, adjust.scorecard)
     RETURNING adjustment_id INTO made;
     PERFORM leadscore._go_live();
     PERFORM leadscore._rescore(ARRAY[adjust.person_id], ARRAY[first_day]);
     RETURN made;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.unadjust(id bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    whose bigint;
+BEGIN
+    PERFORM leadscore._begin();
+    SELECT a.person_id INTO whose FROM leadscore.adjustment a WHERE a.adjustment_id = id;
+    DELETE FROM leadscore.adjustment a WHERE a.adjustment_id = id AND leadscore._is_seen(whose) RETURNING a.person_id INTO whose;
+    IF NOT FOUND THEN
+        RAISE no_data_found USING
+            MESSAGE = format('adjustment %s does not exist', coalesce(id::text, 'NULL')),
+            DETAIL = 'Nothing was adjusted under that id, or it was taken back already.',
+            HINT = 'Look it up in leadscore.adjustment.';
+    END IF;
+    PERFORM leadscore._rescore(ARRAY[whose]);
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore.merge_person(loser bigint, winner bigint)
@@ -3396,8 +3751,8 @@ DECLARE
     lost leadscore.person;
 BEGIN
     PERFORM leadscore._begin();
-    PERFORM leadscore._need_person(loser, 'merge_person');
-    PERFORM leadscore._need_person(winner, 'merge_person');
+    PERFORM leadscore._need_own_person(loser, 'merge_person');
+    PERFORM leadscore._need_own_person(winner, 'merge_person');
     -- Activities before persons, as who updates or deletes activities has them.
     PERFORM FROM leadscore.activity a WHERE a.person_id = loser ORDER BY a.activity_id FOR UPDATE;
     PERFORM leadscore._lock_sources(ARRAY[loser, winner]);
@@ -3436,7 +3791,7 @@ CREATE OR REPLACE FUNCTION leadscore.forget_person(person_id bigint)
 AS $function$
 BEGIN
     PERFORM leadscore._begin();
-    PERFORM leadscore._need_person(forget_person.person_id, 'forget_person');
+    PERFORM leadscore._need_own_person(forget_person.person_id, 'forget_person');
     -- Activities before persons, as who updates or deletes activities has them.
     PERFORM FROM leadscore.activity a WHERE a.person_id = forget_person.person_id ORDER BY a.activity_id FOR UPDATE;
     PERFORM leadscore._forget_visitors(forget_person.person_id);
@@ -3445,6 +3800,104 @@ BEGIN
     WHERE k.person_id = forget_person.person_id AND w.person_kind = k.kind AND w.external_id = k.external_id
       AND w.tenant IS NOT DISTINCT FROM k.tenant;
     DELETE FROM leadscore.person p WHERE p.person_id = forget_person.person_id;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._tenant_tables()
+ RETURNS TABLE(table_name name, what text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT c.relname,
+         CASE c.relname
+             WHEN 'person'::name THEN 'x.person_id = ANY ($2)'::text
+             WHEN 'renamed_category'::name THEN 'x.category_id IN (SELECT c.category_id FROM leadscore.category c WHERE c.tenant = $1)'::text
+             ELSE concat_ws(' OR '::text,
+             CASE
+                 WHEN ('person_id'::name = ANY (h.columns)) THEN 'x.person_id = ANY ($2)'::text
+                 ELSE NULL::text
+             END,
+             CASE
+                 WHEN ('tenant'::name = ANY (h.columns)) THEN 'x.tenant = $1'::text
+                 ELSE NULL::text
+             END,
+             CASE
+                 WHEN (c.relname = 'visitor'::name) THEN 'x.visitor_id = ANY ($3)'::text
+                 ELSE NULL::text
+             END)
+         END AS concat_ws
+    FROM (((pg_class c
+      JOIN pg_depend d ON (((d.classid = ('pg_class'::regclass)::oid) AND (d.objid = c.oid) AND (d.objsubid = 0) AND (d.deptype = 'e'::"char"))))
+      JOIN pg_extension e ON (((d.refclassid = ('pg_extension'::regclass)::oid) AND (e.oid = d.refobjid) AND (e.extname = 'leadscore'::name))))
+      CROSS JOIN LATERAL ( SELECT array_agg(a.attname) AS columns
+            FROM pg_attribute a
+           WHERE ((a.attrelid = c.oid) AND (a.attnum > 0) AND (NOT a.attisdropped))) h)
+   WHERE ((c.relkind = 'r'::"char") AND ((h.columns && '{person_id,tenant}'::name[]) OR (c.relname = 'renamed_category'::name)))
+   ORDER BY (c.relname = ANY (ARRAY['configuration_change'::name, 'edited'::name])), (c.relname = 'category'::name), c.relname;
+END;
+
+CREATE OR REPLACE FUNCTION leadscore.forget_tenant(tenant text)
+ RETURNS TABLE(table_name text, removed bigint)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    ids      bigint[];
+    visitors bigint[];
+    holder   record;
+    before   jsonb := '{}';
+    elsewhere jsonb;
+    number   bigint;
+    -- Due for everybody, of which no row says whom it concerns.
+    all_due  boolean;
+BEGIN
+    IF forget_tenant.tenant IS NULL OR forget_tenant.tenant = '' THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('forget_tenant: %s is no tenant', coalesce(quote_literal(forget_tenant.tenant), 'NULL')),
+            DETAIL = 'What belongs to no tenant is everybody''s and cannot be forgotten as a whole.',
+            HINT = 'Name the tenant as leadscore.person.tenant has it.';
+    END IF;
+    PERFORM leadscore._need_sight_of_all('forget_tenant');
+    elsewhere := leadscore._forget_tenant_elsewhere(forget_tenant.tenant);
+    PERFORM leadscore._begin();
+    -- Editors of the configuration wait for each other here.
+    PERFORM FROM leadscore.instance FOR NO KEY UPDATE;
+    -- Activities before persons, as who updates or deletes activities has them.
+    PERFORM FROM leadscore.activity a
+    WHERE a.person_id IN (SELECT p.person_id FROM leadscore.person p WHERE p.tenant = forget_tenant.tenant)
+    ORDER BY a.activity_id FOR UPDATE;
+    ids := ARRAY(SELECT p.person_id FROM leadscore.person p WHERE p.tenant = forget_tenant.tenant ORDER BY p.person_id FOR UPDATE);
+    visitors := ARRAY(SELECT e.visitor_id FROM leadscore.event e WHERE e.person_id = ANY (ids)
+                      UNION
+                      SELECT t.visitor_id FROM leadscore.visitor_person t WHERE t.person_id = ANY (ids));
+    all_due := (SELECT i.rebuild_due FROM leadscore.instance i) AND NOT EXISTS (SELECT FROM leadscore.edited);
+
+    FOR holder IN SELECT t.* FROM leadscore._tenant_tables() t LOOP
+        EXECUTE format('SELECT count(*) FROM leadscore.%I x WHERE %s', holder.table_name, holder.what)
+        INTO number USING forget_tenant.tenant, ids, visitors;
+        before := before || jsonb_build_object(holder.table_name, number);
+    END LOOP;
+    DELETE FROM leadscore.person p WHERE p.person_id = ANY (ids);
+    FOR holder IN SELECT t.* FROM leadscore._tenant_tables() t WHERE t.table_name <> 'person' LOOP
+        -- A visitor who was somebody else, too, stays.
+        EXECUTE format('DELETE FROM leadscore.%I x WHERE %s', holder.table_name, replace(holder.what, ' OR x.visitor_id = ANY ($3)', ''))
+        USING forget_tenant.tenant, ids, visitors;
+        EXECUTE format('SELECT count(*) FROM leadscore.%I x WHERE %s', holder.table_name, holder.what)
+        INTO number USING forget_tenant.tenant, ids, visitors;
+        before := before || jsonb_build_object(holder.table_name, (before ->> holder.table_name)::bigint - number);
+    END LOOP;
+    -- Whoever arrives for the tenant in a transaction that is under way is scored by the rules that go: the next run derives
+    -- them anew. They are known by a sum of the name, which is not kept.
+    IF NOT all_due AND (before ->> 'rule')::bigint + (before ->> 'category')::bigint + (before ->> 'edited')::bigint > 0 THEN
+        PERFORM leadscore._note_edited(ARRAY[ROW('md5 ' || md5(forget_tenant.tenant), NULL, NULL)::leadscore.edited]);
+    END IF;
+
+    RETURN QUERY SELECT b.key, sum(b.value::bigint)::bigint
+    FROM (SELECT * FROM jsonb_each_text(before) UNION ALL SELECT * FROM jsonb_each_text(elsewhere)) b
+    WHERE b.value <> '0' GROUP BY b.key ORDER BY b.key COLLATE "C";
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._checked_config(config text, tenant text DEFAULT NULL::text)
@@ -3695,11 +4148,13 @@ BEGIN
                        ELSE jsonb_populate_record(settings, document -> 'settings') END;
     END IF;
 
-    INSERT INTO leadscore.activity_type AS t (activity_type, description)
-    SELECT n.activity_type, n.description
-    FROM jsonb_to_recordset(document -> 'activity_types') n(activity_type text, description text)
-    ON CONFLICT (activity_type) DO UPDATE SET description = EXCLUDED.description
-    WHERE t.description IS DISTINCT FROM EXCLUDED.description;
+    IF document ? 'activity_types' THEN
+        INSERT INTO leadscore.activity_type AS t (activity_type, description)
+        SELECT n.activity_type, n.description
+        FROM jsonb_to_recordset(document -> 'activity_types') n(activity_type text, description text)
+        ON CONFLICT (activity_type) DO UPDATE SET description = EXCLUDED.description
+        WHERE t.description IS DISTINCT FROM EXCLUDED.description;
+    END IF;
 
     -- After the types, as one can be the outcome.
     IF to_jsonb(settings) <> to_jsonb(wanted) THEN
@@ -3805,6 +4260,8 @@ DECLARE
     last_day  date := (SELECT s.scored_on FROM leadscore.state s);
     home      text := leadscore._cron_home();
     recompute text := leadscore._cron_command();
+    known_kinds    text[];
+    known_statuses text[];
 BEGIN
     -- The night.
     IF NOT EXISTS (SELECT FROM leadscore.run) THEN
@@ -3826,8 +4283,10 @@ BEGIN
            format('%s of %s persons are derived, since %s.', g.done, g.total, g.started_at), 'CALL leadscore.recompute_in_batches();'
     FROM leadscore.progress g;
 
-    -- pg_cron.
-    IF home IS NULL THEN
+    -- pg_cron; the coordinator's job runs on all nodes.
+    IF leadscore._node() <> 0 THEN
+        NULL;
+    ELSIF home IS NULL THEN
         RETURN QUERY SELECT 'warning', 'pg_cron is not loaded', 'Nothing starts the nightly run from within the server.',
             'Install pg_cron, set shared_preload_libraries = ''pg_cron'' and restart; or run it from another scheduler: ' || recompute || ';';
     ELSIF home <> current_database() THEN
@@ -3867,16 +4326,17 @@ BEGIN
       AND (leadscore._name_of(s.source) IS NULL OR to_regclass(s.name) IS NOT NULL)
     ORDER BY s.source_id;
     RETURN QUERY
-    SELECT 'error', format('trigger leadscore_%s_%s on %s is missing', s.source_id, n.name, s.source),
+    SELECT 'error', format('trigger leadscore_%s_%s%s on %s is missing', s.source_id, n.name, p.suffix, p.relation),
            CASE WHEN leadscore._is_whole(s) THEN 'What changes in the table is not scored; a column that was attached may have been dropped.'
                 ELSE 'A column that it cannot be attached without was dropped: attach it anew, with others.' END,
            CASE WHEN leadscore._is_whole(s) THEN format('SELECT leadscore.reattach(%L);', s.source::text)
                 ELSE format('SELECT leadscore.detach(%L, kind => %L, label => %L);', s.source::text, s.person_kind, s.label) END
     FROM leadscore.source s
+    CROSS JOIN LATERAL leadscore._places_of(s.source) p
     CROSS JOIN (VALUES ('columns'), ('row'), ('row_update'), ('statement'), ('truncate'), ('begin')) n(name)
-    WHERE s.attached AND (n.name <> 'begin' OR s.parts ? 'score' OR s.parts ? 'category' OR s.parts ? 'scorecards') AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
-      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.source AND t.tgname = format('leadscore_%s_%s', s.source_id, n.name))
-    ORDER BY s.source_id, n.name;
+    WHERE s.attached AND (n.name <> 'truncate' OR p.suffix = '') AND (n.name <> 'begin' OR s.parts ? 'score' OR s.parts ? 'category' OR s.parts ? 'scorecards') AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
+      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = p.relation AND t.tgname = format('leadscore_%s_%s%s', s.source_id, n.name, p.suffix))
+    ORDER BY s.source_id, p.suffix, n.name;
 
     RETURN QUERY
     SELECT 'error', format('trigger %s on %s is missing', n.name, t.relation),
@@ -3892,16 +4352,19 @@ BEGIN
 
     -- What jsonb cannot hold is no attribute.
     RETURN QUERY
-    SELECT 'note', format('%s activities of %s lack attribute %L', count(*), s.source, l.label),
+    SELECT 'note', format('%s activities of %s lack attribute %L', count(*), s.source, s.label),
            'Their rows hold a value there that jsonb cannot: \u0000, half of a character, or a number beyond numeric.',
-           format('SELECT source_key FROM leadscore.activity WHERE source_id = %s AND NOT attributes ? %L;', s.source_id, l.label)
-    FROM leadscore.source s
-    CROSS JOIN LATERAL (SELECT e.value ->> 'label' AS label, s.parts -> 'columns' -> (e.value ->> 'at')::int AS place
-                        FROM jsonb_array_elements(coalesce(s.parts -> 'attributes', '[]')) e) l
-    JOIN leadscore.activity a ON a.source_id = s.source_id AND NOT a.attributes ? l.label
-    WHERE s.attached AND s.role = 'activity' AND (l.place ->> 1)::int >= 0 AND leadscore._holds_json(s, l.place)
-    GROUP BY s.source_id, s.source, l.label
-    ORDER BY s.source_id, l.label;
+           format('SELECT source_key FROM leadscore.activity WHERE source_id = %s AND NOT attributes ? %L;', s.source_id, s.label)
+    -- Which columns can hold such values is asked of each once, not of each activity that a policy hides or shows.
+    FROM (SELECT s.source_id, s.source, l.label
+          FROM leadscore.source s
+          CROSS JOIN LATERAL (SELECT e.value ->> 'label' AS label, s.parts -> 'columns' -> (e.value ->> 'at')::int AS place
+                              FROM jsonb_array_elements(coalesce(s.parts -> 'attributes', '[]')) e) l
+          WHERE s.attached AND s.role = 'activity' AND (l.place ->> 1)::int >= 0 AND leadscore._holds_json(s, l.place)
+          OFFSET 0) s
+    JOIN leadscore.activity a ON a.source_id = s.source_id AND NOT a.attributes ? s.label
+    GROUP BY s.source_id, s.source, s.label
+    ORDER BY s.source_id, s.label;
 
     RETURN QUERY
     SELECT 'error', format('trigger %I on %s is deferrable', t.tgname, t.tgrelid::regclass),
@@ -3924,6 +4387,20 @@ BEGIN
         CROSS JOIN LATERAL jsonb_array_elements_text(s.parts -> 'key') WITH ORDINALITY e(value, nth)
         WHERE b.columns IS NOT NULL) k
     WHERE s.attached AND k.names IS NOT NULL AND NOT leadscore._is_unique(s.source, k.names)
+    ORDER BY s.source_id;
+
+    -- An application that merges duplicates deletes the rows of the losers.
+    RETURN QUERY
+    SELECT 'note', format('%s persons of %s have adjustments, which go with their rows', n.persons, s.source),
+           'Should the application merge duplicates, a trigger on the table that calls merge_person() keeps those of the losers.',
+           'SELECT leadscore.merge_person(loser, winner); in the trigger of docs/attach.md, "Persons that go, come back or change their key"'
+    FROM leadscore.source s
+    CROSS JOIN LATERAL (SELECT count(DISTINCT p.person_id) AS persons
+                        FROM leadscore.adjustment a JOIN leadscore.person p USING (person_id)
+                        WHERE p.source_id = s.source_id) n
+    WHERE s.attached AND s.role = 'person' AND n.persons > 0
+      AND NOT EXISTS (SELECT FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
+                      WHERE t.tgrelid = s.source AND NOT t.tgisinternal AND f.prosrc LIKE '%merge\_person%')
     ORDER BY s.source_id;
 
     -- What was added to leadscore's own tables.
@@ -3962,21 +4439,22 @@ BEGIN
     JOIN leadscore.settings s ON s.scoring = 'deferred'
     WHERE n.since < now() - interval '10 minutes';
 
-    -- The configuration.
+    -- The configuration. Persons are looked through once.
+    SELECT array_agg(DISTINCT d.kind), array_agg(DISTINCT d.status) INTO known_kinds, known_statuses
+    FROM (SELECT DISTINCT p.kind, p.status FROM leadscore.person p) d
+    WHERE EXISTS (SELECT FROM leadscore.rule r WHERE r.enabled AND (r.statuses IS NOT NULL OR r.person_kinds IS NOT NULL));
     RETURN QUERY
     SELECT 'note', format('rule %L is for status %L, which no person has', r.name, v.status),
            'It may be a misspelling.', 'SELECT DISTINCT kind, status FROM leadscore.person;'
     FROM leadscore.rule r CROSS JOIN unnest(r.statuses) v(status)
-    WHERE r.enabled AND EXISTS (SELECT FROM leadscore.person)
-      AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.status = v.status)
+    WHERE r.enabled AND known_kinds IS NOT NULL AND NOT v.status = ANY (array_remove(known_statuses, NULL))
     ORDER BY r.name, v.status;
     RETURN QUERY
     SELECT 'note', format('rule %L is for kind %L, of which there is no person', r.name, v.kind),
            'It may be a misspelling, or persons have kinds of other names.',
            format('SELECT DISTINCT kind FROM leadscore.person; then UPDATE leadscore.rule SET person_kinds = array_replace(person_kinds, %L, …);', v.kind)
     FROM leadscore.rule r CROSS JOIN unnest(r.person_kinds) v(kind)
-    WHERE r.enabled AND EXISTS (SELECT FROM leadscore.person)
-      AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.kind = v.kind)
+    WHERE r.enabled AND NOT v.kind = ANY (known_kinds)
     ORDER BY r.name, v.kind;
     IF EXISTS (SELECT FROM leadscore.rule r WHERE r.enabled) THEN
         -- Among the newest activities: to look through all of them would take as long as there are many.
@@ -4016,6 +4494,9 @@ BEGIN
             'SELECT leadscore.load_preset(''recruitment''); or INSERT INTO leadscore.rule …';
     END IF;
     RETURN QUERY SELECT * FROM leadscore._doctor_dump();
+    IF leadscore._leads() THEN
+        RETURN QUERY SELECT * FROM leadscore._doctor_cluster();
+    END IF;
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._doctor_cron()
@@ -4048,6 +4529,445 @@ BEGIN
             format('It reads schedules in %s, and days count in %s: choose a time that is after midnight there.', clock, zone),
             'SELECT jobname, schedule FROM cron.job;';
     END IF;
+END $function$;
+
+ALTER TABLE leadscore.visitor ADD COLUMN tenant text;
+
+ALTER TABLE leadscore.visitor ADD CONSTRAINT visitor_pkey PRIMARY KEY (visitor_id, anonymous_id);
+
+CREATE UNIQUE INDEX visitor_anonymous_id_idx ON leadscore.visitor USING btree (anonymous_id, tenant) NULLS NOT DISTINCT;
+
+ALTER TABLE leadscore.visitor_person ADD COLUMN tenant text;
+
+ALTER TABLE leadscore.event ADD COLUMN tenant text;
+
+CREATE UNIQUE INDEX event_message_id_idx ON leadscore.event USING btree (message_id, tenant) NULLS NOT DISTINCT WHERE (message_id IS NOT NULL);
+
+CREATE OR REPLACE FUNCTION leadscore._claim_visits(ids bigint[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    visitors bigint[];
+BEGIN
+    -- Whoever lets visits wait holds a lock that conflicts with this one and looks for the person
+    -- under it, so that the two do not miss each other.
+    LOCK TABLE leadscore.waiting IN ROW EXCLUSIVE MODE;
+    IF NOT EXISTS (SELECT FROM leadscore.visitor_person) AND NOT EXISTS (SELECT FROM leadscore.event) THEN
+        RETURN;
+    END IF;
+    WITH tied AS (
+        UPDATE leadscore.visitor_person t SET person_id = p.person_id, person_kind = NULL, external_id = NULL
+        FROM leadscore.person p
+        WHERE p.person_id = ANY (ids) AND t.person_id IS NULL AND t.person_kind = p.kind AND t.external_id = p.external_id
+          AND t.tenant IS NOT DISTINCT FROM p.tenant
+        RETURNING t.visitor_id
+    )
+    SELECT array_agg(DISTINCT t.visitor_id) INTO visitors FROM tied t;
+    IF visitors IS NOT NULL THEN
+        PERFORM leadscore._assign_visits(visitors);
+    END IF;
+
+    WITH named AS MATERIALIZED (
+        SELECT e.event_id, nextval('leadscore.activity_activity_id_seq') AS activity_id, e.person_id, m.activity_type, e.occurred_at, e.properties
+        FROM (SELECT w.event_id, p.person_id, w.event, w.occurred_at, w.properties
+              FROM leadscore.event w
+              JOIN leadscore.person p ON p.kind = w.person_kind AND p.external_id = w.external_id AND p.tenant IS NOT DISTINCT FROM w.tenant
+              WHERE p.person_id = ANY (ids) AND w.external_id IS NOT NULL
+              ORDER BY w.occurred_at, w.event_id) e
+        JOIN leadscore.event_mapping m ON m.event = e.event
+        JOIN leadscore.activity_type t ON t.activity_type = m.activity_type
+    ), counted AS (
+        INSERT INTO leadscore.activity (activity_id, person_id, activity_type, occurred_at, attributes)
+        SELECT n.activity_id, n.person_id, n.activity_type, n.occurred_at, n.properties FROM named n
+    )
+    UPDATE leadscore.event e
+    SET person_id = n.person_id, activity_id = n.activity_id, person_kind = NULL, external_id = NULL
+    FROM named n
+    WHERE e.event_id = n.event_id;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._forget_visitors(id bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    -- What still names the person by a key of the application, under whatever visitor.
+    DELETE FROM leadscore.event e USING leadscore._person_key k
+    WHERE k.person_id = id AND e.person_kind = k.kind AND e.external_id = k.external_id AND e.tenant IS NOT DISTINCT FROM k.tenant;
+    DELETE FROM leadscore.visitor_person t USING leadscore._person_key k
+    WHERE k.person_id = id AND t.person_kind = k.kind AND t.external_id = k.external_id AND t.tenant IS NOT DISTINCT FROM k.tenant;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._take_events(events leadscore._read_event[], of_tenant text)
+ RETURNS leadscore._taken
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    needed   boolean := coalesce((SELECT s.consent_required FROM leadscore.track_settings s), true);
+    allowed  leadscore._read_event[];
+    outcome  leadscore._taken;
+    changed  bigint[] := '{}';
+    pair     record;
+BEGIN
+    -- A plan that is made once serves a few events best; for many, one made for the occasion.
+    IF cardinality(events) > 50 THEN
+        PERFORM set_config('plan_cache_mode', 'force_custom_plan', true);
+    END IF;
+    IF EXISTS (SELECT FROM unnest(events) e
+               WHERE e.external_id IS NOT NULL
+                 AND NOT EXISTS (SELECT FROM leadscore._person_key k WHERE k.kind = e.person_kind AND k.external_id = e.external_id AND k.tenant IS NOT DISTINCT FROM of_tenant)) THEN
+        -- What names a person that is not known waits: unless the person is just arriving, which is seen under the lock.
+        LOCK TABLE leadscore.waiting IN SHARE MODE;
+        PERFORM leadscore._need_current_snapshot();
+    END IF;
+    IF EXISTS (SELECT FROM unnest(events) e WHERE e.kind <> 'track') THEN
+        PERFORM leadscore._lock_visits(ARRAY(SELECT DISTINCT v.visitor_id FROM unnest(events) e JOIN leadscore.visitor v ON v.anonymous_id IN (e.visitor, e.previous) AND v.tenant IS NOT DISTINCT FROM of_tenant
+                                             WHERE e.kind <> 'track'), NULL);
+    END IF;
+    PERFORM leadscore._lock_persons(ARRAY(
+        SELECT k.person_id FROM unnest(events) e
+        JOIN leadscore._person_key k ON k.kind = e.person_kind AND k.external_id = e.external_id AND k.tenant IS NOT DISTINCT FROM of_tenant
+        UNION
+        SELECT t.person_id FROM unnest(events) e
+        JOIN leadscore.visitor v ON v.anonymous_id = e.visitor AND v.tenant IS NOT DISTINCT FROM of_tenant
+        JOIN leadscore.visitor_person t ON t.visitor_id = v.visitor_id
+        WHERE t.person_id IS NOT NULL));
+    PERFORM FROM leadscore.visitor v
+    WHERE v.anonymous_id IN (SELECT e.visitor FROM unnest(events) e UNION ALL SELECT e.previous FROM unnest(events) e)
+      AND v.tenant IS NOT DISTINCT FROM of_tenant
+    ORDER BY v.anonymous_id FOR KEY SHARE;
+
+    -- Consent is the event's own, the visitor's of before or the person's; a person's refusal
+    -- stands until the person consents again, and for all of before it for good.
+    SELECT array_agg((e.index, e.kind, e.name, e.activity_type, e.visitor, e.person_kind, e.external_id, e.previous,
+                      e.message_id, e.at, e.properties, d.given)::leadscore._read_event ORDER BY e.at, e.index)
+           FILTER (WHERE (d.given OR NOT needed)
+                     AND (c.refused_at IS NULL OR e.at > c.refused_at AND (NOT c.refused OR d.granted))),
+           count(*)
+    INTO allowed, outcome.without_consent
+    FROM unnest(events) e
+    LEFT JOIN leadscore.visitor v ON v.anonymous_id = e.visitor AND v.tenant IS NOT DISTINCT FROM of_tenant
+    LEFT JOIN LATERAL leadscore._tied_person(CASE WHEN e.external_id IS NULL THEN v.visitor_id END, e.at) t ON true
+    LEFT JOIN leadscore._person_key k ON k.kind = e.person_kind AND k.external_id = e.external_id AND k.tenant IS NOT DISTINCT FROM of_tenant
+    LEFT JOIN leadscore.person_consent c ON c.person_id = coalesce(k.person_id, t.person_id)
+    LEFT JOIN (SELECT g.visitor, min(g.at) FILTER (WHERE g.consent) AS own_at, min(g.at) AS at
+               FROM unnest(events) g
+               LEFT JOIN leadscore._person_key k ON k.kind = g.person_kind AND k.external_id = g.external_id AND k.tenant IS NOT DISTINCT FROM of_tenant
+               LEFT JOIN leadscore.person_consent c ON c.person_id = k.person_id
+               WHERE g.visitor IS NOT NULL AND (g.consent OR (NOT c.refused AND c.granted_at <= g.at))
+               GROUP BY g.visitor) g ON g.visitor = e.visitor
+    CROSS JOIN LATERAL (SELECT coalesce(e.consent OR g.own_at <= e.at, e.consent, false)) s(granted)
+    CROSS JOIN LATERAL (SELECT s.granted, s.granted OR coalesce(g.at <= e.at, false) OR coalesce(v.consented_at <= e.at, false)
+                               OR coalesce(NOT c.refused AND c.granted_at <= e.at, false)) d(granted, given);
+    outcome.without_consent := outcome.without_consent - coalesce(cardinality(allowed), 0);
+    outcome.taken := 0;
+    outcome.seen_before := 0;
+    IF allowed IS NULL THEN
+        RETURN outcome;
+    END IF;
+    PERFORM leadscore._go_live();
+
+    INSERT INTO leadscore.visitor AS v (anonymous_id, tenant, consented_at)
+    SELECT u.visitor, of_tenant, min(u.at) FILTER (WHERE u.consent)
+    FROM (SELECT e.visitor, e.at, e.consent FROM unnest(allowed) e
+          UNION ALL SELECT e.previous, e.at, e.consent FROM unnest(allowed) e) u
+    WHERE u.visitor IS NOT NULL
+    GROUP BY u.visitor
+    ORDER BY u.visitor
+    ON CONFLICT (anonymous_id, tenant) DO UPDATE SET consented_at = least(v.consented_at, EXCLUDED.consented_at)
+    WHERE v.consented_at > EXCLUDED.consented_at OR (v.consented_at IS NULL AND EXCLUDED.consented_at IS NOT NULL);
+
+    -- Persons speak for themselves, in all their visits: who consents anew, or consents without a visitor.
+    IF EXISTS (SELECT FROM unnest(events) e WHERE e.consent AND e.visitor IS NULL)
+       OR EXISTS (SELECT FROM leadscore.person_consent c WHERE c.refused) THEN
+        INSERT INTO leadscore.person_consent AS c (person_id, granted_at)
+        SELECT p.person_id, max(p.at)
+        FROM (SELECT coalesce(k.person_id, t.person_id) AS person_id, e.at, e.visitor IS NULL AS alone
+              FROM unnest(events) e
+              LEFT JOIN leadscore._person_key k ON k.kind = e.person_kind AND k.external_id = e.external_id AND k.tenant IS NOT DISTINCT FROM of_tenant
+              LEFT JOIN leadscore.visitor v ON v.anonymous_id = e.visitor AND v.tenant IS NOT DISTINCT FROM of_tenant
+              LEFT JOIN LATERAL leadscore._tied_person(CASE WHEN e.external_id IS NULL THEN v.visitor_id END, e.at) t ON true
+              WHERE e.consent) p
+        LEFT JOIN leadscore.person_consent o ON o.person_id = p.person_id
+        WHERE p.person_id IS NOT NULL AND (p.alone AND o.person_id IS NULL OR o.refused AND p.at > o.refused_at)
+        GROUP BY p.person_id
+        ON CONFLICT (person_id) DO UPDATE SET granted_at = EXCLUDED.granted_at
+        WHERE c.granted_at IS NULL OR c.granted_at < EXCLUDED.granted_at;
+        IF FOUND THEN
+            PERFORM leadscore._rescore(array_agg(c.person_id)) FROM leadscore.person_consent c
+            WHERE c.refused_at IS NOT NULL AND c.person_id IN (
+                SELECT k.person_id FROM unnest(allowed) e JOIN leadscore._person_key k ON k.kind = e.person_kind AND k.external_id = e.external_id AND k.tenant IS NOT DISTINCT FROM of_tenant
+                UNION
+                SELECT t.person_id FROM unnest(allowed) e JOIN leadscore.visitor v ON v.anonymous_id = e.visitor AND v.tenant IS NOT DISTINCT FROM of_tenant
+                JOIN leadscore.visitor_person t ON t.visitor_id = v.visitor_id)
+            HAVING count(*) > 0;
+        END IF;
+    END IF;
+
+    -- Two visitors become one.
+    FOR pair IN SELECT e.visitor, e.previous FROM unnest(allowed) e WHERE e.kind = 'alias' ORDER BY e.at, e.index LOOP
+        changed := changed || leadscore._join_visitors(pair.visitor, pair.previous, of_tenant);
+    END LOOP;
+
+    -- Ties; one that repeats the tie before it moves no visit.
+    IF EXISTS (SELECT FROM unnest(allowed) e WHERE e.kind = 'identify' AND e.visitor IS NOT NULL AND e.external_id IS NOT NULL) THEN
+        WITH tie AS (
+            INSERT INTO leadscore.visitor_person (visitor_id, tied_at, person_id, person_kind, external_id, tenant)
+            SELECT v.visitor_id, e.at, k.person_id, CASE WHEN k.person_id IS NULL THEN e.person_kind END,
+                   CASE WHEN k.person_id IS NULL THEN e.external_id END, of_tenant
+            FROM unnest(allowed) e
+            JOIN leadscore.visitor v ON v.anonymous_id = e.visitor AND v.tenant IS NOT DISTINCT FROM of_tenant
+            LEFT JOIN leadscore._person_key k ON k.kind = e.person_kind AND k.external_id = e.external_id AND k.tenant IS NOT DISTINCT FROM of_tenant
+            WHERE e.kind = 'identify' AND e.external_id IS NOT NULL
+            ORDER BY v.visitor_id, e.at, e.index
+            ON CONFLICT (visitor_id, tied_at) DO NOTHING
+            RETURNING visitor_id, tied_at, person_id
+        )
+        -- What the statement sees of the table is what was there before it.
+        SELECT changed || coalesce(array_agg(DISTINCT n.visitor_id), '{}') INTO changed
+        FROM tie n
+        WHERE n.person_id IS NULL OR n.person_id IS DISTINCT FROM (
+            SELECT t.person_id FROM leadscore.visitor_person t
+            WHERE t.visitor_id = n.visitor_id AND t.tied_at < n.tied_at
+            ORDER BY t.tied_at DESC LIMIT 1);
+    END IF;
+    IF changed <> '{}' THEN
+        PERFORM leadscore._assign_visits(changed);
+    END IF;
+
+    WITH fresh AS MATERIALIZED (
+        SELECT nextval('leadscore.event_event_id_seq') AS event_id, o.*,
+               CASE WHEN o.person_id IS NOT NULL THEN nextval('leadscore.activity_activity_id_seq') END AS activity_id
+        FROM (SELECT e.name, e.activity_type, e.message_id, e.at, e.properties, v.visitor_id,
+                     e.external_id IS NOT NULL AS named,
+                     coalesce(k.person_id, t.person_id) AS person_id,
+                     CASE WHEN k.person_id IS NULL THEN e.person_kind END AS person_kind,
+                     CASE WHEN k.person_id IS NULL THEN e.external_id END AS external_id
+              FROM unnest(allowed) e
+              LEFT JOIN leadscore.visitor v ON v.anonymous_id = e.visitor AND v.tenant IS NOT DISTINCT FROM of_tenant
+              LEFT JOIN leadscore._person_key k ON k.kind = e.person_kind AND k.external_id = e.external_id AND k.tenant IS NOT DISTINCT FROM of_tenant
+              LEFT JOIN LATERAL leadscore._tied_person(CASE WHEN e.external_id IS NULL THEN v.visitor_id END, e.at) t ON true
+              WHERE e.kind = 'track'
+              ORDER BY e.at, e.index) o
+        LEFT JOIN leadscore.person_consent c ON c.person_id = o.person_id
+        WHERE c.refused_at IS NULL OR (o.at > c.refused_at AND NOT c.refused)
+    ), stored AS (
+        -- In the order of their ids, so that senders of the same events wait in turn.
+        INSERT INTO leadscore.event (event_id, message_id, event, occurred_at, visitor_id, named, person_id, person_kind, external_id, activity_id, properties, tenant)
+        SELECT f.event_id, f.message_id, f.name, f.at, f.visitor_id, f.named, f.person_id, f.person_kind, f.external_id, f.activity_id, f.properties, of_tenant
+        FROM fresh f
+        ORDER BY f.message_id, f.event_id
+        ON CONFLICT (message_id, tenant) WHERE message_id IS NOT NULL DO NOTHING
+        RETURNING event, occurred_at, person_id, activity_id, properties
+    ), counted AS (
+        INSERT INTO leadscore.activity (activity_id, person_id, activity_type, occurred_at, attributes)
+        SELECT s.activity_id, s.person_id, m.activity_type, s.occurred_at, s.properties
+        FROM stored s JOIN leadscore.event_mapping m ON m.event = s.event
+        WHERE s.activity_id IS NOT NULL
+    )
+    SELECT (SELECT count(*) FROM stored), (SELECT count(*) FROM fresh) - (SELECT count(*) FROM stored),
+           outcome.without_consent + (SELECT count(*) FROM unnest(allowed) e WHERE e.kind = 'track') - (SELECT count(*) FROM fresh)
+    INTO outcome.taken, outcome.seen_before, outcome.without_consent;
+    outcome.taken := outcome.taken + (SELECT count(*) FROM unnest(allowed) e WHERE e.kind <> 'track');
+    RETURN outcome;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._join_visitors(one text, other text, of_tenant text)
+ RETURNS bigint[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    stays bigint;
+    goes  bigint;
+BEGIN
+    SELECT min(v.visitor_id), max(v.visitor_id) INTO stays, goes
+    FROM (SELECT w.visitor_id FROM leadscore.visitor w WHERE w.anonymous_id IN (one, other) AND w.tenant IS NOT DISTINCT FROM of_tenant ORDER BY w.anonymous_id FOR UPDATE) v;
+    IF stays = goes THEN
+        RETURN '{}';
+    END IF;
+    UPDATE leadscore.visitor v SET visitor_id = stays WHERE v.visitor_id = goes;
+    DELETE FROM leadscore.visitor_person t
+    WHERE t.visitor_id = goes
+      AND EXISTS (SELECT FROM leadscore.visitor_person s WHERE s.visitor_id = stays AND s.tied_at = t.tied_at);
+    UPDATE leadscore.visitor_person t SET visitor_id = stays WHERE t.visitor_id = goes;
+    UPDATE leadscore.event e SET visitor_id = stays WHERE e.visitor_id = goes;
+    RETURN ARRAY[stays];
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._withdraw(event leadscore._read_event, of_tenant text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    who bigint := (SELECT v.visitor_id FROM leadscore.visitor v WHERE v.anonymous_id = event.visitor AND v.tenant IS NOT DISTINCT FROM of_tenant);
+    ids bigint[];
+BEGIN
+    SELECT array_agg(DISTINCT p.person_id) INTO ids
+    FROM (SELECT k.person_id FROM leadscore._person_key k WHERE k.kind = event.person_kind AND k.external_id = event.external_id AND k.tenant IS NOT DISTINCT FROM of_tenant
+          UNION ALL
+          SELECT t.person_id FROM leadscore._tied_person(who, event.at) t WHERE event.external_id IS NULL) p
+    WHERE p.person_id IS NOT NULL;
+    -- Persons of other times on the same computer lose what this visitor brought them.
+    PERFORM leadscore._lock_visits(ARRAY[who], ids);
+    IF ids IS NOT NULL THEN
+        PERFORM leadscore._refuse_visits(ids, event.at);
+    END IF;
+    IF event.external_id IS NOT NULL THEN
+        -- Of a person that is not known yet, what waits.
+        DELETE FROM leadscore.event e
+        WHERE e.person_kind = event.person_kind AND e.external_id = event.external_id AND e.tenant IS NOT DISTINCT FROM of_tenant AND e.occurred_at <= event.at;
+        DELETE FROM leadscore.visitor_person t
+        WHERE t.person_kind = event.person_kind AND t.external_id = event.external_id AND t.tenant IS NOT DISTINCT FROM of_tenant AND t.tied_at <= event.at;
+    END IF;
+    IF who IS NULL THEN
+        RETURN;
+    END IF;
+    PERFORM FROM leadscore.visitor v WHERE v.visitor_id = who ORDER BY v.anonymous_id FOR UPDATE;
+    WITH removed AS (
+        DELETE FROM leadscore.event e WHERE e.visitor_id = who AND e.occurred_at <= event.at RETURNING e.person_id, e.activity_id
+    )
+    DELETE FROM leadscore.activity a USING removed r WHERE a.person_id = r.person_id AND a.activity_id = r.activity_id;
+    IF EXISTS (SELECT FROM leadscore.event e WHERE e.visitor_id = who) THEN
+        -- The withdrawal came late, and later visits have consent of their own.
+        UPDATE leadscore.visitor v
+        SET consented_at = (SELECT min(e.occurred_at) FROM leadscore.event e WHERE e.visitor_id = who)
+        WHERE v.visitor_id = who;
+    ELSE
+        DELETE FROM leadscore.visitor_person t WHERE t.visitor_id = who;
+        DELETE FROM leadscore.visitor v WHERE v.visitor_id = who;
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.track(event jsonb, tenant text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    setting   leadscore.track_settings;
+    batch     jsonb := CASE WHEN jsonb_typeof(track.event) = 'object' AND track.event ? 'batch' THEN track.event -> 'batch' ELSE track.event END;
+    refused   jsonb;
+    robots    bigint;
+    internal  bigint;
+    unmapped  bigint;
+    arrived   leadscore._read_event[];
+    cut       record;
+    result    leadscore._taken;
+    total     leadscore._taken := (0, 0, 0);
+    withdrawn bigint := 0;
+BEGIN
+    IF jsonb_typeof(batch) = 'object' THEN
+        batch := jsonb_build_array(batch);
+    ELSIF batch IS NULL OR jsonb_typeof(batch) <> 'array' THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('track: %s is no event', coalesce(jsonb_typeof(batch), 'NULL')),
+            DETAIL = 'It takes an object, an array of objects, or an object whose field batch is an array of them.',
+            HINT = 'SELECT leadscore.track(''{"event": "jobview", "visitor": "v1", "consent": true}'');';
+    END IF;
+    IF track.tenant = '' THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = 'track: the tenant is empty',
+            DETAIL = 'A tenant has a name, as leadscore.person.tenant has it.',
+            HINT = 'Leave it NULL for persons of no tenant.';
+    END IF;
+    IF leadscore._is_clustered() THEN
+        PERFORM leadscore._refuse_where_distributed('track()');
+    END IF;
+    PERFORM leadscore._begin();
+    SELECT * INTO setting FROM leadscore.track_settings;
+
+    WITH read AS MATERIALIZED (
+        SELECT r.*, m.activity_type,
+               CASE WHEN r.at > now() + coalesce(setting.max_future, '1 hour')
+                    THEN format('timestamp: %s is further ahead than %s', to_char(r.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), coalesce(setting.max_future, '1 hour'))
+                    WHEN r.at < now() - coalesce(setting.max_past, '30 days')
+                    THEN format('timestamp: %s is longer ago than %s', to_char(r.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), coalesce(setting.max_past, '30 days'))
+               END AS too_far
+        FROM leadscore._read_events(ARRAY(SELECT i.item::text FROM jsonb_array_elements(batch) WITH ORDINALITY i(item, nth) ORDER BY i.nth),
+                                    CASE WHEN jsonb_typeof(track.event) = 'object' THEN track.event ->> 'sentAt' END,
+                                    setting.default_kind, setting.consent_category) r
+        LEFT JOIN (leadscore.event_mapping m JOIN leadscore.activity_type t ON t.activity_type = m.activity_type) ON m.event = r.name AND r.kind = 'track'
+    ), judged AS (
+        -- A withdrawal is never too far, unmapped or a robot's.
+        SELECT d.*, coalesce(d.reason, CASE WHEN d.consent IS NOT FALSE THEN d.too_far END) AS refusal,
+               d.consent IS NOT FALSE AND d.robot AS of_robot,
+               d.consent IS NOT FALSE AND d.address IS NOT NULL AND d.address::inet <<= ANY (setting.internal_addresses) AS of_house,
+               d.consent IS NOT FALSE AND d.kind = 'track' AND d.activity_type IS NULL AS no_type
+        FROM read d
+    )
+    SELECT coalesce(jsonb_agg(jsonb_build_object('index', j.index, 'reason', j.refusal) ORDER BY j.index) FILTER (WHERE j.refusal IS NOT NULL), '[]'),
+           count(*) FILTER (WHERE j.refusal IS NULL AND j.of_robot),
+           count(*) FILTER (WHERE j.refusal IS NULL AND NOT j.of_robot AND j.of_house),
+           count(*) FILTER (WHERE j.refusal IS NULL AND NOT j.of_robot AND j.of_house IS NOT TRUE AND j.no_type),
+           array_agg((j.index, j.kind, j.name, j.activity_type, j.visitor, j.person_kind, j.external_id, j.previous, j.message_id,
+                      CASE WHEN j.consent IS NOT FALSE THEN j.at ELSE least(j.at, now()) END, j.properties, j.consent)::leadscore._read_event
+                     ORDER BY j.at, j.index)
+               FILTER (WHERE j.refusal IS NULL AND NOT j.of_robot AND j.of_house IS NOT TRUE AND NOT j.no_type)
+    INTO refused, robots, internal, unmapped, arrived
+    FROM judged j;
+
+    FOR cut IN
+        SELECT e.nth_cut, bool_and(e.consent IS FALSE) AS withdraws,
+               array_agg((e.index, e.kind, e.name, e.activity_type, e.visitor, e.person_kind, e.external_id, e.previous, e.message_id,
+                          e.at, e.properties, e.consent)::leadscore._read_event ORDER BY e.at, e.index) AS events
+        FROM (SELECT a.*, 2 * count(*) FILTER (WHERE a.consent IS FALSE) OVER (ORDER BY a.at, a.index) - (a.consent IS FALSE)::int AS nth_cut
+              FROM unnest(arrived) a) e
+        GROUP BY e.nth_cut
+        ORDER BY e.nth_cut
+    LOOP
+        IF cut.withdraws THEN
+            PERFORM leadscore._withdraw(cut.events[1], track.tenant);
+            withdrawn := withdrawn + 1;
+        ELSE
+            result := leadscore._take_events(cut.events, track.tenant);
+            total := (total.taken + result.taken, total.without_consent + result.without_consent, total.seen_before + result.seen_before);
+        END IF;
+    END LOOP;
+    RETURN jsonb_build_object(
+        'events', jsonb_array_length(batch),
+        'taken', total.taken,
+        'withdrawn', withdrawn,
+        'left_out', jsonb_build_object('seen_before', total.seen_before, 'without_consent', total.without_consent,
+                                       'robot', robots, 'internal', internal, 'unmapped', unmapped),
+        'refused', refused);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.set_consent(person_id bigint, granted boolean, at timestamp with time zone DEFAULT now())
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF granted IS NULL OR at IS NULL OR NOT isfinite(at) OR at > now() THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('set_consent: person %s cannot have said %s at %s', coalesce(set_consent.person_id::text, 'NULL'),
+                             coalesce(granted::text, 'NULL'), coalesce(at::text, 'NULL')),
+            DETAIL = 'A person consents or refuses at a moment that is not in the future.',
+            HINT = 'Leave at out for the present moment.';
+    END IF;
+    PERFORM leadscore._begin();
+    PERFORM leadscore._need_own_person(set_consent.person_id, 'set_consent');
+    PERFORM leadscore._go_live();
+    IF NOT granted THEN
+        PERFORM leadscore._refuse_visits(ARRAY[set_consent.person_id], at);
+        RETURN;
+    END IF;
+    PERFORM leadscore._lock_persons(ARRAY[set_consent.person_id]);
+    INSERT INTO leadscore.person_consent AS c (person_id, granted_at) VALUES (set_consent.person_id, at)
+    ON CONFLICT ON CONSTRAINT person_consent_pkey DO UPDATE SET granted_at = EXCLUDED.granted_at
+    WHERE c.granted_at IS NULL OR c.granted_at < EXCLUDED.granted_at;
+    PERFORM leadscore._rescore(ARRAY[set_consent.person_id]);
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._explain(person_id bigint, on_day date, scorecard text)
@@ -4160,7 +5080,12 @@ BEGIN
            c.falls_on, c.falls_to_score, c.falls_to_category, p.name, p.tenant
     FROM leadscore._cooling(within_days, cooling.scorecard) c
     JOIN leadscore.person p ON p.person_id = c.person_id
-    ORDER BY c.falls_on, c.score DESC, c.person_id;
+    UNION ALL
+    SELECT x.*
+    FROM leadscore._ask_all(format('SELECT * FROM leadscore.cooling(%s, %L)', within_days, cooling.scorecard)) a
+    CROSS JOIN LATERAL jsonb_to_recordset(a.answer) x(person_id bigint, kind text, external_id text, owner text, score bigint, category text,
+                                                      falls_on date, falls_to_score bigint, falls_to_category text, name text, tenant text)
+    ORDER BY 7, 5 DESC, 1;
 END $function$;
 
 CREATE OR REPLACE VIEW leadscore.worklist WITH (security_invoker=true) AS
@@ -4198,7 +5123,7 @@ DECLARE
     types    text := leadscore._list_in(language, r.activity_types);
     length   text := leadscore._length_in(language, r.relevant_for);
     -- What an activity must have, and what a person must be.
-    details  text := (SELECT string_agg(format('%s = %s', c.key, c.value), CASE WHEN nl THEN ' en ' ELSE ' and ' END ORDER BY c.key)
+    details  text := (SELECT string_agg(format('%s = %s', c.key, coalesce(c.value, 'null')), CASE WHEN nl THEN ' en ' ELSE ' and ' END ORDER BY c.key)
                       FROM jsonb_each_text(r.condition) c);
     matching text := concat(CASE WHEN nl THEN ' met ' ELSE ' with ' END || details,
                             CASE WHEN nl THEN ' waarvoor geldt ' ELSE ' for which ' END || leadscore._path(r.filter) || CASE WHEN nl THEN '' ELSE ' holds' END);
@@ -4254,6 +5179,13 @@ BEGIN
         || CASE WHEN r.enabled THEN '' WHEN nl THEN ' (staat uit)' ELSE ' (switched off)' END;
 END $function$;
 
+CREATE OR REPLACE VIEW leadscore.rule_in_words WITH (security_invoker=true) AS
+ SELECT r.rule_id,
+    r.name,
+    leadscore._in_words(r.*, 'en'::text) AS english,
+    leadscore._in_words(r.*, 'nl'::text) AS dutch
+   FROM leadscore.rule r;
+
 CREATE OR REPLACE FUNCTION leadscore._assumption(document jsonb, tenant text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -4302,6 +5234,9 @@ BEGIN
                    || ARRAY(SELECT c FROM leadscore.category c WHERE c.tenant IS DISTINCT FROM _assumption.tenant);
     ELSE
         categories := ARRAY(SELECT c FROM leadscore.category c);
+    END IF;
+    IF document ? 'scorecards' THEN
+        PERFORM leadscore._require_unused(c.scorecard) FROM leadscore.scorecard c WHERE c.scorecard <> ALL (names);
     END IF;
     -- What stays, too, must have its scorecard.
     PERFORM leadscore._check_rule_names(r, types, names) FROM unnest(rules) r WHERE r.scorecard <> ALL (names);
@@ -4359,6 +5294,11 @@ DECLARE
 BEGIN
     RETURN QUERY SELECT * FROM leadscore._preview_persons(
         assumption::text, leadscore._assumed_day(assumption, as_of, preview_persons.scorecard), preview_persons.tenant, preview_persons.scorecard);
+    RETURN QUERY
+    SELECT x.* FROM leadscore._ask_all(format('SELECT * FROM leadscore.preview_persons(%L, %L, %L, %L)', config, preview_persons.tenant, preview_persons.scorecard,
+                                              to_jsonb(as_of) #>> '{}')) a
+    CROSS JOIN LATERAL jsonb_to_recordset(a.answer) x(person_id bigint, kind text, score_before bigint, category_before text, score_after bigint,
+                                                      category_after text, tenant text);
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._preview(assumption text, on_day date, of_tenant text, scorecard text)
@@ -4378,8 +5318,14 @@ DECLARE
     assumption jsonb := leadscore._assumption(leadscore._checked_config(config::text, preview.tenant), preview.tenant);
 BEGIN
     RETURN QUERY
-    SELECT p.kind, p.category_before, p.category_after, p.persons, p.tenant
-    FROM leadscore._preview(assumption::text, leadscore._assumed_day(assumption, as_of, preview.scorecard), preview.tenant, preview.scorecard) p
+    SELECT p.kind, p.category_before, p.category_after, sum(p.persons)::bigint, p.tenant
+    FROM (SELECT b.kind, b.category_before, b.category_after, b.persons, b.tenant
+          FROM leadscore._preview(assumption::text, leadscore._assumed_day(assumption, as_of, preview.scorecard), preview.tenant, preview.scorecard) b
+          UNION ALL
+          SELECT x.*
+          FROM leadscore._ask_all(format('SELECT * FROM leadscore.preview(%L, %L, %L, %L)', config, preview.tenant, preview.scorecard, to_jsonb(as_of) #>> '{}')) a
+          CROSS JOIN LATERAL jsonb_to_recordset(a.answer) x(kind text, category_before text, category_after text, persons bigint, tenant text)) p
+    GROUP BY p.kind, p.category_before, p.category_after, p.tenant
     ORDER BY p.tenant NULLS FIRST, p.kind, p.category_before, p.category_after;
 END $function$;
 
@@ -4454,61 +5400,472 @@ BEGIN
     END IF;
 END $function$;
 
-CREATE OR REPLACE FUNCTION leadscore._status()
- RETURNS TABLE(scored_on date, last_run_at timestamp with time zone, last_run_took interval, rebuild_due boolean, time_zone text, persons bigint, categories text, rules bigint, activities_about bigint, score_records_about bigint, category_changes_7 bigint, pending bigint, pending_since timestamp with time zone)
+CREATE OR REPLACE FUNCTION leadscore._figure(figure double precision)
+ RETURNS numeric
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN trim_scale(round((figure)::numeric, 6));
+
+CREATE OR REPLACE FUNCTION leadscore._check_evaluation_length(purpose text, name text, length interval)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "IntervalStyle" TO 'postgres'
+AS $function$
+BEGIN
+    -- In this order: an infinite one has no fields.
+    IF length IS NULL OR length NOT BETWEEN '1 day' AND '1000 years' OR date_trunc('day', length) <> length
+        OR least(extract(year FROM length), extract(month FROM length), extract(day FROM length)) < 0 THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('%s: %s of %s cannot be used', purpose, name, coalesce(quote_literal(length), 'NULL')),
+            DETAIL = format('%s is a length of whole days, at least one of them and at most 1000 years.', name),
+            HINT = 'Use days, weeks, months or years, such as ''90 days''.';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._wilson(outcomes bigint, persons bigint)
+ RETURNS TABLE(low double precision, high double precision)
+ LANGUAGE c
+ IMMUTABLE PARALLEL SAFE ROWS 1
+AS 'MODULE_PATHNAME', $function$wilson_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._evaluated_config(config jsonb, tenant text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM leadscore._need_persons_here('an evaluation');
+    RETURN leadscore._assumption(CASE WHEN config IS NULL THEN '{}' ELSE leadscore._checked_config(config::text, _evaluated_config.tenant) END,
+                                 _evaluated_config.tenant);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._check_evaluated(purpose text, assumption jsonb, person_kind text, scorecard text, tenant text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF scorecard IS DISTINCT FROM 'main' AND NOT coalesce(assumption -> 'scorecards' @> jsonb_build_array(jsonb_build_object('scorecard', scorecard)), false) THEN
+        RAISE undefined_object USING
+            MESSAGE = format('%s: scorecard %s does not exist', purpose, coalesce(quote_literal(scorecard), 'NULL')),
+            DETAIL = 'Neither leadscore.scorecard nor the configuration has it.',
+            HINT = 'Leave it out for main; SELECT scorecard FROM leadscore.scorecard; lists all.';
+    ELSIF NOT EXISTS (SELECT FROM leadscore.person p WHERE p.kind = _check_evaluated.person_kind) AND person_kind IS NOT NULL THEN
+        RAISE undefined_object USING
+            MESSAGE = format('%s: there is no person of kind %L', purpose, person_kind),
+            DETAIL = 'leadscore.person has no row of that kind, or none that you may see.',
+            HINT = 'Leave it out for all kinds; SELECT DISTINCT kind FROM leadscore.person; lists them.';
+    ELSIF NOT EXISTS (SELECT FROM leadscore.person p WHERE p.tenant = _check_evaluated.tenant) AND tenant IS NOT NULL THEN
+        RAISE undefined_object USING
+            MESSAGE = format('%s: there is no person of tenant %L', purpose, tenant),
+            DETAIL = 'leadscore.person has no row of that tenant, or none that you may see.',
+            HINT = 'Leave it out for the persons of all tenants.';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._outcome_question(purpose text, assumption jsonb, outcome text, horizon interval, from_day date, until_day date, every interval, person_kind text, scorecard text, tenant text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "IntervalStyle" TO 'postgres'
+AS $function$
+BEGIN
+    IF NOT coalesce(assumption -> 'activity_types' ? outcome, false) THEN
+        RAISE undefined_object USING
+            MESSAGE = format('%s: activity type %s does not exist', purpose, coalesce(quote_literal(outcome), 'NULL')),
+            DETAIL = 'The outcome is an activity type: its activities say who had it, and when.',
+            HINT = 'SELECT activity_type FROM leadscore.activity_type; lists all.';
+    END IF;
+    PERFORM leadscore._check_evaluation_length(purpose, 'horizon', horizon), leadscore._check_evaluation_length(purpose, 'every', every),
+            leadscore._check_day(from_day, purpose), leadscore._check_day(until_day, purpose);
+    IF from_day > until_day THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('%s: from_day %s is after until_day %s', purpose, to_char(from_day, 'YYYY-MM-DD'), to_char(until_day, 'YYYY-MM-DD')),
+            DETAIL = 'Reference days are counted from the first of them to the last.',
+            HINT = 'Give the earlier day first; one reference day alone is both.';
+    ELSIF every < '100 years' AND from_day + every * 1000 <= until_day THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('%s: from %s to %s every %s there are more than 1000 reference days', purpose, to_char(from_day, 'YYYY-MM-DD'), to_char(until_day, 'YYYY-MM-DD'), every),
+            DETAIL = 'Each is looked at for every person.',
+            HINT = 'Name a longer every, such as ''1 month'', or days that are nearer to one another.';
+    END IF;
+    PERFORM leadscore._check_evaluated(purpose, assumption, person_kind, scorecard, tenant);
+    RETURN jsonb_build_object('purpose', purpose, 'outcome', outcome, 'horizon', horizon::text, 'from_day', from_day, 'until_day', until_day,
+                              'every', every::text, 'person_kind', person_kind, 'scorecard', scorecard, 'tenant', tenant);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._evaluate(assumption text, question text)
+ RETURNS TABLE(category text, persons bigint, outcomes bigint, rate double precision, low double precision, high double precision, lift double precision, auc double precision, top_decile double precision)
+ LANGUAGE c
+ STABLE COST 100000 ROWS 10
+AS 'MODULE_PATHNAME', $function$evaluate_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore.evaluate(outcome text, horizon interval, from_day date, until_day date, every interval DEFAULT '1 mon'::interval, person_kind text DEFAULT NULL::text, scorecard text DEFAULT 'main'::text, config jsonb DEFAULT NULL::jsonb, tenant text DEFAULT NULL::text)
+ RETURNS TABLE(category text, persons bigint, outcomes bigint, rate numeric, low numeric, high numeric, lift numeric, auc numeric, top_decile numeric)
+ LANGUAGE plpgsql
+ STABLE ROWS 10
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    assumption jsonb := leadscore._evaluated_config(config, evaluate.tenant);
+BEGIN
+    RETURN QUERY
+    SELECT e.category, e.persons, e.outcomes, leadscore._figure(e.rate), leadscore._figure(e.low), leadscore._figure(e.high),
+           leadscore._figure(e.lift), leadscore._figure(e.auc), leadscore._figure(e.top_decile)
+    FROM leadscore._evaluate(assumption::text, leadscore._outcome_question(
+        'evaluate', assumption, outcome, horizon, from_day, until_day, every, person_kind, evaluate.scorecard, evaluate.tenant)::text) e;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._evaluate_rules(assumption text, question text)
+ RETURNS TABLE(rule text, rule_window text, persons_with bigint, outcomes_with bigint, rate_with double precision, persons_without bigint, outcomes_without bigint, rate_without double precision, lift double precision, auc double precision, auc_without double precision, verdict text)
+ LANGUAGE c
+ STABLE COST 100000 ROWS 20
+AS 'MODULE_PATHNAME', $function$evaluate_rules_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore.evaluate_rules(outcome text, horizon interval, from_day date, until_day date, every interval DEFAULT '1 mon'::interval, person_kind text DEFAULT NULL::text, scorecard text DEFAULT 'main'::text, config jsonb DEFAULT NULL::jsonb, windows interval[] DEFAULT NULL::interval[], tenant text DEFAULT NULL::text)
+ RETURNS TABLE(rule text, rule_window interval, persons_with bigint, outcomes_with bigint, rate_with numeric, persons_without bigint, outcomes_without bigint, rate_without numeric, lift numeric, auc numeric, auc_without numeric, verdict text)
+ LANGUAGE plpgsql
+ STABLE ROWS 20
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+ SET "IntervalStyle" TO 'postgres'
+AS $function$
+DECLARE
+    assumption jsonb := leadscore._evaluated_config(config, evaluate_rules.tenant);
+    question   jsonb := leadscore._outcome_question('evaluate_rules', assumption, outcome, horizon, from_day, until_day, every, person_kind,
+                                                    evaluate_rules.scorecard, evaluate_rules.tenant);
+BEGIN
+    IF cardinality(windows) > 20 THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('evaluate_rules: %s windows are too many', cardinality(windows)),
+            DETAIL = 'Each rule is derived with each of them, up to 20.',
+            HINT = 'Name a few lengths of time, such as ''{7 days,30 days,90 days}''.';
+    END IF;
+    PERFORM leadscore._check_evaluation_length('evaluate_rules', 'a window', w) FROM unnest(windows) w;
+    question := question || jsonb_build_object('windows', (SELECT coalesce(jsonb_agg(DISTINCT w::text), '[]') FROM unnest(windows) w));
+    RETURN QUERY
+    SELECT e.rule, e.rule_window::interval, e.persons_with, e.outcomes_with, leadscore._figure(e.rate_with),
+           e.persons_without, e.outcomes_without, leadscore._figure(e.rate_without),
+           leadscore._figure(e.lift), leadscore._figure(e.auc), leadscore._figure(e.auc_without), e.verdict
+    FROM leadscore._evaluate_rules(assumption::text, question::text) WITH ORDINALITY
+         e(rule, rule_window, persons_with, outcomes_with, rate_with, persons_without, outcomes_without, rate_without, lift, auc, auc_without, verdict, nth)
+    ORDER BY min(e.nth) OVER (PARTITION BY e.rule), e.nth;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._suggest_points(assumption text, question text)
+ RETURNS TABLE(points text, auc_before double precision, auc_after double precision, persons bigint, outcomes bigint, learned_until date, judged_from date, judged_persons bigint, judged_outcomes bigint, gain_low double precision, gain_high double precision)
+ LANGUAGE c
+ STABLE COST 100000 ROWS 1
+AS 'MODULE_PATHNAME', $function$suggest_points_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._with_points(config jsonb, points jsonb, tenant text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    rules jsonb := coalesce(config -> 'rules', leadscore.export_config(_with_points.tenant) -> 'rules', '[]');
+BEGIN
+    IF tenant IS NOT NULL THEN
+        rules := rules || (SELECT coalesce(jsonb_agg(e.rule ORDER BY e.nth), '[]')
+                           FROM jsonb_array_elements(leadscore.export_config() -> 'rules') WITH ORDINALITY e(rule, nth)
+                           WHERE points ? (e.rule ->> 'name')
+                             AND NOT EXISTS (SELECT FROM jsonb_array_elements(rules) o(rule) WHERE o.rule ->> 'name' = e.rule ->> 'name'));
+    END IF;
+    -- What its tests expect are the points of before.
+    RETURN coalesce(config, '{}') - 'tests' || jsonb_build_object('rules', (
+        SELECT coalesce(jsonb_agg(r.rule || CASE WHEN points ? (r.rule ->> 'name') THEN jsonb_build_object('points', points -> (r.rule ->> 'name')) ELSE '{}' END
+                                  ORDER BY r.nth), '[]')
+        FROM jsonb_array_elements(rules) WITH ORDINALITY r(rule, nth)));
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.suggest_points(outcome text, horizon interval, from_day date, until_day date, every interval DEFAULT '1 mon'::interval, person_kind text DEFAULT NULL::text, scorecard text DEFAULT 'main'::text, INOUT config jsonb DEFAULT NULL::jsonb, keep_signs boolean DEFAULT true, max_points integer DEFAULT 20, tenant text DEFAULT NULL::text, OUT auc_before numeric, OUT auc_after numeric, OUT persons bigint, OUT outcomes bigint, OUT learned_until date, OUT judged_from date, OUT judged_persons bigint, OUT judged_outcomes bigint, OUT gain_low numeric, OUT gain_high numeric)
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ STABLE ROWS 1
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    assumption jsonb := leadscore._evaluated_config(suggest_points.config, suggest_points.tenant);
+    question   jsonb := leadscore._outcome_question('suggest_points', assumption, outcome, horizon, from_day, until_day, every, person_kind,
+                                                    suggest_points.scorecard, suggest_points.tenant);
+BEGIN
+    IF max_points IS NULL OR max_points NOT BETWEEN 1 AND 1000 THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('suggest_points: max_points of %s cannot be used', coalesce(max_points::text, 'NULL')),
+            DETAIL = 'A rule gives or takes from 1 to 1000 points at most.',
+            HINT = 'Leave it out for 20.';
+    ELSIF keep_signs IS NULL THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = 'suggest_points: keep_signs is NULL',
+            DETAIL = 'Rules that give points either may come to take them, or may not.',
+            HINT = 'Leave it out for true.';
+    END IF;
+    question := question || jsonb_build_object('max_points', max_points, 'keep_signs', keep_signs);
+    RETURN QUERY
+    SELECT leadscore._with_points(suggest_points.config, s.points::jsonb, suggest_points.tenant), leadscore._figure(s.auc_before), leadscore._figure(s.auc_after),
+           s.persons, s.outcomes, s.learned_until, s.judged_from, s.judged_persons, s.judged_outcomes, leadscore._figure(s.gain_low), leadscore._figure(s.gain_high)
+    FROM leadscore._suggest_points(assumption::text, question::text) s;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._outcomes_by_score(assumption text, question text)
+ RETURNS TABLE(score bigint, persons bigint, outcomes bigint)
+ LANGUAGE c
+ STABLE COST 100000 ROWS 100
+AS 'MODULE_PATHNAME', $function$outcomes_by_score_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._lowest_scores(scores bigint[], persons bigint[], rooms bigint[])
+ RETURNS TABLE(nth integer, min_score bigint, persons bigint)
+ LANGUAGE c
+ IMMUTABLE ROWS 3
+AS 'MODULE_PATHNAME', $function$lowest_scores_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._latest_reference_day(horizon interval)
+ RETURNS date
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    known_until date := (SELECT s.scored_on FROM leadscore.state s);
+    day         date := known_until - horizon;
+BEGIN
+    -- Months are not all as long.
+    WHILE day + horizon > known_until LOOP
+        day := day - 1;
+    END LOOP;
+    -- Eleven months before it must be days, too.
+    RETURN CASE WHEN day >= '0002-01-01' THEN day END;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._outcome_course(assumption text, question text, ids bigint[])
+ RETURNS TABLE(day date, category text, persons bigint, outcomes bigint)
+ LANGUAGE c
+ STABLE COST 100000 ROWS 20
+AS 'MODULE_PATHNAME', $function$outcome_course_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._outcomes(ids bigint[], scorecard text)
+ RETURNS TABLE(day date, category text, persons bigint, outcomes bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    outcome    record;
+    day        date;
+    assumption jsonb;
+BEGIN
+    SELECT s.outcome_type, s.outcome_horizon INTO outcome FROM leadscore.settings s;
+    day := leadscore._latest_reference_day(outcome.outcome_horizon);
+    IF outcome.outcome_type IS NULL OR day IS NULL THEN
+        RETURN;
+    END IF;
+    assumption := leadscore._evaluated_config(NULL, NULL);
+    RETURN QUERY
+    SELECT c.* FROM leadscore._outcome_course(assumption::text, leadscore._outcome_question(
+        'report', assumption, outcome.outcome_type, outcome.outcome_horizon, (day - interval '5 months')::date, day, '1 month', NULL, _outcomes.scorecard, NULL)::text, ids) c;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.suggest_bands(capacity jsonb, person_kind text DEFAULT NULL::text, scorecard text DEFAULT 'main'::text, tenant text DEFAULT NULL::text, config jsonb DEFAULT NULL::jsonb)
+ RETURNS TABLE(category text, min_score bigint, persons bigint, room bigint, outcomes bigint, of_persons bigint, rate numeric, low numeric, high numeric)
+ LANGUAGE plpgsql
+ STABLE ROWS 5
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    assumption jsonb := leadscore._evaluated_config(config, suggest_bands.tenant);
+    outcome    record;
+    wrong      record;
+    day        date;
+    question   jsonb;
+    bands      jsonb;
+    names      text[];
+    rooms      bigint[];
+    scores     bigint[];
+    counts     bigint[];
+    past       jsonb := '[]';
+BEGIN
+    IF capacity IS NULL OR jsonb_typeof(capacity) <> 'object' OR capacity = '{}' THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = 'suggest_bands: capacity is no JSON object of categories',
+            DETAIL = 'It says of each band how many persons it may hold.',
+            HINT = 'Write it as ''{"hot": 60, "warm": 200}''.';
+    END IF;
+    SELECT c.key, c.value INTO wrong FROM jsonb_each(capacity) c
+    WHERE NOT CASE WHEN jsonb_typeof(c.value) = 'number' THEN c.value::numeric BETWEEN 0 AND 1e15 AND c.value::numeric = trunc(c.value::numeric) ELSE false END LIMIT 1;
+    IF FOUND THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('suggest_bands: capacity of %L is %s', wrong.key, wrong.value),
+            DETAIL = 'A band holds a whole number of persons, 0 or more.',
+            HINT = 'Write it as ''{"hot": 60, "warm": 200}''.';
+    END IF;
+    PERFORM leadscore._check_evaluated('suggest_bands', assumption, suggest_bands.person_kind, suggest_bands.scorecard, suggest_bands.tenant);
+
+    -- Those that are categories by now keep their order; otherwise the one with room for fewer is the higher one.
+    bands := (SELECT coalesce(jsonb_object_agg(b.name, b.bound), '{}')
+              FROM (SELECT c.name, max(coalesce(c.min_score, -9223372036854775808)) AS bound
+                    FROM jsonb_to_recordset(assumption -> 'categories') c(name text, scorecard text, person_kind text, min_score bigint)
+                    WHERE c.scorecard = suggest_bands.scorecard
+                      AND (suggest_bands.person_kind IS NULL OR c.person_kind IS NULL OR c.person_kind = suggest_bands.person_kind)
+                    GROUP BY c.name) b);
+    SELECT array_agg(c.key ORDER BY o.bound DESC, c.value::bigint, c.key), array_agg(c.value::bigint ORDER BY o.bound DESC, c.value::bigint, c.key)
+    INTO names, rooms
+    FROM jsonb_each(capacity) c
+    CROSS JOIN LATERAL (SELECT CASE WHEN bands ?& ARRAY(SELECT jsonb_object_keys(capacity)) THEN (bands ->> c.key)::bigint END AS bound) o;
+
+    SELECT array_agg(s.score), array_agg(s.persons) INTO scores, counts
+    FROM (SELECT p.score, count(*) AS persons
+          FROM (SELECT p.kind, p.score_after AS score
+                FROM leadscore._preview_persons(CASE WHEN suggest_bands.config IS NOT NULL THEN assumption::text END, (SELECT w.scored_on FROM leadscore.state w),
+                                                suggest_bands.tenant, suggest_bands.scorecard) p
+                UNION ALL
+                SELECT p.kind, CASE WHEN suggest_bands.scorecard = 'main' THEN p.score ELSE coalesce(x.score, 0) END
+                FROM leadscore.person p
+                LEFT JOIN leadscore.person_score x ON x.person_id = p.person_id AND x.scorecard = suggest_bands.scorecard
+                WHERE suggest_bands.config IS NULL AND p.active AND (suggest_bands.tenant IS NULL OR p.tenant = suggest_bands.tenant)) p
+          WHERE (suggest_bands.person_kind IS NULL OR p.kind = suggest_bands.person_kind)
+          GROUP BY p.score) s;
+
+    SELECT s.outcome_type, s.outcome_horizon INTO outcome FROM leadscore.settings s;
+    day := leadscore._latest_reference_day(outcome.outcome_horizon);
+    IF outcome.outcome_type IS NOT NULL AND day IS NOT NULL THEN
+        question := leadscore._outcome_question('suggest_bands', assumption, outcome.outcome_type, outcome.outcome_horizon,
+                                                (day - interval '11 months')::date, day, '1 month', suggest_bands.person_kind, suggest_bands.scorecard, suggest_bands.tenant);
+        past := (SELECT coalesce(jsonb_agg(to_jsonb(s)), '[]') FROM leadscore._outcomes_by_score(assumption::text, question::text) s);
+    END IF;
+
+    RETURN QUERY
+    WITH band AS (
+        SELECT b.nth, b.min_score, b.persons, (SELECT min(u.min_score) FROM leadscore._lowest_scores(scores, counts, rooms) u WHERE u.nth < b.nth AND u.nth > 0) AS below
+        FROM leadscore._lowest_scores(scores, counts, rooms) b WHERE b.nth > 0
+        UNION ALL
+        SELECT b.nth, b.min_score, b.persons, (SELECT min(u.min_score) FROM leadscore._lowest_scores(scores, counts, rooms) u WHERE u.nth > 0)
+        FROM leadscore._lowest_scores(scores, counts, rooms) b WHERE b.nth = 0)
+    SELECT CASE WHEN b.nth > 0 THEN names[b.nth]
+                -- The rest are in the lowest category.
+                ELSE (SELECT c.key FROM jsonb_each_text(bands) c WHERE c.value::bigint = -9223372036854775808 AND NOT capacity ? c.key ORDER BY c.key LIMIT 1) END,
+           b.min_score, b.persons, rooms[nullif(b.nth, 0)], o.outcomes, o.persons,
+           leadscore._figure(o.outcomes::double precision / nullif(o.persons, 0)), leadscore._figure(w.low), leadscore._figure(w.high)
+    FROM band b
+    CROSS JOIN LATERAL (SELECT sum(x.persons)::bigint AS persons, sum(x.outcomes)::bigint AS outcomes
+                        FROM jsonb_to_recordset(past) x(score bigint, persons bigint, outcomes bigint)
+                        WHERE (b.nth = 0 OR x.score >= b.min_score) AND (b.below IS NULL OR x.score < b.below)) o
+    CROSS JOIN LATERAL leadscore._wilson(o.outcomes, o.persons) w
+    ORDER BY b.nth = 0, b.nth;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._status_here()
+ RETURNS TABLE(scored_on date, last_run_at timestamp with time zone, last_run_took interval, rebuild_due boolean, time_zone text, persons bigint, categories text, rules bigint, activities_about bigint, score_records_about bigint, category_changes_7 bigint, pending bigint, pending_since timestamp with time zone, tenant text)
  LANGUAGE sql
  STABLE ROWS 1
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET jit TO 'off'
 BEGIN ATOMIC
- SELECT w.scored_on,
+ WITH present AS MATERIALIZED (
+          SELECT p.tenant,
+             p.category,
+             count(*) FILTER (WHERE p.active) AS persons
+            FROM leadscore.person p
+           GROUP BY p.tenant, p.category
+         ), tenant AS MATERIALIZED (
+          SELECT c.tenant,
+             (sum(c.persons))::bigint AS persons,
+             string_agg(format('%s %s'::text, COALESCE(c.category, 'none'::text), c.persons), ', '::text ORDER BY c.persons DESC, c.category) FILTER (WHERE (c.persons > 0)) AS categories
+            FROM present c
+           GROUP BY c.tenant
+         UNION ALL
+          SELECT NULL::text AS tenant,
+             (0)::bigint AS persons,
+             NULL::text AS categories
+           WHERE (NOT (EXISTS ( SELECT
+                    FROM present)))
+         ), changed AS (
+          SELECT p.tenant,
+             count(*) AS changes
+            FROM ((leadscore.state w_1
+              JOIN leadscore.category_change h_1 ON ((h_1.scored_on > (w_1.scored_on - 7))))
+              JOIN leadscore.person p ON ((p.person_id = h_1.person_id)))
+           GROUP BY p.tenant
+         ), waiting AS (
+          SELECT p.tenant,
+             count(DISTINCT n_1.person_id) AS persons,
+             min(n_1.recorded_at) AS since
+            FROM (leadscore.pending n_1
+              JOIN leadscore.person p ON ((p.person_id = n_1.person_id)))
+           GROUP BY p.tenant
+         ), common AS (
+          SELECT r_1.name
+            FROM leadscore.rule r_1
+           WHERE ((r_1.tenant IS NULL) AND r_1.enabled)
+         ), own AS (
+          SELECT r_1.tenant,
+             (count(*) FILTER (WHERE r_1.enabled) - count(c.name)) AS more
+            FROM (leadscore.rule r_1
+              LEFT JOIN common c ON ((c.name = r_1.name)))
+           WHERE (r_1.tenant IS NOT NULL)
+           GROUP BY r_1.tenant
+         )
+  SELECT w.scored_on,
      r.finished_at AS last_run_at,
      (r.finished_at - r.started_at) AS last_run_took,
      COALESCE(i.rebuild_due, true) AS rebuild_due,
      s.time_zone,
-     ( SELECT count(*) AS count
-            FROM leadscore.person p
-           WHERE p.active) AS persons,
-     ( SELECT string_agg(format('%s %s'::text, COALESCE(c.category, 'none'::text), c.persons), ', '::text ORDER BY c.persons DESC, c.category) AS string_agg
-            FROM ( SELECT p.category,
-                     count(*) AS persons
-                    FROM leadscore.person p
-                   WHERE p.active
-                   GROUP BY p.category) c) AS categories,
-     ( SELECT count(*) AS count
-            FROM leadscore.rule u
-           WHERE u.enabled) AS rules,
-     ( SELECT (GREATEST(c.reltuples, (0)::real))::bigint AS "greatest"
-            FROM pg_class c
-           WHERE (c.oid = ('leadscore.activity'::regclass)::oid)) AS activities_about,
-     ( SELECT (GREATEST(c.reltuples, (0)::real))::bigint AS "greatest"
-            FROM pg_class c
-           WHERE (c.oid = ('leadscore.score_record'::regclass)::oid)) AS score_records_about,
-     ( SELECT count(*) AS count
-            FROM leadscore.category_change h
-           WHERE (h.scored_on > (w.scored_on - 7))) AS category_changes_7,
-     ( SELECT count(DISTINCT n.person_id) AS count
-            FROM leadscore.pending n) AS pending,
-     ( SELECT min(n.recorded_at) AS min
-            FROM leadscore.pending n) AS pending_since
-    FROM (((leadscore.state w
+     t.persons,
+     t.categories,
+     (( SELECT count(*) AS count
+            FROM common) + COALESCE(o.more, (0)::bigint)) AS rules,
+     a.activities AS activities_about,
+     a.records AS score_records_about,
+     COALESCE(h.changes, (0)::bigint) AS category_changes_7,
+     COALESCE(n.persons, (0)::bigint) AS pending,
+     n.since AS pending_since,
+     t.tenant
+    FROM ((((((((tenant t
+      CROSS JOIN leadscore.state w)
       CROSS JOIN leadscore.settings s)
       LEFT JOIN leadscore.instance i ON (true))
-      LEFT JOIN LATERAL ( SELECT u.run_id,
-             u.scored_on,
-             u.started_at,
-             u.finished_at,
-             u.full_rebuild,
-             u.records_added,
-             u.records_removed,
-             u.persons_changed,
-             u.categories_changed,
-             u.persons_due,
-             u.configuration_change_id
+      LEFT JOIN LATERAL ( SELECT u.started_at,
+             u.finished_at
             FROM leadscore.run u
            ORDER BY u.run_id DESC
-          LIMIT 1) r ON (true));
+          LIMIT 1) r ON (true))
+      LEFT JOIN LATERAL ( SELECT (max(c.reltuples) FILTER (WHERE (c.relname = 'activity'::name)))::bigint AS activities,
+             (max(c.reltuples) FILTER (WHERE (c.relname = 'score_record'::name)))::bigint AS records
+            FROM ( SELECT x.relname,
+                     GREATEST(x.reltuples, (0)::real) AS reltuples
+                    FROM pg_class x
+                   WHERE (x.oid = ANY (ARRAY[('leadscore.activity'::regclass)::oid, ('leadscore.score_record'::regclass)::oid]))) c
+           WHERE (NOT row_security_active('leadscore.person'::text))) a ON (true))
+      LEFT JOIN own o ON ((o.tenant = t.tenant)))
+      LEFT JOIN changed h ON ((NOT (h.tenant IS DISTINCT FROM t.tenant))))
+      LEFT JOIN waiting n ON ((NOT (n.tenant IS DISTINCT FROM t.tenant))))
+   ORDER BY t.tenant NULLS FIRST;
 END;
+
+CREATE OR REPLACE FUNCTION leadscore._status()
+ RETURNS TABLE(scored_on date, last_run_at timestamp with time zone, last_run_took interval, rebuild_due boolean, time_zone text, persons bigint, categories text, rules bigint, activities_about bigint, score_records_about bigint, category_changes_7 bigint, pending bigint, pending_since timestamp with time zone, tenant text)
+ LANGUAGE plpgsql
+ STABLE ROWS 1
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF leadscore._leads() THEN
+        RETURN QUERY SELECT s.* FROM leadscore._status_everywhere() s;
+    ELSE
+        RETURN QUERY SELECT s.* FROM leadscore._status_here() s;
+    END IF;
+END $function$;
 
 CREATE OR REPLACE VIEW leadscore.status WITH (security_invoker=true) AS
  SELECT x.scored_on,
@@ -4523,14 +5880,15 @@ CREATE OR REPLACE VIEW leadscore.status WITH (security_invoker=true) AS
     x.score_records_about,
     x.category_changes_7,
     x.pending,
-    x.pending_since
-   FROM leadscore._status() x(scored_on, last_run_at, last_run_took, rebuild_due, time_zone, persons, categories, rules, activities_about, score_records_about, category_changes_7, pending, pending_since);
+    x.pending_since,
+    x.tenant
+   FROM leadscore._status() x(scored_on, last_run_at, last_run_took, rebuild_due, time_zone, persons, categories, rules, activities_about, score_records_about, category_changes_7, pending, pending_since, tenant);
 
-CREATE OR REPLACE FUNCTION leadscore._rule_points(ids bigint[], scorecard text)
- RETURNS TABLE(rule_id integer, points bigint)
+CREATE OR REPLACE FUNCTION leadscore._overview(owner text, tenant text, scorecard text, within_days integer)
+ RETURNS jsonb
  LANGUAGE c
  STABLE COST 100000
-AS 'MODULE_PATHNAME', $function$rule_points_wrapper$function$;
+AS 'MODULE_PATHNAME', $function$overview_wrapper$function$;
 
 CREATE OR REPLACE FUNCTION leadscore._bands(tenant text, person_kind text, scorecard text)
  RETURNS TABLE(kind text, name text, low bigint, color text)
@@ -4559,7 +5917,7 @@ BEGIN ATOMIC
    WHERE ((_scored.scorecard <> 'main'::text) AND p.active AND ((_scored.owner IS NULL) OR (p.owner = _scored.owner)) AND ((_scored.tenant IS NULL) OR (p.tenant = _scored.tenant)));
 END;
 
-CREATE OR REPLACE FUNCTION leadscore._category_course(days integer, owner text, tenant text, scorecard text)
+CREATE OR REPLACE FUNCTION leadscore._category_course(days integer, owner text, tenant text, scorecard text, present jsonb)
  RETURNS TABLE(day date, category text, persons bigint)
  LANGUAGE sql
  STABLE
@@ -4595,9 +5953,8 @@ BEGIN ATOMIC
            GROUP BY LEAST(leadscore.scoring_day(p.since), t_1.day), COALESCE(f.from_category, p.category)
          ), present AS (
           SELECT p.category,
-             count(*) AS persons
-            FROM leadscore._scored(_category_course.owner, _category_course.tenant, _category_course.scorecard) p(person_id, since, score, category)
-           GROUP BY p.category
+             p.persons
+            FROM jsonb_to_recordset(_category_course.present) p(category text, persons bigint)
          )
   SELECT (d.day)::date AS day,
      n.category,
@@ -4625,6 +5982,7 @@ CREATE OR REPLACE FUNCTION leadscore.report(language text DEFAULT 'en'::text, ow
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET jit TO 'off'
  SET "DateStyle" TO 'ISO, YMD'
+ SET "IntervalStyle" TO 'postgres'
  SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 #variable_conflict use_column
@@ -4634,61 +5992,59 @@ DECLARE
     days  int := (SELECT least(30, leadscore.scoring_day() - (leadscore.scoring_day() - s.keep_category_changes)::date)
                   FROM leadscore.settings s);
     ids   bigint[];
+    shown jsonb;
+    runs  jsonb := '[]';
 BEGIN
-    PERFORM leadscore._require_language('report', language), leadscore._need_scorecard(report.scorecard, 'report');
+    PERFORM leadscore._require_language('report', language), leadscore._need_scorecard(report.scorecard, 'report'), leadscore._need_persons_here('report()');
+    shown := leadscore._overview(report.owner, report.tenant, report.scorecard, 14);
     IF report.owner IS NOT NULL OR report.tenant IS NOT NULL THEN
         ids := ARRAY(SELECT x.person_id FROM leadscore._scored(report.owner, report.tenant, report.scorecard) x);
     END IF;
-    RETURN leadscore._report_page(jsonb_build_object(
+    -- A run is one of all tenants, so it is for who sees all.
+    IF report.tenant IS NULL AND NOT row_security_active('leadscore.person') THEN
+        SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]') INTO runs
+        FROM (SELECT u.scored_on, round(extract(epoch FROM u.finished_at - u.started_at), 2)::text AS seconds,
+                     u.persons_changed, u.categories_changed
+              FROM leadscore.run u ORDER BY u.run_id DESC LIMIT 7) r;
+    END IF;
+    RETURN leadscore._report_page(shown || jsonb_build_object(
         'language', language,
         'scored_on', today,
         'days', days,
         'person_url', (SELECT s.person_url FROM leadscore.settings s),
         'scorecard', report.scorecard, 'owner', report.owner, 'tenant', report.tenant,
-        'persons', (SELECT count(*) FROM leadscore._scored(report.owner, report.tenant, report.scorecard)),
         'bands', (SELECT coalesce(jsonb_agg(to_jsonb(b) ORDER BY b.kind NULLS FIRST, b.low DESC NULLS LAST), '[]')
                   FROM (SELECT b.* FROM leadscore._bands(report.tenant, NULL, report.scorecard) b
                         UNION ALL
                         -- Everybody's persons may be in anybody's categories.
                         SELECT c.person_kind, c.name, c.min_score, c.color FROM leadscore.category c
-                        WHERE report.tenant IS NULL AND c.tenant IS NOT NULL AND c.scorecard = report.scorecard) b),
-        'course', (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.day), '[]') FROM leadscore._category_course(days, report.owner, report.tenant, report.scorecard) c),
-        'scores', (SELECT coalesce(jsonb_agg(jsonb_build_object('low', b.low, 'high', b.low + b.width, 'persons', b.persons) ORDER BY b.low), '[]')
-                   FROM (SELECT e.first + e.width * ((p.score - e.first) / e.width) AS low, e.width, count(*) AS persons
-                         FROM leadscore._scored(report.owner, report.tenant, report.scorecard) p
-                         CROSS JOIN (SELECT 5 * floor(min(q.score) / 5.0)::bigint AS first,
-                                            greatest(5, 5 * ceil((max(q.score) - min(q.score) + 1) / 200.0)::bigint) AS width
-                                     FROM leadscore._scored(report.owner, report.tenant, report.scorecard) q) e
-                         GROUP BY 1, 2) b),
+                        WHERE report.tenant IS NULL AND c.scorecard = report.scorecard
+                          AND EXISTS (SELECT FROM leadscore.person p WHERE p.tenant = c.tenant)) b),
+        'course', (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.day), '[]') FROM leadscore._category_course(days, report.owner, report.tenant, report.scorecard, shown -> 'present') c),
         'rules', (SELECT coalesce(jsonb_agg(jsonb_build_object('rule', t.rule, 'points', t.points) ORDER BY t.points DESC), '[]')
                   FROM (SELECT coalesce(r.name, '±') AS rule, sum(s.points)::bigint AS points
-                        FROM leadscore._rule_points(ids, report.scorecard) s
+                        FROM jsonb_to_recordset(shown -> 'rules') s(rule_id int, points bigint)
                         LEFT JOIN leadscore.rule r ON r.rule_id = s.rule_id
                         GROUP BY 1) t),
+        'outcome', (SELECT s.outcome_type FROM leadscore.settings s WHERE s.outcome_horizon IS NOT NULL),
+        'outcome_days', (SELECT s.outcome_horizon::text FROM leadscore.settings s),
+        'outcomes', (SELECT coalesce(jsonb_agg(to_jsonb(o) ORDER BY o.day DESC), '[]') FROM leadscore._outcomes(ids, report.scorecard) o),
         'first', (SELECT coalesce(jsonb_agg(to_jsonb(w)), '[]')
                   FROM (SELECT w.person_id, w.tenant, w.name, w.kind, w.external_id, w.owner, x.score, x.category,
                                CASE WHEN report.scorecard = 'main' THEN w.change_7 END AS change_7,
                                w.last_activity, leadscore.scoring_day(w.last_activity_at) AS last_on,
                                CASE WHEN report.scorecard = 'main' THEN w.why END AS why
-                        FROM (SELECT x.* FROM leadscore._scored(report.owner, report.tenant, report.scorecard) x ORDER BY x.score DESC, x.person_id LIMIT 10) x
+                        FROM (SELECT p.person_id, coalesce(s.score, p.score) AS score, CASE WHEN s.person_id IS NULL THEN p.category ELSE s.category END AS category
+                              FROM leadscore.person p
+                              LEFT JOIN leadscore.person_score s ON s.person_id = p.person_id AND s.scorecard = report.scorecard
+                              WHERE p.person_id IN (SELECT f.value::bigint FROM jsonb_array_elements_text(shown -> 'first') f)) x
                         JOIN leadscore.worklist w ON w.person_id = x.person_id
                         ORDER BY x.score DESC, x.person_id) w),
-        'cooling', (SELECT coalesce(jsonb_agg(to_jsonb(c)), '[]')
-                    FROM (SELECT c.* FROM leadscore.cooling(14, report.scorecard) c
-                          WHERE (report.owner IS NULL OR c.owner = report.owner) AND (report.tenant IS NULL OR c.tenant = report.tenant)
-                          ORDER BY c.score DESC, c.falls_on, c.person_id LIMIT 10) c),
-        'grid', (SELECT coalesce(jsonb_agg(to_jsonb(g) ORDER BY g.scorecard, g.high DESC, g.category, g.other_high DESC, g.other), '[]')
-                 FROM (SELECT s.scorecard, p.category, s.category AS other, count(*) AS persons,
-                              max(max(p.score)) OVER (PARTITION BY s.scorecard, p.category) AS high,
-                              max(max(s.score)) OVER (PARTITION BY s.scorecard, s.category) AS other_high
-                       FROM leadscore._scored(report.owner, report.tenant, 'main') p
-                       JOIN leadscore.person_score s ON s.person_id = p.person_id
-                       WHERE s.scorecard IN (SELECT c.scorecard FROM leadscore.category c)
-                       GROUP BY s.scorecard, p.category, s.category) g),
-        'runs', (SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]')
-                 FROM (SELECT u.scored_on, round(extract(epoch FROM u.finished_at - u.started_at), 2)::text AS seconds,
-                              u.persons_changed, u.categories_changed
-                       FROM leadscore.run u ORDER BY u.run_id DESC LIMIT 7) r)));
+        'cooling', (SELECT coalesce(jsonb_agg(f.value || jsonb_build_object('tenant', p.tenant, 'kind', p.kind, 'external_id', p.external_id,
+                                                                           'name', p.name, 'owner', p.owner) ORDER BY f.nth), '[]')
+                    FROM jsonb_array_elements(shown -> 'cooling') WITH ORDINALITY f(value, nth)
+                    JOIN leadscore.person p ON p.person_id = (f.value ->> 'person_id')::bigint),
+        'runs', runs));
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore.person_card(person_id bigint, language text DEFAULT 'en'::text, scorecard text DEFAULT 'main'::text)
@@ -4732,6 +6088,1303 @@ BEGIN
         WHERE p.person_id = person_card.person_id));
 END $function$;
 
+CREATE OR REPLACE FUNCTION leadscore._is_clustered()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT (to_regclass('pg_catalog.pg_dist_local_group'::text) IS NOT NULL);
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._node()
+ RETURNS integer
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    number int := 0;
+BEGIN
+    IF leadscore._is_clustered() THEN
+        EXECUTE 'SELECT g.groupid FROM pg_dist_local_group g' INTO number;
+    END IF;
+    RETURN number;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._nodes(with_coordinator boolean DEFAULT false)
+ RETURNS TABLE(node integer, host text, port integer)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF leadscore._is_clustered() AND leadscore._node() = 0 THEN
+        RETURN QUERY EXECUTE
+            'SELECT n.groupid, n.nodename::text, n.nodeport FROM pg_dist_node n
+             WHERE n.noderole = ''primary'' AND n.isactive
+               AND (n.groupid <> 0 OR ($1 AND EXISTS (SELECT FROM pg_dist_placement p JOIN pg_dist_shard s USING (shardid)
+                                                      JOIN pg_dist_partition d USING (logicalrelid) WHERE p.groupid = 0 AND d.repmodel <> ''t'')))
+             ORDER BY n.groupid' USING with_coordinator;
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._leads()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT (EXISTS ( SELECT
+            FROM leadscore._nodes() _nodes(node, host, port))) AS "exists";
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._distribution(relation oid, OUT sort text, OUT column_name text, OUT colocation integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF leadscore._is_clustered() THEN
+        EXECUTE 'SELECT CASE WHEN d.repmodel = ''t'' THEN ''reference'' WHEN d.partmethod = ''h'' THEN ''hash''
+                             WHEN d.partmethod = ''n'' AND d.colocationid <> 0 THEN ''single'' ELSE ''other'' END,
+                        CASE WHEN d.partmethod = ''h'' THEN column_to_column_name(d.logicalrelid, d.partkey) END, d.colocationid
+                 FROM pg_dist_partition d WHERE d.logicalrelid = $1' INTO sort, column_name, colocation USING relation;
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._is_distributed(relation oid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT (d.sort IS NOT NULL)
+    FROM leadscore._distribution(_is_distributed.relation) d(sort, column_name, colocation);
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._shard_relation(relation oid, shard_id bigint)
+ RETURNS oid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    called text;
+BEGIN
+    IF NOT leadscore._is_clustered() THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE 'SELECT shard_name($1::regclass, $2)' INTO called USING relation, shard_id;
+    -- Citus leaves the schema public out of it.
+    RETURN to_regclass(CASE WHEN called NOT LIKE 'public.%' AND (SELECT c.relnamespace FROM pg_class c WHERE c.oid = relation) = 'public'::regnamespace
+                            THEN 'public.' || called ELSE called END);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._local_shards(of_relation oid)
+ RETURNS TABLE(shard_id bigint, relation bigint, "position" bigint, low integer, high integer)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+BEGIN
+    IF leadscore._is_clustered() THEN
+        RETURN QUERY EXECUTE
+            'SELECT n.shardid, r.relation::bigint, n.position, n.low, n.high
+             FROM (SELECT s.shardid, row_number() OVER (ORDER BY s.shardminvalue::int) - 1 AS position, s.shardminvalue::int AS low, s.shardmaxvalue::int AS high
+                   FROM pg_dist_shard s WHERE s.logicalrelid = $1) n
+             JOIN pg_dist_placement p ON p.shardid = n.shardid
+             CROSS JOIN LATERAL (SELECT leadscore._shard_relation($1, n.shardid) AS relation) r
+             WHERE p.groupid = (SELECT g.groupid FROM pg_dist_local_group g) AND r.relation IS NOT NULL
+             ORDER BY n.position' USING of_relation;
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._places_of(of_relation oid)
+ RETURNS TABLE(relation regclass, suffix text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT (_places_of.of_relation)::regclass AS relation,
+     ''::text AS suffix
+ UNION ALL
+  SELECT ((n.relation)::oid)::regclass AS relation,
+     ('_'::text || n.shard_id) AS suffix
+    FROM leadscore._local_shards(_places_of.of_relation) n(shard_id, relation, "position", low, high);
+END;
+
+CREATE TABLE leadscore.node_shard (
+    shard_id bigint NOT NULL,
+    recorded_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE leadscore.node_shard ADD CONSTRAINT node_shard_pkey PRIMARY KEY (shard_id);
+
+CREATE TABLE leadscore.handover (
+    person_id bigint NOT NULL,
+    document jsonb NOT NULL,
+    left_at timestamp with time zone NOT NULL,
+    taken boolean DEFAULT false NOT NULL
+);
+
+ALTER TABLE leadscore.handover ADD CONSTRAINT handover_pkey PRIMARY KEY (person_id);
+
+CREATE OR REPLACE FUNCTION leadscore._local_ddl(setting text DEFAULT 'off'::text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    before text;
+BEGIN
+    IF leadscore._is_clustered() THEN
+        before := current_setting('citus.enable_ddl_propagation', true);
+        PERFORM set_config('citus.enable_ddl_propagation', coalesce(setting, 'on'), true), set_config('citus.override_table_visibility', 'off', true);
+    END IF;
+    RETURN before;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._let_put_triggers(relation regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    owner name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = relation);
+    func  regprocedure;
+BEGIN
+    IF NOT has_schema_privilege(owner, 'leadscore', 'USAGE') THEN
+        EXECUTE format('GRANT USAGE ON SCHEMA leadscore TO %I', owner);
+    END IF;
+    FOREACH func IN ARRAY ARRAY['leadscore._source_begins()', 'leadscore._source_changed()', 'leadscore._reached_changed()', 'leadscore._refuse_truncate()']::regprocedure[] LOOP
+        IF NOT has_function_privilege(owner, func, 'EXECUTE') THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', func, owner);
+        END IF;
+    END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._check_distributed(source regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    way   record := leadscore._distribution(source);
+    most  bigint;
+BEGIN
+    IF leadscore._node() <> 0 THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('%s cannot be attached here: this is not the coordinator', source),
+            DETAIL = 'Attached tables are part of the configuration, which the coordinator has.',
+            HINT = 'Call it on the coordinator.';
+    ELSIF way.sort IS NULL THEN
+        RETURN;
+    ELSIF way.sort = 'reference' THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('%s is a reference table of Citus', source),
+            DETAIL = 'All of its rows are on each node, so each of them would be a person or an activity as often as there are nodes.',
+            HINT = format('Distribute it by its key: SELECT undistribute_table(%L); SELECT create_distributed_table(%1$L, …); rows of other tables may reach a reference table.', source);
+    ELSIF way.sort = 'other' THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('%s is managed by Citus, and not distributed by hash', source),
+            DETAIL = 'Which shard has which rows cannot be told.',
+            HINT = format('SELECT undistribute_table(%L); and, if it is to be distributed, SELECT create_distributed_table(%1$L, …);', source);
+    END IF;
+    EXECUTE 'SELECT max(c.count) FROM (SELECT count(*) FROM pg_dist_placement p JOIN pg_dist_shard s USING (shardid) WHERE s.logicalrelid = $1 GROUP BY s.shardid) c'
+        INTO most USING source;
+    IF most > 1 THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('shards of %s are on %s nodes each', source, most),
+            DETAIL = 'Each copy of a row would be a person or an activity of its own.',
+            HINT = 'SET citus.shard_replication_factor = 1; and distribute the table anew; standbys of the nodes keep copies.';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._own_columns(s leadscore.source, part text)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT array_agg(
+         CASE
+             WHEN ((c.place ->> 0) = '0'::text) THEN (((_own_columns.s).parts -> 'names'::text) ->> ((c.place ->> 1))::integer)
+             ELSE NULL::text
+         END ORDER BY e.nth) AS array_agg
+    FROM (jsonb_array_elements_text(((_own_columns.s).parts -> _own_columns.part)) WITH ORDINALITY e(at, nth)
+      CROSS JOIN LATERAL ( SELECT (((_own_columns.s).parts -> 'columns'::text) -> (e.at)::integer) AS place) c);
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._check_colocation(of_source integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    s     leadscore.source;
+    other leadscore.source;
+    own   record;
+    their record;
+    step  record;
+    nth   int;
+BEGIN
+    SELECT * INTO s FROM leadscore.source x WHERE x.source_id = of_source;
+    own := leadscore._distribution(s.source);
+    FOR step IN SELECT t.relation, d.* FROM leadscore.source_step t CROSS JOIN LATERAL leadscore._distribution(t.relation) d
+                WHERE t.source_id = of_source AND (own.sort IS NOT NULL OR d.sort IS NOT NULL) LOOP
+        IF own.sort IS NULL OR step.sort IS NULL OR (step.sort <> 'reference' AND step.colocation <> own.colocation) THEN
+            RAISE feature_not_supported USING
+                MESSAGE = format('%s is not co-located with %s, whose rows reach it', step.relation, s.source),
+                DETAIL = 'What a row reaches must be on the node that has the row.',
+                HINT = format('SELECT create_distributed_table(%L, …, colocate_with => %L); or SELECT create_reference_table(%1$L);', step.relation::text, s.source::text);
+        END IF;
+    END LOOP;
+    IF s.role = 'person' AND own.sort = 'hash' AND own.column_name <> ALL (leadscore._own_columns(s, 'key')) THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('the key of %s does not hold column %I, by which it is distributed', s.source, own.column_name),
+            DETAIL = 'Only the coordinator could tell whether a key is there twice.',
+            HINT = format('Name it in the key: key => %L.', array_to_string(own.column_name || leadscore._own_columns(s, 'key'), ', '));
+    END IF;
+    FOR other IN SELECT * FROM leadscore.source x WHERE x.attached AND x.role <> s.role AND x.person_kind = s.person_kind LOOP
+        their := leadscore._distribution(other.source);
+        CONTINUE WHEN own.sort IS NULL AND their.sort IS NULL;
+        IF own.colocation IS DISTINCT FROM their.colocation THEN
+            RAISE feature_not_supported USING
+                MESSAGE = format('%s is not co-located with %s', s.source, other.source),
+                DETAIL = format('Activities of persons of kind %L must be on the node that has the persons.', s.person_kind),
+                HINT = format('SELECT create_distributed_table(%L, …, colocate_with => %L);',
+                              CASE s.role WHEN 'activity' THEN s.source ELSE other.source END::text, CASE s.role WHEN 'activity' THEN other.source ELSE s.source END::text);
+        END IF;
+        IF s.role = 'person' THEN
+            nth := array_position(leadscore._own_columns(s, 'key'), own.column_name);
+            own.column_name := (leadscore._own_columns(other, 'person'))[nth];
+        ELSE
+            nth := array_position(leadscore._own_columns(other, 'key'), their.column_name);
+            their.column_name := (leadscore._own_columns(s, 'person'))[nth];
+        END IF;
+        IF own.sort = 'hash' AND own.column_name IS DISTINCT FROM their.column_name THEN
+            RAISE feature_not_supported USING
+                MESSAGE = format('%s is not distributed by the column in which it names persons of kind %L', CASE s.role WHEN 'activity' THEN s.source ELSE other.source END, s.person_kind),
+                DETAIL = format('Persons are distributed by number %s of the columns of their key, and so must be what refers to them.', nth),
+                HINT = 'Name the columns in the order of the persons'' key: person => ''tenant_id, candidate_id''.';
+        END IF;
+    END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._refuse_truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RAISE feature_not_supported USING
+        MESSAGE = format('%s cannot be truncated while it is attached', TG_RELID::regclass),
+        DETAIL = 'It is distributed, and what came from its rows would be left behind on the nodes.',
+        HINT = format('DELETE FROM %s; or SELECT leadscore.detach(%L, keep => false); first.', TG_RELID::regclass, TG_RELID::regclass::text);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._has_distributed_sources()
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN leadscore._is_clustered() AND EXISTS (SELECT FROM leadscore.source s WHERE s.attached AND leadscore._is_distributed(s.source));
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._refuse_where_distributed(what text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF leadscore._has_distributed_sources() THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('%s is not there where attached tables are distributed', what),
+            DETAIL = 'What it stores belongs to no shard, and would not follow its person from node to node.',
+            HINT = 'Keep events in a distributed table of the application and attach it: SELECT leadscore.attach_activity(…);';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._refuse_edits_of_nodes(relation regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF leadscore._node() <> 0 AND coalesce(current_setting('leadscore.follows', true), '') <> 'on' AND leadscore._has_distributed_sources() THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('%s cannot be edited here: this is not the coordinator', relation),
+            DETAIL = 'The configuration is the coordinator''s, and comes from there to all nodes.',
+            HINT = 'Edit it on the coordinator, and CALL leadscore.spread(); there or wait for the next run.';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._need_persons_here(what text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF leadscore._leads() AND NOT EXISTS (SELECT FROM leadscore.person) THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('%s is about the persons of one node, and the coordinator has none', what),
+            DETAIL = 'Persons are on the nodes that have their rows.',
+            HINT = 'Call it on a node; SELECT * FROM leadscore.nodes; shows them.';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._ask(query text, of_nodes integer[] DEFAULT NULL::integer[], with_coordinator boolean DEFAULT false)
+ RETURNS TABLE(node integer, done boolean, answer text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    nodes int[];
+    hosts text[];
+    ports int[];
+BEGIN
+    SELECT array_agg(n.node ORDER BY n.node), array_agg(n.host ORDER BY n.node), array_agg(n.port ORDER BY n.node) INTO nodes, hosts, ports
+    FROM leadscore._nodes(with_coordinator) n WHERE of_nodes IS NULL OR n.node = ANY (of_nodes);
+    IF nodes IS NOT NULL THEN
+        RETURN QUERY EXECUTE
+            'SELECT ($1)[r.nth], r.success, CASE WHEN r.success THEN r.result ELSE format(''node %s (%s:%s): %s'', ($1)[r.nth], r.node_name, r.node_port, r.result) END
+             FROM master_run_on_worker($2, $3, array_fill($4::text, ARRAY[cardinality($1)]), true) WITH ORDINALITY r(node_name, node_port, success, result, nth)'
+            USING nodes, hosts, ports, query;
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._ask_all(query text)
+ RETURNS TABLE(node integer, answer jsonb)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    a record;
+BEGIN
+    FOR a IN SELECT * FROM leadscore._ask(format('SELECT coalesce(jsonb_agg(to_jsonb(x)), ''[]'')::text FROM (%s) x', query)) LOOP
+        IF NOT a.done THEN
+            RAISE connection_exception USING
+                MESSAGE = a.answer,
+                DETAIL = 'The answer is of all nodes together.',
+                HINT = 'Call it again when the node is back; SELECT * FROM leadscore.nodes; shows all of them.';
+        END IF;
+        node := a.node;
+        answer := a.answer;
+        RETURN NEXT;
+    END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._cluster_document()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "IntervalStyle" TO 'postgres'
+ SET jit TO 'off'
+BEGIN ATOMIC
+ SELECT jsonb_build_object('scored_on', ( SELECT w.scored_on
+            FROM leadscore.state w), 'settings', ( SELECT to_jsonb(s.*) AS to_jsonb
+            FROM leadscore.settings s), 'activity_type', ( SELECT jsonb_agg(to_jsonb(t.*) ORDER BY t.activity_type) AS jsonb_agg
+            FROM leadscore.activity_type t), 'event_type', ( SELECT jsonb_agg(to_jsonb(t.*) ORDER BY t.event) AS jsonb_agg
+            FROM leadscore.event_type t), 'scorecard', ( SELECT jsonb_agg(to_jsonb(c.*) ORDER BY c.scorecard) AS jsonb_agg
+            FROM leadscore.scorecard c), 'rule', ( SELECT jsonb_agg(to_jsonb(r.*) ORDER BY r.rule_id) AS jsonb_agg
+            FROM leadscore.rule r), 'category', ( SELECT jsonb_agg(to_jsonb(c.*) ORDER BY c.category_id) AS jsonb_agg
+            FROM leadscore.category c), 'known', ( SELECT jsonb_agg(s.source_id ORDER BY s.source_id) AS jsonb_agg
+            FROM leadscore.source s), 'source', ( SELECT jsonb_agg((((to_jsonb(s.*) - 'recorded_at'::text) - 'read_in'::text) || jsonb_build_object('source', NULL::unknown, 'name', leadscore._name_of(s.source))) ORDER BY s.role DESC, s.source_id) AS jsonb_agg
+            FROM leadscore.source s
+           WHERE leadscore._is_distributed((s.source)::oid)), 'source_step', ( SELECT jsonb_agg((to_jsonb(t.*) || jsonb_build_object('relation', leadscore._name_of(t.relation))) ORDER BY t.source_id, t.step) AS jsonb_agg
+            FROM (leadscore.source_step t
+              JOIN leadscore.source s USING (source_id))
+           WHERE leadscore._is_distributed((s.source)::oid))) AS jsonb_build_object;
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._adopt_rows(relation regclass, key text, rows jsonb, removes text DEFAULT 'true'::text, remakes text DEFAULT 'false'::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "IntervalStyle" TO 'postgres'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    columns text := (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+                     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '');
+    differs boolean;
+    step    text;
+BEGIN
+    rows := coalesce(nullif(rows, 'null'), '[]');
+    -- Triggers of a statement fire, too, where it finds no row.
+    EXECUTE format('SELECT EXISTS (SELECT FROM %1$s t FULL JOIN jsonb_populate_recordset(NULL::%1$s, $1) n ON n.%2$I = t.%2$I
+                                   WHERE to_jsonb(n) IS DISTINCT FROM to_jsonb(t) AND (n.%2$I IS NOT NULL OR (%3$s)))', relation, key, removes)
+        INTO differs USING rows;
+    IF NOT differs THEN
+        RETURN;
+    END IF;
+    FOREACH step IN ARRAY ARRAY[
+        'DELETE FROM %1$s t WHERE (%4$s) AND NOT EXISTS (SELECT FROM jsonb_populate_recordset(NULL::%1$s, $1) n WHERE n.%2$I = t.%2$I)',
+        'DELETE FROM %1$s t USING jsonb_populate_recordset(NULL::%1$s, $1) n WHERE n.%2$I = t.%2$I AND (%5$s)',
+        'UPDATE %1$s t SET (%3$s) = (SELECT %3$s FROM jsonb_populate_recordset(NULL::%1$s, $1) n WHERE n.%2$I = t.%2$I)
+         WHERE EXISTS (SELECT FROM jsonb_populate_recordset(NULL::%1$s, $1) n WHERE n.%2$I = t.%2$I AND to_jsonb(n) <> to_jsonb(t))',
+        'INSERT INTO %1$s (%3$s) SELECT %3$s FROM jsonb_populate_recordset(NULL::%1$s, $1) n
+         WHERE NOT EXISTS (SELECT FROM %1$s t WHERE t.%2$I = n.%2$I) ORDER BY n.%2$I'] LOOP
+        EXECUTE format(step, relation, key, columns, removes, remakes) USING rows;
+    END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._number_apart()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    first bigint := leadscore._node() * 10000000000000;
+    here  regclass;
+    last  bigint;
+BEGIN
+    FOREACH here IN ARRAY ARRAY['leadscore.person_person_id_seq', 'leadscore.activity_activity_id_seq', 'leadscore.adjustment_adjustment_id_seq',
+                                'leadscore.category_change_change_id_seq']::regclass[] LOOP
+        EXECUTE format('SELECT q.last_value FROM %s q', here) INTO last;
+        IF last < first THEN
+            PERFORM setval(here, first);
+        END IF;
+    END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._follow(document jsonb, again integer[] DEFAULT '{}'::integer[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+ SET lock_timeout TO '60s'
+ SET "IntervalStyle" TO 'postgres'
+AS $function$
+DECLARE
+    s        leadscore.source;
+    old      leadscore.source;
+    item     record;
+    to_take  int[] := '{}';
+    here     regclass;
+    newcomer boolean;
+BEGIN
+    IF leadscore._node() = 0 THEN
+        RETURN leadscore._displaced();
+    END IF;
+    PERFORM set_config('leadscore.follows', 'on', true);
+    PERFORM leadscore._begin();
+    PERFORM leadscore._go_live(), leadscore._number_apart();
+    PERFORM leadscore._adopt_rows('leadscore.activity_type', 'activity_type', document -> 'activity_type', removes => 'false');
+    PERFORM leadscore._adopt_rows('leadscore.scorecard', 'scorecard', document -> 'scorecard', removes => 'false');
+    PERFORM leadscore._adopt_rows('leadscore.rule', 'rule_id', document -> 'rule',
+                                  remakes => '(t.tenant, t.name) IS DISTINCT FROM (n.tenant, n.name) AND EXISTS (SELECT FROM leadscore.rule o WHERE o.rule_id <> n.rule_id AND o.name = n.name AND o.tenant IS NOT DISTINCT FROM n.tenant)');
+    PERFORM leadscore._adopt_rows('leadscore.category', 'category_id', document -> 'category',
+                                  remakes => '(t.tenant, t.scorecard, t.person_kind, t.min_score) IS DISTINCT FROM (n.tenant, n.scorecard, n.person_kind, n.min_score)');
+    PERFORM leadscore._adopt_rows('leadscore.scorecard', 'scorecard', document -> 'scorecard');
+    IF (SELECT to_jsonb(x) FROM leadscore.settings x) <> document -> 'settings' THEN
+        UPDATE leadscore.settings x
+        SET (time_zone, notify_channel, keep_category_changes, scoring, person_url, outcome_type, outcome_horizon)
+            = (n.time_zone, n.notify_channel, n.keep_category_changes, n.scoring, n.person_url, n.outcome_type, n.outcome_horizon)
+        FROM jsonb_populate_record(NULL::leadscore.settings, document -> 'settings') n;
+    END IF;
+    PERFORM leadscore._adopt_rows('leadscore.event_type', 'event', document -> 'event_type');
+    PERFORM leadscore._adopt_rows('leadscore.activity_type', 'activity_type', document -> 'activity_type',
+                                  removes => 'NOT EXISTS (SELECT FROM leadscore.activity a WHERE a.activity_type = t.activity_type)');
+    -- A node that joins starts on the day of the others.
+    UPDATE leadscore.state w SET scored_on = (document ->> 'scored_on')::date
+    WHERE w.scored_on <> (document ->> 'scored_on')::date AND NOT EXISTS (SELECT FROM leadscore.person) AND NOT EXISTS (SELECT FROM leadscore.run);
+    IF FOUND THEN
+        PERFORM leadscore._forget_configuration();
+    END IF;
+
+    FOR s IN SELECT * FROM leadscore.source x WHERE NOT coalesce(document -> 'known' @> to_jsonb(x.source_id), false) ORDER BY x.role, x.source_id LOOP
+        PERFORM leadscore._drop_triggers(s.source_id), leadscore._remove_source(s.source_id), leadscore._forget_configuration();
+    END LOOP;
+    FOR item IN SELECT n.value FROM jsonb_array_elements(nullif(document -> 'source', 'null')) WITH ORDINALITY n(value, nth) ORDER BY n.nth LOOP
+        here := to_regclass(item.value ->> 'name');
+        IF here IS NULL THEN
+            RAISE undefined_table USING
+                MESSAGE = format('table %s is not there yet', item.value ->> 'name'),
+                DETAIL = 'It was made in the transaction that attaches it, or Citus has not brought it.',
+                HINT = 'Commit before you attach it.';
+        END IF;
+        s := jsonb_populate_record(NULL::leadscore.source, item.value || jsonb_build_object('source', here::oid::text));
+        SELECT * INTO old FROM leadscore.source x WHERE x.source_id = s.source_id;
+        -- When and in which zone it was read is each node's own.
+        s.recorded_at := coalesce(old.recorded_at, now());
+        s.read_in := old.read_in;
+        CONTINUE WHEN old IS NOT DISTINCT FROM s AND s.source_id <> ALL (again);
+        newcomer := NOT EXISTS (SELECT FROM leadscore.source x WHERE x.source = here AND x.attached);
+        PERFORM leadscore._drop_triggers(s.source_id) WHERE old.source_id IS NOT NULL;
+        DELETE FROM leadscore.source x WHERE x.source_id = s.source_id;
+        INSERT INTO leadscore.source SELECT s.*;
+        DELETE FROM leadscore.source_step t WHERE t.source_id = s.source_id;
+        INSERT INTO leadscore.source_step SELECT t.* FROM jsonb_populate_recordset(NULL::leadscore.source_step, nullif(document -> 'source_step', 'null')) t WHERE t.source_id = s.source_id;
+        PERFORM leadscore._drop_triggers(s.source_id);
+        IF s.attached THEN
+            PERFORM leadscore._put_triggers(s.source_id);
+            IF newcomer THEN
+                INSERT INTO leadscore.node_shard (shard_id) SELECT n.shard_id FROM leadscore._local_shards(here) n ON CONFLICT DO NOTHING;
+            END IF;
+            to_take := to_take || s.source_id;
+        END IF;
+        PERFORM leadscore._forget_configuration();
+    END LOOP;
+    PERFORM leadscore._resync(u.id) FROM unnest(to_take) WITH ORDINALITY u(id, nth);
+    IF to_take <> '{}' THEN
+        PERFORM leadscore._admit_waiting();
+    END IF;
+    RETURN leadscore._displaced();
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._arrived_shards()
+ RETURNS TABLE(shard_id bigint, source regclass, relation regclass)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT n.shard_id,
+     s.source,
+     ((n.relation)::oid)::regclass AS relation
+    FROM (( SELECT DISTINCT x.source
+            FROM leadscore.source x
+           WHERE x.attached) s
+      CROSS JOIN LATERAL leadscore._local_shards((s.source)::oid) n(shard_id, relation, "position", low, high))
+   WHERE (NOT (EXISTS ( SELECT
+            FROM leadscore.node_shard k
+           WHERE (k.shard_id = n.shard_id))));
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._left_shards()
+ RETURNS SETOF bigint
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT k.shard_id
+    FROM leadscore.node_shard k
+   WHERE (NOT (EXISTS ( SELECT
+            FROM (( SELECT DISTINCT x.source
+                    FROM leadscore.source x
+                   WHERE x.attached) s
+              CROSS JOIN LATERAL leadscore._local_shards((s.source)::oid) n(shard_id, relation, "position", low, high))
+           WHERE (n.shard_id = k.shard_id))));
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._displaced()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT jsonb_build_object('arrived', ( SELECT count(*) AS count
+            FROM leadscore._arrived_shards() _arrived_shards(shard_id, source, relation)), 'left', ( SELECT count(*) AS count
+            FROM leadscore._left_shards() _left_shards(_left_shards))) AS jsonb_build_object;
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._leaving(after bigint, most integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    s   record;
+    ids bigint[] := '{}';
+    own bigint[];
+BEGIN
+    FOR s IN SELECT x.*, d.sort, d.column_name, leadscore._own_columns(x, 'key') AS key
+             FROM leadscore.source x CROSS JOIN LATERAL leadscore._distribution(x.source) d
+             WHERE x.attached AND x.role = 'person' AND d.sort IS NOT NULL LOOP
+        IF s.sort = 'hash' THEN
+            EXECUTE format('SELECT array_agg(l.person_id)
+                            FROM (SELECT h.person_id
+                                  FROM (SELECT p.person_id, worker_hash(leadscore._key_value(p.external_id, %s, %s)::%s) AS hash
+                                        FROM leadscore.person p WHERE p.source_id = $1 AND p.person_id > $2) h
+                                  WHERE NOT EXISTS (SELECT FROM unnest($3, $4) n(low, high) WHERE h.hash BETWEEN n.low AND n.high)
+                                  ORDER BY h.person_id LIMIT $5) l',
+                           cardinality(s.key), array_position(s.key, s.column_name) - 1,
+                           (SELECT a.atttypid::regtype FROM pg_attribute a WHERE a.attrelid = s.source AND a.attname = s.column_name))
+                INTO own USING s.source_id, after, ARRAY(SELECT n.low FROM leadscore._local_shards(s.source) n),
+                               ARRAY(SELECT n.high FROM leadscore._local_shards(s.source) n), most;
+        ELSE
+            own := ARRAY(SELECT p.person_id FROM leadscore.person p
+                         WHERE p.source_id = s.source_id AND p.person_id > after AND NOT EXISTS (SELECT FROM leadscore._local_shards(s.source))
+                         ORDER BY p.person_id LIMIT most);
+        END IF;
+        ids := ids || own;
+    END LOOP;
+    RETURN (SELECT coalesce(jsonb_agg(d.document ORDER BY d.person_id), '[]')
+            FROM (SELECT p.person_id, jsonb_build_object(
+                             'person', to_jsonb(p),
+                             'left_at', (SELECT max(k.recorded_at) FROM leadscore.node_shard k),
+                             'adjustment', (SELECT jsonb_agg(to_jsonb(a)) FROM leadscore.adjustment a WHERE a.person_id = p.person_id),
+                             'category_change', (SELECT jsonb_agg(to_jsonb(c)) FROM leadscore.category_change c WHERE c.person_id = p.person_id),
+                             'person_score', (SELECT jsonb_agg(to_jsonb(c)) FROM leadscore.person_score c WHERE c.person_id = p.person_id),
+                             'person_alias', (SELECT jsonb_agg(to_jsonb(l)) FROM leadscore.person_alias l WHERE l.person_id = p.person_id),
+                             'person_consent', (SELECT to_jsonb(c) - 'refused' FROM leadscore.person_consent c WHERE c.person_id = p.person_id),
+                             'activity', (SELECT jsonb_agg(to_jsonb(a)) FROM leadscore.activity a WHERE a.person_id = p.person_id AND a.source_id IS NULL),
+                             -- Of tables that do not tell when.
+                             'moment', (SELECT jsonb_agg(jsonb_build_object('source_id', a.source_id, 'source_key', a.source_key, 'person_kind', p.kind,
+                                                                            'external_id', p.external_id, 'tenant', p.tenant, 'activity_type', a.activity_type,
+                                                                            'occurred_at', a.occurred_at, 'attributes', a.attributes))
+                                        FROM leadscore.activity a JOIN leadscore.source x ON x.source_id = a.source_id AND NOT x.parts ? 'moment'
+                                        WHERE a.person_id = p.person_id)) AS document
+                  FROM leadscore.person p WHERE p.person_id IN (SELECT u.id FROM unnest(ids) u(id) ORDER BY u.id LIMIT most)) d);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._key_value(key text, columns integer, nth integer)
+ RETURNS text
+ LANGUAGE c
+ IMMUTABLE STRICT
+AS 'MODULE_PATHNAME', $function$key_value_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._receive(documents jsonb)
+ RETURNS bigint
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+BEGIN ATOMIC
+ WITH stored AS (
+          INSERT INTO leadscore.handover AS h (person_id, document, left_at)  SELECT (((d.value -> 'person'::text) ->> 'person_id'::text))::bigint AS int8,
+                     d.value,
+                     COALESCE(((d.value ->> 'left_at'::text))::timestamp with time zone, '-infinity'::timestamp with time zone) AS "coalesce"
+                    FROM jsonb_array_elements(_receive.documents) d(value) ON CONFLICT(person_id) DO UPDATE SET document = excluded.document, left_at = excluded.left_at
+           WHERE ((NOT h.taken) AND (h.left_at <= excluded.left_at))
+           RETURNING 1 AS "?column?"
+         )
+  SELECT count(*) AS count
+    FROM stored;
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._take_in()
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_custom_plan'
+ SET lock_timeout TO '60s'
+AS $function$
+DECLARE
+    arrived record;
+    before  text;
+    s       record;
+    came    bigint[];
+    mark    bigint;
+BEGIN
+    PERFORM leadscore._begin();
+    before := leadscore._local_ddl();
+    FOR arrived IN SELECT * FROM leadscore._arrived_shards() a ORDER BY a.shard_id LOOP
+        -- Whoever writes to it has committed, or sees that it is followed.
+        EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', arrived.relation);
+        INSERT INTO leadscore.node_shard (shard_id) VALUES (arrived.shard_id);
+    END LOOP;
+    PERFORM leadscore._local_ddl(before);
+    PERFORM leadscore._put_triggers(x.source_id) FROM leadscore.source x WHERE x.attached AND leadscore._is_distributed(x.source) ORDER BY x.source_id;
+    PERFORM leadscore._forget_configuration();
+    mark := nextval('leadscore.category_change_change_id_seq');
+
+    FOR s IN SELECT * FROM leadscore.source x WHERE x.attached AND leadscore._is_distributed(x.source) ORDER BY x.role DESC, x.source_id LOOP
+        IF s.role = 'person' THEN
+            WITH here AS MATERIALIZED (
+                SELECT h.person_id, h.document FROM leadscore.handover h
+                JOIN leadscore._source_rows(s.source_id) r ON r.key = h.document -> 'person' ->> 'external_id'
+                 AND r.tenant IS NOT DISTINCT FROM h.document -> 'person' ->> 'tenant'
+                WHERE NOT h.taken AND (h.document -> 'person' ->> 'source_id')::int = s.source_id
+                  AND NOT EXISTS (SELECT FROM leadscore._person_key k WHERE k.kind = s.person_kind AND k.external_id = r.key AND k.tenant IS NOT DISTINCT FROM r.tenant)
+                  AND NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = h.person_id)
+            ), added AS (
+                INSERT INTO leadscore.person (person_id, kind, tenant, external_id, name, status, owner, since, attributes, active, source_id, recorded_at)
+                SELECT p.person_id, p.kind, p.tenant, p.external_id, p.name, p.status, p.owner, p.since, p.attributes, p.active, s.source_id, p.recorded_at
+                FROM here h CROSS JOIN LATERAL jsonb_populate_record(NULL::leadscore.person, h.document -> 'person') p
+            ), consent AS (
+                INSERT INTO leadscore.person_consent (person_id, granted_at, refused_at)
+                SELECT c.person_id, c.granted_at, c.refused_at
+                FROM here h CROSS JOIN LATERAL jsonb_populate_record(NULL::leadscore.person_consent, h.document -> 'person_consent') c
+                WHERE h.document -> 'person_consent' <> 'null'
+            ), alias AS (
+                INSERT INTO leadscore.person_alias
+                SELECT l.* FROM here h CROSS JOIN LATERAL jsonb_populate_recordset(NULL::leadscore.person_alias, nullif(h.document -> 'person_alias', 'null')) l
+            ), adjustment AS (
+                INSERT INTO leadscore.adjustment
+                SELECT a.* FROM here h CROSS JOIN LATERAL jsonb_populate_recordset(NULL::leadscore.adjustment, nullif(h.document -> 'adjustment', 'null')) a
+            ), activity AS (
+                INSERT INTO leadscore.activity
+                SELECT a.* FROM here h CROSS JOIN LATERAL jsonb_populate_recordset(NULL::leadscore.activity, nullif(h.document -> 'activity', 'null')) a
+            ), moment AS (
+                INSERT INTO leadscore.waiting
+                SELECT w.* FROM here h CROSS JOIN LATERAL jsonb_populate_recordset(NULL::leadscore.waiting, nullif(h.document -> 'moment', 'null')) w
+                ON CONFLICT DO NOTHING
+            )
+            SELECT coalesce(came, '{}') || coalesce(array_agg(h.person_id), '{}') INTO came FROM here h;
+        END IF;
+        PERFORM leadscore._resync(s.source_id);
+    END LOOP;
+    PERFORM leadscore._admit_waiting();
+    PERFORM leadscore._lock_persons(came);
+    PERFORM leadscore._rescore(came);
+    -- To have come is no change of category. What was one before the move is kept, and what became one by it is one change.
+    DELETE FROM leadscore.category_change c WHERE c.person_id = ANY (came) AND c.change_id > mark;
+    INSERT INTO leadscore.category_change (change_id, person_id, from_category, to_category, score, scored_on, changed_at, scorecard, tenant)
+    SELECT c.change_id, c.person_id, c.from_category, c.to_category, c.score, c.scored_on, c.changed_at, c.scorecard, c.tenant
+    FROM leadscore.handover h
+    CROSS JOIN LATERAL jsonb_populate_recordset(NULL::leadscore.category_change, nullif(h.document -> 'category_change', 'null')) c
+    WHERE h.person_id = ANY (came);
+    INSERT INTO leadscore.category_change (person_id, from_category, to_category, score, scored_on, scorecard, tenant)
+    SELECT p.person_id, h.document -> 'person' ->> 'category', p.category, p.score, w.scored_on, 'main', p.tenant
+    FROM leadscore.handover h JOIN leadscore.person p USING (person_id) CROSS JOIN leadscore.state w
+    WHERE h.person_id = ANY (came) AND h.document -> 'person' ->> 'category' IS DISTINCT FROM p.category AND h.document -> 'person' ->> 'category' IS NOT NULL
+    UNION ALL
+    SELECT c.person_id, o.value ->> 'category', c.category, c.score, w.scored_on, c.scorecard, h.document -> 'person' ->> 'tenant'
+    FROM leadscore.handover h
+    CROSS JOIN LATERAL jsonb_array_elements(nullif(h.document -> 'person_score', 'null')) o
+    JOIN leadscore.person_score c ON c.person_id = h.person_id AND c.scorecard = o.value ->> 'scorecard'
+    CROSS JOIN leadscore.state w
+    WHERE h.person_id = ANY (came) AND o.value ->> 'category' IS DISTINCT FROM c.category AND o.value ->> 'category' IS NOT NULL;
+    UPDATE leadscore.handover h SET taken = true WHERE h.person_id = ANY (came);
+    RETURN cardinality(coalesce(came, '{}'));
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._leave()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+ SET lock_timeout TO '60s'
+AS $function$
+BEGIN
+    PERFORM leadscore._begin();
+    DELETE FROM leadscore.node_shard k WHERE k.shard_id IN (SELECT l FROM leadscore._left_shards() l);
+    IF FOUND THEN
+        PERFORM leadscore._forget_configuration();
+        PERFORM leadscore._resync(x.source_id) FROM leadscore.source x WHERE x.attached AND leadscore._is_distributed(x.source) ORDER BY x.role DESC, x.source_id;
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._forget_handover()
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ DELETE FROM leadscore.handover;
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._tell_alone()
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT pg_advisory_xact_lock(27763, 1) AS pg_advisory_xact_lock;
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._tell_nodes(again integer[] DEFAULT '{}'::integer[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    a record;
+BEGIN
+    PERFORM leadscore._tell_alone();
+    FOR a IN SELECT * FROM leadscore._ask(format('SELECT leadscore._follow(%L, %L)', leadscore._cluster_document(), again)) LOOP
+        IF NOT a.done THEN
+            RAISE object_not_in_prerequisite_state USING
+                MESSAGE = a.answer,
+                DETAIL = 'Nodes that were told before have done it.',
+                HINT = 'Call it again when what is wrong is mended; CALL leadscore.spread(); brings the nodes to what the coordinator has.';
+        END IF;
+    END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._attach_on_nodes(of_source integer)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    own bigint;
+BEGIN
+    INSERT INTO leadscore.node_shard (shard_id)
+    SELECT n.shard_id FROM leadscore.source s CROSS JOIN LATERAL leadscore._local_shards(s.source) n WHERE s.source_id = of_source
+    ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+        PERFORM leadscore._forget_configuration();
+        PERFORM leadscore._resync(of_source);
+    END IF;
+    PERFORM leadscore._tell_nodes();
+    own := (SELECT count(*) FROM leadscore.person p WHERE p.source_id = of_source) + (SELECT count(*) FROM leadscore.activity a WHERE a.source_id = of_source);
+    RETURN own + (SELECT coalesce(sum((a.answer -> 0 ->> 'rows')::bigint), 0)
+                  FROM leadscore._ask_all(format('SELECT (SELECT count(*) FROM leadscore.person p WHERE p.source_id = %s) + (SELECT count(*) FROM leadscore.activity a WHERE a.source_id = %1$s) AS rows', of_source)) a);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._spread()
+ RETURNS text[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    most   CONSTANT int := 5000;
+    failed text[];
+    moved  boolean;
+    n      record;
+    part   record;
+    after  bigint;
+    step   text;
+BEGIN
+    PERFORM leadscore._tell_alone();
+    SELECT array_agg(a.answer ORDER BY a.node) FILTER (WHERE NOT a.done),
+           bool_or(a.done AND a.answer::jsonb <> '{"left": 0, "arrived": 0}') INTO failed, moved
+    FROM leadscore._ask(format('SELECT leadscore._follow(%L)', leadscore._cluster_document()), with_coordinator => true) a;
+    -- Persons go from node to node only where all can be asked.
+    IF failed IS NOT NULL OR moved IS NOT TRUE THEN
+        RETURN failed;
+    END IF;
+    FOR n IN SELECT x.node FROM leadscore._nodes(true) x LOOP
+        after := -1;
+        LOOP
+            SELECT a.* INTO part FROM leadscore._ask(format('SELECT leadscore._leaving(%s, %s)', after, most), ARRAY[n.node], true) a;
+            IF NOT part.done THEN
+                RETURN ARRAY[part.answer];
+            END IF;
+            EXIT WHEN part.answer = '[]';
+            SELECT array_agg(a.answer) INTO failed
+            FROM leadscore._ask(format('SELECT leadscore._receive(%L)', part.answer), ARRAY(SELECT x.node FROM leadscore._nodes(true) x WHERE x.node <> n.node), true) a
+            WHERE NOT a.done;
+            IF failed IS NOT NULL THEN
+                RETURN failed;
+            END IF;
+            after := (SELECT max((d.value -> 'person' ->> 'person_id')::bigint) FROM jsonb_array_elements(part.answer::jsonb) d);
+        END LOOP;
+    END LOOP;
+    FOREACH step IN ARRAY ARRAY['_take_in', '_leave', '_forget_handover'] LOOP
+        SELECT array_agg(a.answer) INTO failed FROM leadscore._ask(format('SELECT leadscore.%I()', step), with_coordinator => true) a WHERE NOT a.done;
+        IF failed IS NOT NULL THEN
+            RETURN failed;
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE PROCEDURE leadscore.spread()
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $procedure$
+DECLARE
+    failed text[];
+BEGIN
+    IF NOT leadscore._leads() THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = 'there are no other nodes here',
+            DETAIL = 'spread() brings configuration and moved persons from the coordinator of a Citus cluster to its nodes.',
+            HINT = 'Call it on the coordinator.';
+    END IF;
+    failed := leadscore._spread();
+    IF failed IS NOT NULL THEN
+        RAISE connection_exception USING
+            MESSAGE = array_to_string(failed, '; '),
+            DETAIL = 'What other nodes did stands, and nobody is lost.',
+            HINT = 'CALL leadscore.spread(); again when the node is back.';
+    END IF;
+END $procedure$;
+
+CREATE OR REPLACE FUNCTION leadscore._recompute_everywhere(as_of timestamp with time zone, full_rebuild boolean)
+ RETURNS leadscore.run
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    failed text[];
+    later  text[];
+    part   leadscore.run;
+    total  leadscore.run;
+    a      record;
+BEGIN
+    failed := leadscore._spread();
+    FOR a IN SELECT * FROM leadscore._ask(format('SELECT to_jsonb(r)::text FROM leadscore._recompute_here(%L, %L) r', to_jsonb(as_of) #>> '{}', full_rebuild)) ORDER BY node LOOP
+        IF a.done THEN
+            part := jsonb_populate_record(NULL::leadscore.run, a.answer::jsonb);
+            total.records_added := coalesce(total.records_added, 0) + part.records_added;
+            total.records_removed := coalesce(total.records_removed, 0) + part.records_removed;
+            total.persons_changed := coalesce(total.persons_changed, 0) + part.persons_changed;
+            total.categories_changed := coalesce(total.categories_changed, 0) + part.categories_changed;
+        ELSE
+            later := later || a.answer;
+        END IF;
+    END LOOP;
+    failed := coalesce(later, failed);
+    IF failed IS NOT NULL THEN
+        RAISE connection_exception USING
+            MESSAGE = format('the run is not done on all nodes: %s', array_to_string(failed, '; ')),
+            DETAIL = 'What the other nodes did stands, each for its own persons.',
+            HINT = 'Call it again when the node is back: it goes on where it failed.';
+    END IF;
+    part := leadscore._recompute_here(as_of, full_rebuild);
+    part.records_added := part.records_added + total.records_added;
+    part.records_removed := part.records_removed + total.records_removed;
+    part.persons_changed := part.persons_changed + total.persons_changed;
+    part.categories_changed := part.categories_changed + total.categories_changed;
+    UPDATE leadscore.run r
+    SET records_added = part.records_added, records_removed = part.records_removed,
+        persons_changed = part.persons_changed, categories_changed = part.categories_changed
+    WHERE r.run_id = part.run_id;
+    RETURN part;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._batches_elsewhere(as_of timestamp with time zone, batch_size integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    failed text[];
+    later  text[];
+BEGIN
+    PERFORM leadscore._need_right_to_batches();
+    IF leadscore._leads() THEN
+        failed := leadscore._spread();
+        SELECT array_agg(a.answer ORDER BY a.node) INTO later
+        FROM leadscore._ask(format('CALL leadscore.recompute_in_batches(%L, %s)', to_jsonb(as_of) #>> '{}', batch_size)) a WHERE NOT a.done;
+        IF coalesce(later, failed) IS NOT NULL THEN
+            RAISE connection_exception USING
+                MESSAGE = format('the run is not done on all nodes: %s', array_to_string(coalesce(later, failed), '; ')),
+                DETAIL = 'What the other nodes did stands, each for its own persons.',
+                HINT = 'Call it again when the node is back: it goes on where it failed.';
+        END IF;
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._lock_days()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    before text := current_setting('lock_timeout');
+BEGIN
+    IF NOT leadscore._has_distributed_sources() THEN
+        LOCK TABLE leadscore.state IN EXCLUSIVE MODE;
+        RETURN;
+    END IF;
+    LOOP
+        BEGIN
+            PERFORM set_config('lock_timeout', '500ms', true);
+            LOCK TABLE leadscore.state IN EXCLUSIVE MODE;
+            PERFORM set_config('lock_timeout', before, true);
+            -- Which shards are here may have changed.
+            PERFORM leadscore._forget_configuration();
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            PERFORM pg_sleep(0.1 + random() / 5);
+        END;
+    END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._node_statuses()
+ RETURNS SETOF jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+BEGIN ATOMIC
+ SELECT (to_jsonb(s.*) || jsonb_build_object('node', leadscore._node(), 'by_category', ( SELECT jsonb_agg(jsonb_build_object('category', c.category, 'persons', c.persons)) AS jsonb_agg
+            FROM ( SELECT p.category,
+                     count(*) FILTER (WHERE p.active) AS persons
+                    FROM leadscore.person p
+                   WHERE (NOT (p.tenant IS DISTINCT FROM s.tenant))
+                   GROUP BY p.category) c)))
+    FROM leadscore._status_here() s(scored_on, last_run_at, last_run_took, rebuild_due, time_zone, persons, categories, rules, activities_about, score_records_about, category_changes_7, pending, pending_since, tenant);
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._node_status()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+BEGIN ATOMIC
+ SELECT (leadscore._displaced() || jsonb_build_object('scored_on', min(s.scored_on), 'last_run_at', max(s.last_run_at), 'persons', sum(s.persons), 'activities_about', max(s.activities_about)))
+    FROM leadscore._status_here() s(scored_on, last_run_at, last_run_took, rebuild_due, time_zone, persons, categories, rules, activities_about, score_records_about, category_changes_7, pending, pending_since, tenant);
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._all_nodes()
+ RETURNS TABLE(node integer, host text, port integer, reachable boolean, scored_on date, persons bigint, activities_about bigint, shards_arrived integer, shards_left integer, last_run_at timestamp with time zone, remark text, status jsonb)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN QUERY
+    SELECT a.node, n.host, n.port, a.done, (s.status ->> 'scored_on')::date, (s.status ->> 'persons')::bigint, (s.status ->> 'activities_about')::bigint,
+           (s.status ->> 'arrived')::int, (s.status ->> 'left')::int, (s.status ->> 'last_run_at')::timestamptz,
+           CASE WHEN NOT a.done THEN a.answer END, s.status
+    FROM (SELECT 0 AS node, true AS done, leadscore._node_status()::text AS answer
+          UNION ALL
+          SELECT * FROM leadscore._ask('SELECT leadscore._node_status()::text')) a
+    LEFT JOIN leadscore._nodes() n ON n.node = a.node
+    CROSS JOIN LATERAL (SELECT CASE WHEN a.done THEN a.answer::jsonb END AS status) s
+    ORDER BY a.node;
+END $function$;
+
+CREATE OR REPLACE VIEW leadscore.nodes WITH (security_invoker=true) AS
+ SELECT n.node,
+    n.host,
+    n.port,
+    n.reachable,
+    n.scored_on,
+    n.last_run_at,
+    n.persons,
+    n.activities_about,
+    n.shards_arrived,
+    n.shards_left,
+    n.remark
+   FROM leadscore._all_nodes() n(node, host, port, reachable, scored_on, persons, activities_about, shards_arrived, shards_left, last_run_at, remark, status);
+
+CREATE OR REPLACE FUNCTION leadscore._status_everywhere()
+ RETURNS TABLE(scored_on date, last_run_at timestamp with time zone, last_run_took interval, rebuild_due boolean, time_zone text, persons bigint, categories text, rules bigint, activities_about bigint, score_records_about bigint, category_changes_7 bigint, pending bigint, pending_since timestamp with time zone, tenant text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH row AS MATERIALIZED (
+        SELECT r.*
+        FROM (SELECT leadscore._node_statuses() AS s
+              UNION ALL
+              SELECT x.value -> 's' FROM leadscore._ask_all('SELECT leadscore._node_statuses() AS s') a CROSS JOIN LATERAL jsonb_array_elements(a.answer) x) n
+        CROSS JOIN LATERAL jsonb_to_record(n.s) r(
+            node int, scored_on date, last_run_at timestamptz, last_run_took interval, rebuild_due boolean, time_zone text, persons bigint, rules bigint,
+            activities_about bigint, score_records_about bigint, category_changes_7 bigint, pending bigint, pending_since timestamptz, tenant text, by_category jsonb)
+    ), whole AS MATERIALIZED (
+        SELECT min(r.scored_on) AS scored_on, max(r.last_run_at) AS last_run_at, max(r.last_run_took) AS last_run_took, bool_or(r.rebuild_due) AS rebuild_due
+        FROM row r
+    ), size AS MATERIALIZED (
+        SELECT sum(x.activities)::bigint AS activities, sum(x.records)::bigint AS records
+        FROM (SELECT max(r.activities_about) AS activities, max(r.score_records_about) AS records FROM row r GROUP BY r.node) x
+    ), category AS MATERIALIZED (
+        SELECT c.tenant, string_agg(format('%s %s', coalesce(c.category, 'none'), c.persons), ', ' ORDER BY c.persons DESC, c.category) FILTER (WHERE c.persons > 0) AS categories
+        FROM (SELECT r.tenant, x.category, sum(x.persons) AS persons
+              FROM row r CROSS JOIN LATERAL jsonb_to_recordset(r.by_category) x(category text, persons bigint)
+              WHERE jsonb_typeof(r.by_category) = 'array'
+              GROUP BY r.tenant, x.category) c
+        GROUP BY c.tenant
+    )
+    SELECT w.scored_on, w.last_run_at, w.last_run_took, w.rebuild_due, min(r.time_zone), sum(r.persons)::bigint, min(c.categories), max(r.rules),
+           z.activities, z.records, sum(r.category_changes_7)::bigint, sum(r.pending)::bigint, min(r.pending_since), r.tenant
+    FROM row r
+    CROSS JOIN whole w
+    CROSS JOIN size z
+    LEFT JOIN category c ON c.tenant IS NOT DISTINCT FROM r.tenant
+    -- A node without persons has a row that says so.
+    WHERE jsonb_typeof(r.by_category) = 'array' OR NOT EXISTS (SELECT FROM category)
+    GROUP BY r.tenant, w.scored_on, w.last_run_at, w.last_run_took, w.rebuild_due, z.activities, z.records
+    ORDER BY r.tenant NULLS FIRST;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._doctor_cluster()
+ RETURNS TABLE(severity text, finding text, detail text, remedy text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    own text := md5((leadscore._cluster_document() - 'scored_on' - 'known')::text);
+    day date := (SELECT w.scored_on FROM leadscore.state w);
+    n   record;
+BEGIN
+    FOR n IN SELECT * FROM leadscore._all_nodes() x ORDER BY x.node LOOP
+        IF NOT n.reachable THEN
+            RETURN QUERY SELECT 'error', format('node %s cannot be asked', n.node), n.remark, 'SELECT * FROM leadscore.nodes;';
+            CONTINUE;
+        END IF;
+        IF n.scored_on <> day THEN
+            RETURN QUERY SELECT 'error', format('node %s is on another day', n.node), format('Scores stand for %s there, and for %s here.', n.scored_on, day),
+                leadscore._cron_command() || ';';
+        END IF;
+        IF n.shards_arrived + n.shards_left > 0 THEN
+            RETURN QUERY SELECT 'warning', format('%s shards came to node %s and %s went from it', n.shards_arrived, n.node, n.shards_left),
+                'What is registered on their persons waits until they are followed.', 'CALL leadscore.spread();';
+        END IF;
+    END LOOP;
+    RETURN QUERY
+    SELECT 'warning', format('node %s has not the configuration of the coordinator', a.node), 'Rules, categories, settings or attached tables changed.', 'CALL leadscore.spread();'
+    FROM leadscore._ask('SELECT md5((leadscore._cluster_document() - ''scored_on'' - ''known'')::text)') a
+    WHERE a.done AND a.answer <> own;
+    -- That a node has nobody of a rule's kind says nothing, unless none of them has.
+    RETURN QUERY
+    WITH found AS MATERIALIZED (
+        SELECT a.node, d.*
+        FROM leadscore._ask('SELECT coalesce(jsonb_agg(to_jsonb(d)), ''[]'')::text FROM leadscore.doctor() d') a
+        CROSS JOIN LATERAL jsonb_to_recordset(CASE WHEN a.done THEN a.answer::jsonb END) d(severity text, finding text, detail text, remedy text)
+    )
+    SELECT f.severity, format('%s: %s', CASE WHEN count(*) = 1 THEN 'node ' ELSE 'nodes ' END || string_agg(f.node::text, ', ' ORDER BY f.node), f.finding), f.detail,
+           format('On each of them: %s', f.remedy)
+    FROM found f
+    GROUP BY f.severity, f.finding, f.detail, f.remedy
+    HAVING f.severity <> 'note' OR f.finding !~ '^(rule |no rule )' OR count(*) = (SELECT count(*) FROM leadscore._nodes())
+    ORDER BY min(f.node), f.severity, f.finding;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.cluster_worklist(most integer DEFAULT 100, owner text DEFAULT NULL::text, tenant text DEFAULT NULL::text)
+ RETURNS SETOF leadscore.worklist
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    query text := format('SELECT w.* FROM leadscore.worklist w WHERE (%1$L IS NULL OR w.owner = %1$L) AND (%2$L IS NULL OR w.tenant = %2$L)
+                          ORDER BY w.score DESC, w.person_id LIMIT %3$s', owner, tenant, coalesce(most, 100));
+BEGIN
+    RETURN QUERY EXECUTE format(
+        'SELECT (jsonb_populate_record(NULL::leadscore.worklist, x.row)).*
+         FROM (SELECT to_jsonb(w) AS row FROM (%s) w
+               UNION ALL
+               SELECT r.value FROM leadscore._ask_all($1) a CROSS JOIN LATERAL jsonb_array_elements(a.answer) r) x
+         ORDER BY (x.row ->> ''score'')::bigint DESC, (x.row ->> ''person_id'')::bigint LIMIT $2', query) USING query, coalesce(most, 100);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._of_person(kind text, key text, tenant text, purpose text, query text)
+ RETURNS SETOF jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    person CONSTANT text := format('SELECT k.person_id FROM leadscore._person_key k WHERE k.kind = %L AND k.external_id = %L AND k.tenant IS NOT DISTINCT FROM %L',
+                                   kind, key, tenant);
+    id     bigint;
+    s      record;
+    at     int;
+    found  boolean := false;
+BEGIN
+    EXECUTE person INTO id;
+    IF id IS NOT NULL THEN
+        RETURN QUERY EXECUTE format('SELECT to_jsonb(x) FROM (%s) x', format(query, id));
+        RETURN;
+    END IF;
+    -- Where its row is, or anywhere if that cannot be told.
+    SELECT x.source, d.*, leadscore._own_columns(x, 'key') AS key_columns INTO s
+    FROM leadscore.source x CROSS JOIN LATERAL leadscore._distribution(x.source) d
+    WHERE x.role = 'person' AND x.attached AND x.person_kind = kind AND d.sort = 'hash';
+    IF FOUND AND leadscore._leads() THEN
+        EXECUTE format('SELECT p.groupid FROM pg_dist_placement p WHERE p.shardid = get_shard_id_for_distribution_column(%L::regclass, %L::%s)', s.source::oid::regclass,
+                       leadscore._key_value(key, cardinality(s.key_columns), array_position(s.key_columns, s.column_name) - 1),
+                       (SELECT a.atttypid::regtype FROM pg_attribute a WHERE a.attrelid = s.source AND a.attname = s.column_name)) INTO at;
+    END IF;
+    FOR s IN SELECT * FROM leadscore._ask(format('SELECT jsonb_agg(p.rows)::text FROM (%s) k CROSS JOIN LATERAL (SELECT coalesce(jsonb_agg(to_jsonb(x)), ''[]'') AS rows FROM (%s) x) p',
+                                                 person, format(query, 'k.person_id')), CASE WHEN at IS NOT NULL THEN ARRAY[at] END) LOOP
+        IF NOT s.done THEN
+            RAISE connection_exception USING
+                MESSAGE = format('%s: %s', purpose, s.answer),
+                DETAIL = format('The person of kind %L with key %L may be there.', kind, key),
+                HINT = 'Call it again when the node is back; SELECT * FROM leadscore.nodes; shows all of them.';
+        END IF;
+        IF s.answer <> '' THEN
+            RETURN QUERY SELECT r.value FROM jsonb_array_elements(s.answer::jsonb -> 0) r;
+            found := true;
+        END IF;
+    END LOOP;
+    IF NOT found THEN
+        RAISE no_data_found USING
+            MESSAGE = format('%s: there is no person of kind %L with key %L', purpose, kind, key),
+            DETAIL = concat('leadscore.person has no such row', CASE WHEN tenant IS NOT NULL THEN format(' of tenant %L', tenant) END, '.'),
+            HINT = 'Keys of several columns are their values with commas between them, such as 7,123; a person of a tenant is named with it.';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.explain_by_key(kind text, key text, on_day date DEFAULT NULL::date, scorecard text DEFAULT 'main'::text, tenant text DEFAULT NULL::text)
+ RETURNS TABLE(rule text, activity_id bigint, activity_type text, occurred_at timestamp with time zone, points bigint, counts boolean, counts_from date, counts_until date, why text)
+ LANGUAGE sql
+ ROWS 50
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT x.rule,
+     x.activity_id,
+     x.activity_type,
+     x.occurred_at,
+     x.points,
+     x.counts,
+     x.counts_from,
+     x.counts_until,
+     x.why
+    FROM (leadscore._of_person(explain_by_key.kind, explain_by_key.key, explain_by_key.tenant, 'explain_by_key'::text, format('SELECT * FROM leadscore.explain(%%s, %L, %L)'::text, explain_by_key.on_day, explain_by_key.scorecard)) r(r)
+      CROSS JOIN LATERAL jsonb_to_record(r.r) x(rule text, activity_id bigint, activity_type text, occurred_at timestamp with time zone, points bigint, counts boolean, counts_from date, counts_until date, why text));
+END;
+
+CREATE OR REPLACE FUNCTION leadscore.score_at_by_key(kind text, key text, on_day date, scorecard text DEFAULT 'main'::text, tenant text DEFAULT NULL::text)
+ RETURNS bigint
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT ((r.r ->> 'score'::text))::bigint AS int8
+    FROM leadscore._of_person(score_at_by_key.kind, score_at_by_key.key, score_at_by_key.tenant, 'score_at_by_key'::text, format('SELECT leadscore.score_at(%%s, %L::date, %L) AS score'::text, score_at_by_key.on_day, score_at_by_key.scorecard)) r(r);
+END;
+
+CREATE OR REPLACE FUNCTION leadscore.forecast_by_key(kind text, key text, until date, scorecard text DEFAULT 'main'::text, tenant text DEFAULT NULL::text)
+ RETURNS TABLE(day date, score bigint, category text)
+ LANGUAGE sql
+ ROWS 100
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT x.day,
+     x.score,
+     x.category
+    FROM (leadscore._of_person(forecast_by_key.kind, forecast_by_key.key, forecast_by_key.tenant, 'forecast_by_key'::text, format('SELECT * FROM leadscore.forecast(%%s, %L::date, %L)'::text, forecast_by_key.until, forecast_by_key.scorecard)) r(r)
+      CROSS JOIN LATERAL jsonb_to_record(r.r) x(day date, score bigint, category text));
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._forget_tenant_elsewhere(tenant text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NOT leadscore._leads() THEN
+        RETURN '{}';
+    END IF;
+    PERFORM leadscore._tell_alone();
+    RETURN (SELECT coalesce(jsonb_object_agg(t.table_name, t.removed), '{}')
+            FROM (SELECT x.table_name, sum(x.removed)::bigint AS removed
+                  FROM leadscore._ask_all(format('SELECT t.* FROM (SELECT set_config(''leadscore.follows'', ''on'', true) AS follows) s
+                                                 CROSS JOIN LATERAL leadscore.forget_tenant(CASE s.follows WHEN ''on'' THEN %L END) t', tenant)) a
+                  CROSS JOIN LATERAL jsonb_to_recordset(a.answer) x(table_name text, removed bigint)
+                  -- Copies of the coordinator's.
+                  WHERE x.table_name NOT IN ('rule', 'category', 'configuration_change', 'edited')
+                  GROUP BY x.table_name) t);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.forget_person_by_key(kind text, key text, tenant text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT count(*) AS count
+    FROM leadscore._of_person(forget_person_by_key.kind, forget_person_by_key.key, forget_person_by_key.tenant, 'forget_person_by_key'::text, 'SELECT leadscore.forget_person(%s) AS done'::text) r(r);
+END;
+
+CREATE OR REPLACE FUNCTION leadscore.adjust_by_key(kind text, key text, points integer, reason text, from_day date DEFAULT NULL::date, until_day date DEFAULT NULL::date, scorecard text DEFAULT 'main'::text, tenant text DEFAULT NULL::text)
+ RETURNS bigint
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT ((r.r ->> 'id'::text))::bigint AS int8
+    FROM leadscore._of_person(adjust_by_key.kind, adjust_by_key.key, adjust_by_key.tenant, 'adjust_by_key'::text, format('SELECT leadscore.adjust(%%s, %L::int, %L, %L::date, %L::date, %L) AS id'::text, adjust_by_key.points, adjust_by_key.reason, adjust_by_key.from_day, adjust_by_key.until_day, adjust_by_key.scorecard)) r(r);
+END;
+
 CREATE OR REPLACE FUNCTION leadscore._doctor_dump()
  RETURNS TABLE(severity text, finding text, detail text, remedy text)
  LANGUAGE sql
@@ -4771,8 +7424,26 @@ COMMENT ON COLUMN leadscore.configuration_history.tenant IS 'Whose rules and cat
 COMMENT ON COLUMN leadscore.configuration_history.what IS 'What changed, such as rule "Call": points 5 → 8';
 COMMENT ON COLUMN leadscore.edited.person_kind IS 'Persons of this kind; NULL: of all';
 COMMENT ON COLUMN leadscore.edited.rule_id IS 'Persons to whom this rule applies or applied; NULL: whatever rules apply';
-COMMENT ON COLUMN leadscore.edited.tenant IS 'Persons of this tenant; NULL: of all';
+COMMENT ON COLUMN leadscore.edited.tenant IS 'Persons of this tenant, or of one that was forgotten, by the MD5 sum of its name; NULL: of all';
+COMMENT ON COLUMN leadscore.event.tenant IS 'Whose website it is, and whose person';
+COMMENT ON COLUMN leadscore.handover.document IS 'Its row, adjustments, changes of category, consent, keys of merged persons, and moments that no table tells';
+COMMENT ON COLUMN leadscore.handover.left_at IS 'Since when the node that hands it over had its row: of two the later one counts';
+COMMENT ON COLUMN leadscore.handover.person_id IS 'The person';
+COMMENT ON COLUMN leadscore.handover.taken IS 'Whether it is taken in';
 COMMENT ON COLUMN leadscore.instance.rebuild_due IS 'Whether rules, categories, scorecards or settings changed since the last run, so that the next one derives anew whom that concerns, as leadscore.edited says';
+COMMENT ON COLUMN leadscore.node_shard.recorded_at IS 'Since when it is followed';
+COMMENT ON COLUMN leadscore.node_shard.shard_id IS 'The number of the shard';
+COMMENT ON COLUMN leadscore.nodes.activities_about IS 'Activities there, by the statistics of the last ANALYZE';
+COMMENT ON COLUMN leadscore.nodes.host IS 'Where it is';
+COMMENT ON COLUMN leadscore.nodes.last_run_at IS 'When its last run had done its work';
+COMMENT ON COLUMN leadscore.nodes.node IS 'Its number: that of its group in Citus';
+COMMENT ON COLUMN leadscore.nodes.persons IS 'Persons there who are active';
+COMMENT ON COLUMN leadscore.nodes.port IS 'Where it is';
+COMMENT ON COLUMN leadscore.nodes.reachable IS 'Whether it answered';
+COMMENT ON COLUMN leadscore.nodes.remark IS 'Why it did not answer';
+COMMENT ON COLUMN leadscore.nodes.scored_on IS 'The day for which the scores stand there';
+COMMENT ON COLUMN leadscore.nodes.shards_arrived IS 'Shards of attached tables that came and are not followed yet: CALL leadscore.spread();';
+COMMENT ON COLUMN leadscore.nodes.shards_left IS 'Shards that went, and whose persons are still there: CALL leadscore.spread();';
 COMMENT ON COLUMN leadscore.pending.day IS 'The latest day of what was registered; NULL: nothing was';
 COMMENT ON COLUMN leadscore.pending.recorded_at IS 'Since when it waits';
 COMMENT ON COLUMN leadscore.person.active IS 'Whether anything counts: a person who is not active keeps everything, has score 0 and no category';
@@ -4785,6 +7456,7 @@ COMMENT ON COLUMN leadscore.person_score.category IS 'The name of the band in wh
 COMMENT ON COLUMN leadscore.person_score.person_id IS 'The person';
 COMMENT ON COLUMN leadscore.person_score.score IS 'Points';
 COMMENT ON COLUMN leadscore.person_score.scorecard IS 'The scorecard';
+COMMENT ON COLUMN leadscore.recheck.source_id IS 'The attached table';
 COMMENT ON COLUMN leadscore.renamed_category.category_id IS 'The category';
 COMMENT ON COLUMN leadscore.renamed_category.name IS 'A name that it had, which persons may still have';
 COMMENT ON COLUMN leadscore.rule.at_least IS 'Frequency rules: how many matching activities there must be';
@@ -4798,7 +7470,9 @@ COMMENT ON COLUMN leadscore.rule.person_filter IS 'An SQL/JSON path that must be
 COMMENT ON COLUMN leadscore.rule.scorecard IS 'The scorecard that its points belong to';
 COMMENT ON COLUMN leadscore.rule.tenant IS 'Whose rule it is; NULL: everybody''s, except of tenants that have a rule of the same name';
 COMMENT ON COLUMN leadscore.rule.within IS 'Frequency rules: the length of time in which they must lie';
+COMMENT ON COLUMN leadscore.run.categories_changed IS 'Persons whose category the run changed, on whatever scorecards';
 COMMENT ON COLUMN leadscore.run.configuration_change_id IS 'The last change of the configuration before it: of each tenant, the latest one up to it in leadscore.configuration_change has the document; NULL: there was none';
+COMMENT ON COLUMN leadscore.run.persons_changed IS 'Persons whose score or category the run changed, on whatever scorecards';
 COMMENT ON COLUMN leadscore.score_record.half_life IS 'The time after which it is worth half, again and again; NULL: it does not';
 COMMENT ON COLUMN leadscore.score_record.kind IS 'What it is: a, of an activity; i, a penalty for inactivity; f, of a frequency rule; p, of a profile rule; m, a manual adjustment';
 COMMENT ON COLUMN leadscore.score_record.scorecard IS 'The scorecard that its points belong to; NULL: main';
@@ -4822,10 +7496,16 @@ COMMENT ON COLUMN leadscore.source_step.names IS 'The columns of it that are rea
 COMMENT ON COLUMN leadscore.source_step.relation IS 'The table that is reached';
 COMMENT ON COLUMN leadscore.source_step.source_id IS 'The attached table';
 COMMENT ON COLUMN leadscore.source_step.step IS 'Its number, from 1; part of the name of the trigger on it';
+COMMENT ON COLUMN leadscore.status.activities_about IS 'Activities of all tenants together, by the statistics of the last ANALYZE; NULL for a role to which policies on persons apply';
 COMMENT ON COLUMN leadscore.status.pending IS 'Persons that wait to be scored, in deferred mode or by a run in batches';
 COMMENT ON COLUMN leadscore.status.pending_since IS 'Since when the first of them waits';
 COMMENT ON COLUMN leadscore.status.persons IS 'Persons who are active';
 COMMENT ON COLUMN leadscore.status.rebuild_due IS 'Whether rules, categories or settings changed since, so that the next run derives anew whom that concerns';
+COMMENT ON COLUMN leadscore.status.rules IS 'Rules that are enabled and can apply to them';
+COMMENT ON COLUMN leadscore.status.score_records_about IS 'Score records of all tenants together, by the statistics of the last ANALYZE; NULL for a role to which policies on persons apply';
+COMMENT ON COLUMN leadscore.status.tenant IS 'Whose persons they are; NULL: of no tenant';
+COMMENT ON COLUMN leadscore.visitor.tenant IS 'Whose website it is; ids are those of one website';
+COMMENT ON COLUMN leadscore.visitor_person.tenant IS 'Whose website it is, and whose person';
 COMMENT ON COLUMN leadscore.waiting.tenant IS 'The tenant of that person';
 COMMENT ON COLUMN leadscore.worklist.name IS 'What people call the person';
 COMMENT ON COLUMN leadscore.worklist.scorecards IS 'Score and category on each other scorecard; NULL: there is none';
@@ -4847,7 +7527,17 @@ SELECT pg_catalog.pg_extension_config_dump('leadscore.configuration_change', '')
 COMMENT ON FUNCTION leadscore._differences(jsonb,jsonb) IS 'What is different between two documents, in words: one row for each rule, category, scorecard and for the settings';
 COMMENT ON VIEW leadscore.configuration_history IS 'What changed in the configuration, when, by whom: one row for each rule, category and scorecard, and for the settings';
 COMMENT ON FUNCTION leadscore._present_configuration() IS 'The change that made the configuration what it is; NULL: there was none';
+COMMENT ON FUNCTION leadscore._refuse_person(bigint,text) IS 'Raises the error for a person that does not exist';
+COMMENT ON FUNCTION leadscore._is_seen(bigint) IS 'Whether row-level security hides no persons from the role of the session, or not this one';
+REVOKE EXECUTE ON FUNCTION leadscore._is_seen(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._sees_all() IS 'Whether row-level security hides no persons from the role of the session';
+REVOKE EXECUTE ON FUNCTION leadscore._sees_all() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._need_sight_of_all(text) IS 'Refuses a session whose role does not see all persons';
+REVOKE EXECUTE ON FUNCTION leadscore._need_sight_of_all(text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._need_own_person(bigint,text) IS 'Refuses a person that does not exist, or that policies hide from the role of the session';
+REVOKE EXECUTE ON FUNCTION leadscore._need_own_person(bigint,text) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._need_scorecard(text,text) IS 'Refuses a scorecard that does not exist';
+REVOKE EXECUTE ON FUNCTION leadscore._differing(boolean) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._begin() IS 'Waits for a running recompute';
 REVOKE EXECUTE ON FUNCTION leadscore._begin() FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._rescore_counts(bigint[],date[],boolean) IS 'Derives some persons anew and returns what changed as four numbers';
@@ -4877,12 +7567,15 @@ COMMENT ON FUNCTION leadscore._no_predicate(jsonpath) IS 'Why an SQL/JSON path i
 COMMENT ON FUNCTION leadscore._check_rule_names(leadscore.rule,text[],text[]) IS 'Raises an error when a rule names what does not exist, or its filters are no predicates';
 COMMENT ON FUNCTION leadscore._check_assumed_rule(leadscore.rule,text[],text[]) IS 'Raises an error when a rule has no meaning; known are the activity types and scorecards that there would be';
 COMMENT ON FUNCTION leadscore._refuse_bound(text,text,text,bigint,text,text) IS 'Raises the error for a category whose bound another one has';
+COMMENT ON FUNCTION leadscore._is_category_seen(integer) IS 'Whether row-level security lets the role of the session see a category';
+REVOKE EXECUTE ON FUNCTION leadscore._is_category_seen(integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._check_category() IS 'Trigger: refuses a category whose bound another one has, or of a scorecard that does not exist';
 COMMENT ON FUNCTION leadscore._category_renamed() IS 'Trigger: keeps a name that persons may still have until the next run';
 REVOKE EXECUTE ON FUNCTION leadscore._category_renamed() FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._check_scorecards(text) IS 'Raises an error when scorecards, as JSON, make no sense together: one is part of itself or of none, or its limits leave no score';
 COMMENT ON FUNCTION leadscore._check_scorecards() IS 'Trigger: refuses scorecards that make no sense together';
 REVOKE EXECUTE ON FUNCTION leadscore._check_scorecards() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._require_unused(text) IS 'Raises an error when an adjustment belongs to a scorecard, or an attached table has columns for it';
 COMMENT ON FUNCTION leadscore._keep_scorecard() IS 'Trigger: keeps main and scorecards that are in use, and their names';
 REVOKE EXECUTE ON FUNCTION leadscore._keep_scorecard() FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._keep_scorecards() IS 'Trigger: refuses to truncate scorecards';
@@ -4900,6 +7593,7 @@ COMMENT ON FUNCTION leadscore._persons_arrived(bigint[],bigint[]) IS 'Lets new p
 REVOKE EXECUTE ON FUNCTION leadscore._persons_arrived(bigint[],bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._person_inserted() IS 'Trigger: stores the score records of inserted persons';
 COMMENT ON FUNCTION leadscore._person_changed() IS 'Trigger: derives persons anew of whom changed what rules look at';
+COMMENT ON TABLE leadscore.recheck IS 'Attached tables that the present transaction brings in step when it commits; written by leadscore alone';
 COMMENT ON FUNCTION leadscore._make_way(text,text[],text[],bigint[]) IS 'Frees keys that persons get, or refuses when somebody else has one';
 REVOKE EXECUTE ON FUNCTION leadscore._make_way(text,text[],text[],bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._as_told(leadscore.source,text[],text[],text[],text[],text[],timestamp with time zone[],jsonb[],boolean[]) IS 'Persons as an attached table tells of them';
@@ -4942,8 +7636,8 @@ COMMENT ON FUNCTION leadscore._put_triggers(integer) IS 'Puts leadscore''s trigg
 REVOKE EXECUTE ON FUNCTION leadscore._put_triggers(integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._is_deferrable(leadscore.source,integer) IS 'Whether the foreign key of a step is deferrable';
 REVOKE EXECUTE ON FUNCTION leadscore._is_deferrable(leadscore.source,integer) FROM PUBLIC;
-COMMENT ON FUNCTION leadscore._put_reached_triggers(regclass,boolean) IS 'Puts leadscore''s triggers on a table that an attached one reaches';
-REVOKE EXECUTE ON FUNCTION leadscore._put_reached_triggers(regclass,boolean) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._put_reached_triggers(regclass,text,boolean) IS 'Puts leadscore''s triggers on a table that an attached one reaches';
+REVOKE EXECUTE ON FUNCTION leadscore._put_reached_triggers(regclass,text,boolean) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._drop_triggers(integer) IS 'Takes leadscore''s triggers off an attached table';
 REVOKE EXECUTE ON FUNCTION leadscore._drop_triggers(integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._tell_missing_indexes(leadscore._plan) IS 'Names indexes that a change of what is reached would need';
@@ -4953,12 +7647,16 @@ REVOKE EXECUTE ON FUNCTION leadscore._tell_zone(regclass,text,text) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._name_of(regclass) IS 'The qualified name of a table; NULL when it is gone';
 COMMENT ON FUNCTION leadscore._register_source(regclass,text,text,text,text,text,jsonb,leadscore._plan) IS 'Notes an attached table and returns its number';
 REVOKE EXECUTE ON FUNCTION leadscore._register_source(regclass,text,text,text,text,text,jsonb,leadscore._plan) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._lock_table(regclass) IS 'Locks a table of the application against writers';
+REVOKE EXECUTE ON FUNCTION leadscore._lock_table(regclass) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._lock_tables(leadscore._plan) IS 'Locks a table that is attached, and those that it reaches';
 REVOKE EXECUTE ON FUNCTION leadscore._lock_tables(leadscore._plan) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._bind_only_when(leadscore._plan,jsonb,oid) IS 'Binds the columns of only_when';
 REVOKE EXECUTE ON FUNCTION leadscore._bind_only_when(leadscore._plan,jsonb,oid) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._bind_attributes(leadscore._plan,text[],oid) IS 'Binds the columns that are attributes';
 REVOKE EXECUTE ON FUNCTION leadscore._bind_attributes(leadscore._plan,text[],oid) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._bind_key(regclass,text,oid) IS 'A plan that binds the key of a table that is to be attached';
+REVOKE EXECUTE ON FUNCTION leadscore._bind_key(regclass,text,oid) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._attach_person(regclass,text,text,text,text,text,text,text,text,text[],text,jsonb,text,jsonb) IS 'attach_person() with the rights of leadscore, for a caller that was admitted';
 COMMENT ON FUNCTION leadscore.attach_person(regclass,text,text,text,text,text,text,text,text,text[],text,jsonb,text,jsonb) IS 'Lets the rows of an application''s table be persons of a kind, existing ones too, and returns how many there are; score, category and those in scorecards are columns to write back to';
 COMMENT ON FUNCTION leadscore._check_reference_of(leadscore.source,leadscore.source) IS 'Refuses activities whose column for the person refers to other rows than those that are persons';
@@ -4987,12 +7685,17 @@ COMMENT ON FUNCTION leadscore._pass_days(date,date,bigint[]) IS 'Brings persons 
 REVOKE EXECUTE ON FUNCTION leadscore._pass_days(date,date,bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._begin_run(timestamp with time zone,boolean) IS 'Waits for writers and moves the day';
 REVOKE EXECUTE ON FUNCTION leadscore._begin_run(timestamp with time zone,boolean) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._recompute_here(timestamp with time zone,boolean) IS 'A run on this node';
+REVOKE EXECUTE ON FUNCTION leadscore._recompute_here(timestamp with time zone,boolean) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore.score_pending(integer) IS 'Scores persons that are pending in deferred mode, at most so many, and returns how many';
 REVOKE EXECUTE ON FUNCTION leadscore.score_pending(integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._person_line(leadscore.source,text,text,text,timestamp with time zone,jsonb,boolean) IS 'A person as verify() shows it';
 COMMENT ON FUNCTION leadscore._differences() IS 'What is stored of persons and is not what the engine derives; persons that wait to be scored are left out';
 COMMENT ON FUNCTION leadscore.adjust(bigint,integer,text,date,date,text) IS 'Gives a person points with a reason, from a day (today) until a day (for ever), and returns the adjustment''s id';
 REVOKE EXECUTE ON FUNCTION leadscore.adjust(bigint,integer,text,date,date,text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._tenant_tables() IS 'Tables with rows of tenants, and the condition that finds them: $1 is the tenant, $2 its persons, $3 their visitors';
+COMMENT ON FUNCTION leadscore.forget_tenant(text) IS 'Erases a tenant: its persons with all that belongs to them, its rules, categories and their history; returns how many rows it removed from which table, no row where there was nothing; the application''s own tables are its own to clear, and first';
+REVOKE EXECUTE ON FUNCTION leadscore.forget_tenant(text) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._checked_config(text,text) IS 'The document, of a tenant if one is named, with its types checked; an error names the path to the field that is wrong';
 COMMENT ON FUNCTION leadscore._path(jsonpath) IS 'An SQL/JSON path as people write it';
 COMMENT ON FUNCTION leadscore._as_document(jsonb,regclass) IS 'A row of a table as documents have it: without NULLs, with lengths of time and filters as people write them';
@@ -5006,6 +7709,14 @@ COMMENT ON FUNCTION leadscore._apply_config(jsonb,boolean,text) IS 'Brings the c
 COMMENT ON FUNCTION leadscore.import_config(jsonb,text) IS 'Makes a document the configuration, or a tenant''s own rules and categories: a section that it has replaces that section, rules are matched by name; all or nothing, and nothing when a test that it carries fails';
 COMMENT ON FUNCTION leadscore.load_preset(text,text) IS 'Adds the activity types, scorecards, categories and rules of a preset: recruitment or recruitment_nl; for a tenant, as rules and categories of its own';
 COMMENT ON FUNCTION leadscore._slow_tables() IS 'What makes leadscore write its tables by statements instead of directly';
+COMMENT ON FUNCTION leadscore._take_events(leadscore._read_event[],text) IS 'Takes events among which no consent is withdrawn';
+REVOKE EXECUTE ON FUNCTION leadscore._take_events(leadscore._read_event[],text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._join_visitors(text,text,text) IS 'Makes two visitors one and returns it, or nothing where they are one already';
+REVOKE EXECUTE ON FUNCTION leadscore._join_visitors(text,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._withdraw(leadscore._read_event,text) IS 'Removes what was stored of the visitor and the person of an event that withdraws consent';
+REVOKE EXECUTE ON FUNCTION leadscore._withdraw(leadscore._read_event,text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore.track(jsonb,text) IS 'Takes one website event, an array of them or a Segment batch; returns how many were taken and left out, and of each that cannot be taken its index and the reason; with a tenant, events of its website about its persons';
+REVOKE EXECUTE ON FUNCTION leadscore.track(jsonb,text) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._explain(bigint,date,text) IS 'The lines of explain()';
 COMMENT ON FUNCTION leadscore.explain(bigint,date,text) IS 'What a person''s score is made of on a day, or as it stands now, and what does not count, and why: points where counts sum to the score';
 COMMENT ON FUNCTION leadscore._score_at(bigint,date,text) IS 'The score of a person on a day';
@@ -5020,18 +7731,122 @@ COMMENT ON FUNCTION leadscore._assumed_day(jsonb,timestamp with time zone,text) 
 COMMENT ON FUNCTION leadscore._preview_persons(text,date,text,text) IS 'The rows of preview_persons()';
 COMMENT ON FUNCTION leadscore.preview_persons(jsonb,text,text,timestamp with time zone) IS 'For each active person the score and category as stored, and as they would be after import_config() of the document and a run as of the moment; with a tenant, of its persons';
 COMMENT ON FUNCTION leadscore._preview(text,date,text,text) IS 'The rows of preview()';
-COMMENT ON FUNCTION leadscore.preview(jsonb,text,text,timestamp with time zone) IS 'How many persons of each kind would go from which category to which after import_config() of the document and a run as of the moment; with a tenant, of its persons';
+COMMENT ON FUNCTION leadscore.preview(jsonb,text,text,timestamp with time zone) IS 'How many active persons of each kind would go from which category to which after import_config() of the document and a run as of the moment; with a tenant, of its persons';
 COMMENT ON FUNCTION leadscore._instant(text,text) IS 'A local moment, in microseconds since 2000-01-01 UTC';
 COMMENT ON FUNCTION leadscore._test_config(text,text,text) IS 'The rows of test_config()';
 COMMENT ON FUNCTION leadscore.test_config(jsonb,text) IS 'Runs the tests that a configuration carries, without touching any data';
 COMMENT ON FUNCTION leadscore._require_tests_pass(jsonb,text) IS 'Raises an error when a test that a configuration carries fails';
-COMMENT ON FUNCTION leadscore._status() IS 'The row of leadscore.status';
-COMMENT ON FUNCTION leadscore._rule_points(bigint[],text) IS 'How many points each rule gives to some persons, or to all (NULL), as far as they reach a scorecard';
+COMMENT ON FUNCTION leadscore._figure(double precision) IS 'A rate or quotient with six decimals';
+COMMENT ON FUNCTION leadscore._check_evaluation_length(text,text,interval) IS 'Refuses a length of time that is not of whole days';
+COMMENT ON FUNCTION leadscore._wilson(bigint,bigint) IS 'Wilson''s 95 % limits of a rate; NULL of nobody';
+COMMENT ON FUNCTION leadscore._evaluated_config(jsonb,text) IS 'The configuration as it is, or with what a checked document changes';
+COMMENT ON FUNCTION leadscore._check_evaluated(text,jsonb,text,text,text) IS 'Refuses a scorecard, a kind and a tenant that do not exist';
+COMMENT ON FUNCTION leadscore._outcome_question(text,jsonb,text,interval,date,date,interval,text,text,text) IS 'What is asked about an outcome, checked';
+COMMENT ON FUNCTION leadscore._evaluate(text,text) IS 'The rows of evaluate()';
+COMMENT ON FUNCTION leadscore.evaluate(text,interval,date,date,interval,text,text,jsonb,text) IS 'Whether the score of past days, as known then, foretold an outcome within a length of time: for each category and for all how many had it, with 95 % limits, lift, AUC and the share of the top tenth; with a document, by that configuration';
+COMMENT ON FUNCTION leadscore._evaluate_rules(text,text) IS 'The rows of evaluate_rules()';
+COMMENT ON FUNCTION leadscore.evaluate_rules(text,interval,date,date,interval,text,text,jsonb,interval[],text) IS 'What each rule adds to what the score of past days foretold: outcome rates of persons with and without it, AUC of the score with and without it, and a verdict; with windows, the same rule for other lengths of time';
+COMMENT ON FUNCTION leadscore._suggest_points(text,text) IS 'The row of suggest_points(), with points by name of the rule';
+COMMENT ON FUNCTION leadscore._with_points(jsonb,jsonb,text) IS 'A document with other points, by name of the rule';
+COMMENT ON FUNCTION leadscore.suggest_points(text,interval,date,date,interval,text,text,jsonb,boolean,integer,text) IS 'Whole points for the rules that there are, learned on the earlier reference days and judged on the latest fifth of them: a document for preview(), test_config() and import_config(), AUC of the judged days with the points before and after, and 95 % limits of the gain; imports nothing';
+COMMENT ON FUNCTION leadscore._outcomes_by_score(text,text) IS 'Of each score of past days how many had it, and how many of them the outcome';
+COMMENT ON FUNCTION leadscore._lowest_scores(bigint[],bigint[],bigint[]) IS 'Bands for so many each, the highest first, of persons by score; the row 0 is who is left';
+COMMENT ON FUNCTION leadscore._latest_reference_day(interval) IS 'The latest day whose horizon is over by the last run''s day; NULL if that is before the calendar';
+COMMENT ON FUNCTION leadscore._outcome_course(text,text,bigint[]) IS 'Of some persons, or all, by reference day and category how many there were, and how many of them had the outcome';
+COMMENT ON FUNCTION leadscore._outcomes(bigint[],text) IS 'For the report: on the latest reference days how many persons were in each category, and how many of them had the outcome of the settings';
+COMMENT ON FUNCTION leadscore.suggest_bands(jsonb,text,text,text,jsonb) IS 'Lowest scores such that each band holds at most so many persons now, and, where settings name an outcome, how many of those who were in it in the last year had it';
+COMMENT ON FUNCTION leadscore._status_here() IS 'How things stand on this node';
+COMMENT ON FUNCTION leadscore._status() IS 'The rows of leadscore.status';
+COMMENT ON VIEW leadscore.status IS 'How things stand, on one screen: use it with \x; where customers share the database, a row for each tenant that has persons';
+COMMENT ON FUNCTION leadscore._overview(text,text,text,integer) IS 'What the report says of the persons of an owner and a tenant, or (NULL) of all: how many are where, what each rule gives, who is first and who falls within so many days';
 COMMENT ON FUNCTION leadscore._bands(text,text,text) IS 'The categories of a tenant''s persons of a kind, or of all kinds (NULL), on a scorecard';
 COMMENT ON FUNCTION leadscore._scored(text,text,text) IS 'Active persons with score and category on a scorecard, of an owner and a tenant or (NULL) of all';
-COMMENT ON FUNCTION leadscore._category_course(integer,text,text,text) IS 'How many persons were in which category on each of the last days';
+COMMENT ON FUNCTION leadscore._category_course(integer,text,text,text,jsonb) IS 'How many persons were in which category on each of the last days, from how many are now';
 COMMENT ON FUNCTION leadscore.report(text,text,text,text) IS 'A self-contained HTML page about all persons, in English (en) or Dutch (nl)';
 COMMENT ON FUNCTION leadscore.person_card(bigint,text,text) IS 'A self-contained HTML page about one person: the score over time, what makes it, and its forecast, in English (en) or Dutch (nl)';
+COMMENT ON FUNCTION leadscore._is_clustered() IS 'Whether Citus is in this database';
+COMMENT ON FUNCTION leadscore._node() IS 'The number of this node, its group in Citus; 0: the coordinator, or no cluster';
+COMMENT ON FUNCTION leadscore._nodes(boolean) IS 'The other nodes, asked on the coordinator; none elsewhere';
+COMMENT ON FUNCTION leadscore._leads() IS 'Whether this is the coordinator of several nodes';
+COMMENT ON FUNCTION leadscore._distribution(oid) IS 'How Citus distributes a table';
+COMMENT ON FUNCTION leadscore._is_distributed(oid) IS 'Whether Citus distributes a table';
+COMMENT ON FUNCTION leadscore._shard_relation(oid,bigint) IS 'The table that a shard is on this node';
+COMMENT ON FUNCTION leadscore._local_shards(oid) IS 'The shards of a distributed table that live on this node';
+COMMENT ON FUNCTION leadscore._places_of(oid) IS 'A table, and its shards on this node';
+COMMENT ON TABLE leadscore.node_shard IS 'Shards of attached tables that are followed on this node; written by leadscore alone';
+COMMENT ON TABLE leadscore.handover IS 'Persons that other nodes hand over; written by leadscore.spread() alone';
+COMMENT ON FUNCTION leadscore._local_ddl(text) IS 'Keeps Citus from bringing what follows to other nodes; returns the setting before, which another call puts back';
+REVOKE EXECUTE ON FUNCTION leadscore._local_ddl(text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._let_put_triggers(regclass) IS 'Lets the owner of a distributed table have triggers on its shards';
+REVOKE EXECUTE ON FUNCTION leadscore._let_put_triggers(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._check_distributed(regclass) IS 'Refuses a distributed table that cannot be attached';
+REVOKE EXECUTE ON FUNCTION leadscore._check_distributed(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._own_columns(leadscore.source,text) IS 'The columns of an attached table in its key, or by which it refers to persons';
+COMMENT ON FUNCTION leadscore._check_colocation(integer) IS 'Refuses an attached table whose rows would be on other nodes than what belongs to them';
+REVOKE EXECUTE ON FUNCTION leadscore._check_colocation(integer) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._refuse_truncate() IS 'Trigger: refuses to truncate a distributed table that is attached';
+REVOKE EXECUTE ON FUNCTION leadscore._refuse_truncate() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._has_distributed_sources() IS 'Whether a distributed table is attached';
+COMMENT ON FUNCTION leadscore._refuse_where_distributed(text) IS 'Refuses what has no place in a cluster';
+COMMENT ON FUNCTION leadscore._refuse_edits_of_nodes(regclass) IS 'Refuses an edit of the configuration on a node that follows the coordinator';
+REVOKE EXECUTE ON FUNCTION leadscore._refuse_edits_of_nodes(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._need_persons_here(text) IS 'Refuses on a coordinator without persons what is about those of one node';
+COMMENT ON FUNCTION leadscore._ask(text,integer[],boolean) IS 'What nodes answer to a query of one value';
+COMMENT ON FUNCTION leadscore._ask_all(text) IS 'The rows that all other nodes give to a query, as JSON';
+COMMENT ON FUNCTION leadscore._cluster_document() IS 'The configuration as the coordinator sends it to the nodes';
+REVOKE EXECUTE ON FUNCTION leadscore._cluster_document() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._adopt_rows(regclass,text,jsonb,text,text) IS 'Makes the rows of a table of the configuration those of the coordinator';
+REVOKE EXECUTE ON FUNCTION leadscore._adopt_rows(regclass,text,jsonb,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._number_apart() IS 'Has this node number persons and what belongs to them apart from other nodes';
+REVOKE EXECUTE ON FUNCTION leadscore._number_apart() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._follow(jsonb,integer[]) IS 'Brings a node to the configuration of the coordinator';
+REVOKE EXECUTE ON FUNCTION leadscore._follow(jsonb,integer[]) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._arrived_shards() IS 'Shards of attached tables that Citus brought to this node and that are not followed yet';
+COMMENT ON FUNCTION leadscore._left_shards() IS 'Shards that were followed on this node and are not here any more';
+COMMENT ON FUNCTION leadscore._displaced() IS 'How many shards came to this node and went from it';
+COMMENT ON FUNCTION leadscore._leaving(bigint,integer) IS 'Persons whose rows went to another node, as documents';
+REVOKE EXECUTE ON FUNCTION leadscore._leaving(bigint,integer) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._key_value(text,integer,integer) IS 'One of the values in a key of so many columns, counted from 0';
+COMMENT ON FUNCTION leadscore._receive(jsonb) IS 'Keeps what another node hands over';
+REVOKE EXECUTE ON FUNCTION leadscore._receive(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._take_in() IS 'Follows the shards that came to this node, with what was handed over';
+REVOKE EXECUTE ON FUNCTION leadscore._take_in() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._leave() IS 'Drops persons whose rows went to another node';
+REVOKE EXECUTE ON FUNCTION leadscore._leave() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._forget_handover() IS 'Forgets what was handed over and is taken in';
+REVOKE EXECUTE ON FUNCTION leadscore._forget_handover() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._tell_alone() IS 'Waits for another call that tells the nodes';
+REVOKE EXECUTE ON FUNCTION leadscore._tell_alone() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._tell_nodes(integer[]) IS 'Brings the configuration to all nodes';
+REVOKE EXECUTE ON FUNCTION leadscore._tell_nodes(integer[]) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._attach_on_nodes(integer) IS 'Attaches a distributed table on all nodes';
+REVOKE EXECUTE ON FUNCTION leadscore._attach_on_nodes(integer) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._spread() IS 'spread(); returns what failed';
+REVOKE EXECUTE ON FUNCTION leadscore._spread() FROM PUBLIC;
+COMMENT ON PROCEDURE leadscore.spread() IS 'On the coordinator of a Citus cluster: brings the configuration to every node, and persons to the nodes to which their rows were moved';
+REVOKE EXECUTE ON PROCEDURE leadscore.spread() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._recompute_everywhere(timestamp with time zone,boolean) IS 'A run on all nodes of a cluster';
+REVOKE EXECUTE ON FUNCTION leadscore._recompute_everywhere(timestamp with time zone,boolean) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._batches_elsewhere(timestamp with time zone,integer) IS 'A run in batches on the other nodes of a cluster';
+COMMENT ON FUNCTION leadscore._lock_days() IS 'Waits for writers, and keeps others waiting';
+REVOKE EXECUTE ON FUNCTION leadscore._lock_days() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._node_statuses() IS 'The rows of leadscore.status on this node, with numbers that can be added up';
+COMMENT ON FUNCTION leadscore._node_status() IS 'How things stand on this node';
+COMMENT ON FUNCTION leadscore._all_nodes() IS 'The rows of leadscore.nodes';
+COMMENT ON VIEW leadscore.nodes IS 'The nodes of a Citus cluster, asked on the coordinator, which is node 0; elsewhere this node alone';
+COMMENT ON FUNCTION leadscore._status_everywhere() IS 'The rows of leadscore.status on the coordinator of a cluster';
+COMMENT ON FUNCTION leadscore._doctor_cluster() IS 'What doctor() finds about the nodes of a cluster, and what they find';
+COMMENT ON FUNCTION leadscore.cluster_worklist(integer,text,text) IS 'The persons of all nodes to spend time on first: the rows of leadscore.worklist with the highest scores, of an owner and a tenant or of all';
+COMMENT ON FUNCTION leadscore._of_person(text,text,text,text,text) IS 'The rows of a query about a person, on whichever node the person is';
+COMMENT ON FUNCTION leadscore.explain_by_key(text,text,date,text,text) IS 'explain() by the kind and the application''s own key of a person, on whichever node the person is';
+COMMENT ON FUNCTION leadscore.score_at_by_key(text,text,date,text,text) IS 'score_at() by the kind and the application''s own key of a person, on whichever node the person is';
+COMMENT ON FUNCTION leadscore.forecast_by_key(text,text,date,text,text) IS 'forecast() by the kind and the application''s own key of a person, on whichever node the person is';
+COMMENT ON FUNCTION leadscore._forget_tenant_elsewhere(text) IS 'Forgets a tenant on the other nodes, and returns how many rows went from which table';
+REVOKE EXECUTE ON FUNCTION leadscore._forget_tenant_elsewhere(text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore.forget_person_by_key(text,text,text) IS 'forget_person() by the kind and the application''s own key of a person, on whichever node the person is, in a transaction of that node';
+REVOKE EXECUTE ON FUNCTION leadscore.forget_person_by_key(text,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore.adjust_by_key(text,text,integer,text,date,date,text,text) IS 'adjust() by the kind and the application''s own key of a person, on whichever node the person is, in a transaction of that node';
+REVOKE EXECUTE ON FUNCTION leadscore.adjust_by_key(text,text,integer,text,date,date,text,text) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._doctor_dump() IS 'What doctor() finds about dumps by the owner of the database';
 
 -- A table that lacks a column that it needs is left without; doctor() names it.

@@ -14,7 +14,7 @@ BEGIN ATOMIC
         FROM present c
         GROUP BY c.tenant
         UNION ALL
-        SELECT NULL, 0, NULL WHERE NOT EXISTS (SELECT FROM present)
+        SELECT NULL::text AS tenant, 0::bigint AS persons, NULL::text AS categories WHERE NOT EXISTS (SELECT FROM present)
     ), changed AS (
         SELECT p.tenant, count(*) AS changes
         FROM leadscore.state w
