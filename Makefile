@@ -7,6 +7,7 @@
 #   make demo-stop     removes the demo's cluster and ends the console, which stay up to look around in
 #   make demo-real     a public data set of real customers (examples/cdnow)
 #   make test-crash    hundreds of crashes at random points, in a cluster of its own (tests/crash)
+#   make test-applications  Odoo and Creme CRM with and without leadscore: their own tests, their usual actions (tests/applications)
 #   make upgrade-script  the script from the last released version to this one (tools/upgrade-script)
 #   make test          every test in a private cluster; the last line is "N passed, N failed" (SUITES="regress dump": some)
 #   make test-assert   on a PostgreSQL 15 that checks its own assumptions, built from source, with a library that checks overflow
@@ -29,7 +30,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := all
 # Cargo and the cluster are one each; their steps are in an order.
 .NOTPARALLEL:
-.PHONY: all setup install demo demo-stop demo-real test test-crash test-assert upgrade-script installcheck bench lint deny deb test-deb dist test-dist clean
+.PHONY: all setup install demo demo-stop demo-real test test-crash test-applications test-assert upgrade-script installcheck bench lint deny deb test-deb dist test-dist clean
 
 ifdef PG
 export PG
@@ -68,6 +69,13 @@ test: setup install
 test-crash: setup install
 	@tests/crash/campaign
 
+test-applications: setup install
+	@$(ENVIRONMENT)
+	trap 'tools/cluster stop .cluster/applications' EXIT
+	tools/cluster start .cluster/applications
+	eval "$$(tools/cluster env .cluster/applications)"
+	tests/applications/campaign
+
 test-assert:
 	@export PG=15
 	unset PG_CONFIG
@@ -96,6 +104,7 @@ bench: setup install
 	eval "$$(tools/cluster env .cluster/track)"
 	tests/bench/track
 	tests/bench/waits
+	tests/bench/deferred
 
 lint:
 	@$(ENVIRONMENT)

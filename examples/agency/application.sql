@@ -17,13 +17,18 @@ CREATE TABLE agency.candidate (
     registered_at timestamptz NOT NULL
 );
 
+CREATE TABLE agency.company (
+    name text PRIMARY KEY
+);
+
 CREATE TABLE agency.contact (
     contact_id    int PRIMARY KEY,
     name          text NOT NULL,
-    company       text NOT NULL,
+    company       text NOT NULL REFERENCES agency.company,
     owner         text NOT NULL REFERENCES agency.recruiter (name),
     registered_at timestamptz NOT NULL
 );
+CREATE INDEX ON agency.contact (company);
 
 -- A vacancy that a contact gave to the agency. The oldest ones came from no known contact.
 CREATE TABLE agency.job (
@@ -78,3 +83,4 @@ CREATE TABLE agency.contact_journal (
     entry       text NOT NULL CHECK (entry IN ('appointment', 'call', 'email', 'note')),
     happened_at timestamptz NOT NULL
 );
+CREATE INDEX ON agency.contact_journal (contact_id);

@@ -11,6 +11,11 @@ INSERT INTO agency.candidate (candidate_id, name, profession, owner, registered_
 SELECT candidate_id, name, profession, owner, registered_at FROM story.candidate
 WHERE registered_at >= :'from_at' AND registered_at < :'until_at';
 
+INSERT INTO agency.company (name)
+SELECT DISTINCT company FROM story.contact
+WHERE registered_at >= :'from_at' AND registered_at < :'until_at'
+ON CONFLICT DO NOTHING;
+
 INSERT INTO agency.contact (contact_id, name, company, owner, registered_at)
 SELECT contact_id, name, company, owner, registered_at FROM story.contact
 WHERE registered_at >= :'from_at' AND registered_at < :'until_at';

@@ -246,6 +246,8 @@ fn concerned<W: WhoAllocated>(config: &Config, old: &PgHeapTuple<W>, new: &PgHea
     let (before, after) = (parts(old), parts(new));
     match shortcut::rules_of_change(&rulebook.configuration, &before.person(), &after.person()) {
         Ok(rules) if rules.is_empty() => Concerned::Nothing,
+        // Activities may be stored that no rule has taken yet, and count as a whole.
+        Ok(_) if config.deferred => Concerned::Everything,
         Ok(rules) => Concerned::Rules(rules),
         Err(_) => Concerned::Everything,
     }

@@ -13,10 +13,12 @@ SELECT leadscore.attach_person('persons_organisation', 'organisation', name => '
     since => 'cremeentity_ptr_id.created', only_when => '{"cremeentity_ptr_id.is_deleted": false}',
     score => 'leadscore_score', category => 'leadscore_category');
 SELECT leadscore.attach_activity('creme_core_relation', 'appointment', person => 'subject_entity_id', person_kind => 'contact', occurred_at => 'created',
-    only_when => '{"type_id": ["activities-subject_participates_to_activity", "activities-subject_activity_subject"], "object_entity_id.is_deleted": false}');
+    only_when => '{"type_id": ["activities-subject_participates_to_activity", "activities-subject_activity_subject"], "object_entity_id.is_deleted": false,
+                    "subject_entity_id.entity_type_id.model": "contact"}');
 SELECT leadscore.attach_activity('creme_core_relation', 'appointment', person => 'subject_entity_id', person_kind => 'organisation', occurred_at => 'created',
-    only_when => '{"type_id": ["activities-subject_activity_subject", "activities-subject_linked_2_activity"], "object_entity_id.is_deleted": false}');
+    only_when => '{"type_id": ["activities-subject_activity_subject", "activities-subject_linked_2_activity"], "object_entity_id.is_deleted": false,
+                    "subject_entity_id.entity_type_id.model": "organisation"}');
 SELECT leadscore.attach_activity('assistants_todo', 'to do', person => 'entity_id', person_kind => 'contact', occurred_at => 'modification_date',
-    only_when => '{"is_ok": true}');
+    only_when => '{"is_ok": true, "entity_content_type_id.model": "contact"}');
 SELECT leadscore.attach_activity('assistants_todo', 'to do', person => 'entity_id', person_kind => 'organisation', occurred_at => 'modification_date',
-    only_when => '{"is_ok": true}');
+    only_when => '{"is_ok": true, "entity_content_type_id.model": "organisation"}');

@@ -21,7 +21,7 @@ SET parts = s.parts
     name = n.called,
     owner = n.holder,
     read_in = CASE WHEN s.parts ? 'moment' THEN (SELECT z.time_zone FROM leadscore.settings z) END
-FROM (SELECT x.source_id, b.names, coalesce(format('%I.%I', h.nspname, c.relname), x.source::text) AS called,
+FROM (SELECT x.source_id, b.names, CASE WHEN c.oid IS NULL THEN x.source::text ELSE format('%I.%I', h.nspname, c.relname) END AS called,
              coalesce(pg_get_userbyid(c.relowner), current_user) AS holder,
              jsonb_array_length(b.names) - (x.parts ? 'score')::int - (x.parts ? 'category')::int AS reads
       FROM leadscore.source x
@@ -54,6 +54,7 @@ END $$;
 SELECT leadscore._put_triggers(s.source_id)
 FROM leadscore.source s
 WHERE s.attached AND leadscore._name_of(s.source) IS NOT NULL AND leadscore._is_whole(s)
+  AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(s.parts -> 'names') n(name) WHERE NOT leadscore._has_column(s.source, n.name))
 ORDER BY s.source_id;
 SELECT leadscore._forget_configuration();
 
