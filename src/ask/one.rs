@@ -1,8 +1,8 @@
 //! One person with all that is registered on it, as the active snapshot shows it and as the caller may see it.
 
 use crate::configure::config::{self, Config};
-use crate::pg;
 use crate::configure::rulebook::Rulebook;
+use crate::pg;
 use crate::pg::person::{FoundPerson, Persons};
 use crate::score::history::{self, Seen};
 use scoring::activity::History;

@@ -149,7 +149,9 @@ impl Config {
     fn asked(&self, query: &str, tenant: &str) -> Option<String> {
         let owner = pg::owner_of(self.tables.state());
         match self.origin {
-            Origin::Latest => pg::as_role(owner, || pg::in_own_settings(|| pg::latest(query, pg_sys::TEXTOID, tenant.into_datum()))),
+            Origin::Latest => {
+                pg::as_role(owner, || pg::in_own_settings(|| pg::latest(query, pg_sys::TEXTOID, tenant.into_datum())))
+            }
             Origin::Seen => pg::as_role(owner, || pg::in_own_settings(|| pg::seen(query, tenant))),
             Origin::Assumed => None,
         }

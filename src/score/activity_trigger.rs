@@ -335,7 +335,6 @@ fn score_person(writer: &mut Writer, found: &FoundPerson, rows: &[ScoredActivity
         score: stored.score,
         at: writer.standpoint(&stored),
         last_day: config.scored_on,
-        last_activity_at: stored.last_activity_at,
         is_penalised: stored.penalised,
     };
     // Only a capped rule asks.
@@ -348,7 +347,6 @@ fn score_person(writer: &mut Writer, found: &FoundPerson, rows: &[ScoredActivity
     let mut kept = Kept::new(&read, &instant);
     for row in rows {
         present.last_day = config.day(stored.last_activity_at.map_or(since, |at| at.max(since)));
-        present.last_activity_at = stored.last_activity_at;
         let activity = Activity {
             activity_id: row.activity_id,
             occurred_at: row.occurred_at,

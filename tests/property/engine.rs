@@ -114,9 +114,8 @@ fn shortcut_agrees(case: &Case, configuration: &Configuration, person: &Person, 
     let all = history(case, configuration, None).activities;
     let (news, others): (Vec<_>, Vec<_>) = all.iter().partition(|activity| activity.activity_id == new.activity_id);
     let last_day = others.iter().map(|activity| activity.day).chain([person.since]).max().unwrap();
-    let last_activity_at = others.iter().map(|activity| activity.occurred_at).max();
     let is_penalised = before.is_penalised;
-    let mut present = shortcut::Present { score: before.scores[0], at, last_day, last_activity_at, is_penalised };
+    let mut present = shortcut::Present { score: before.scores[0], at, last_day, is_penalised };
     let read = || before.records.clone();
     let instant = |id| all.iter().find(|activity| activity.activity_id == id).map(|activity| activity.occurred_at);
     let mut kept = shortcut::Kept::new(&read, &instant);

@@ -11,6 +11,7 @@ use crate::record::{Fade, Record, RecordKind, earlier};
 use crate::refusal::Refusal;
 use crate::rule::{Rule, RuleKind};
 use crate::silence::{self, Penalty};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// More has to be known: the person must be derived anew.
@@ -25,9 +26,17 @@ pub struct Present {
     pub at: Standpoint,
     /// The later of the days of `since` and of the last activity.
     pub last_day: Day,
-    /// The latest instant of an activity.
-    pub last_activity_at: Option<i64>,
     pub is_penalised: bool,
+}
+
+impl Present {
+    fn gain(&mut self, points: i128, activity: &Activity) -> Result<(), Refusal> {
+        self.score = i64::try_from(i128::from(self.score) + points).map_err(|_| {
+            Refusal::score_out_of_range()
+                .detail(format!("Activity {} would take the person's score beyond bigint.", activity.activity_id))
+        })?;
+        Ok(())
+    }
 }
 
 /// The records of a person that stand, read when a rule asks for them that lets only some count.
@@ -84,52 +93,54 @@ impl<'l> Kept<'l> {
         }
     }
 
-    /// The oldest so many of some records.
-    fn oldest(&self, records: &[Record], count: usize) -> Result<Vec<Record>, Unclear> {
-        let mut records = records.to_vec();
-        records.sort_by_key(|record| record.counts_from);
-        // Which of one day is the oldest, only its activity tells.
-        if let (Some(last), Some(next)) = (count.checked_sub(1).and_then(|last| records.get(last)), records.get(count))
-            && last.counts_from == next.counts_from
-        {
-            let day = last.counts_from;
-            let age = |record: &Record| match record.activity_id {
-                Some(id) if record.counts_from == day => (self.instant)(id).map(|at| (at, id)).ok_or(Unclear),
-                _ => Ok((0, 0)),
-            };
-            let mut aged = records.into_iter().map(|record| Ok((record.counts_from, age(&record)?, record)));
-            let mut aged = aged.by_ref().collect::<Result<Vec<_>, Unclear>>()?;
-            aged.sort_by_key(|(day, age, _)| (*day, *age));
-            records = aged.into_iter().map(|(_, _, record)| record).collect();
-        }
-        records.truncate(count);
-        Ok(records)
-    }
-
-    /// The records of a capped rule whose place a new one of a day takes that is newer than all others.
-    fn displaced_by_newest(&mut self, rule: &Rule, day: Day) -> Result<Vec<Record>, Unclear> {
-        let surplus = |most: Option<i32>, kept: usize| {
-            most.and_then(|most| usize::try_from(most).ok()).map_or(0, |most| (kept + 1).saturating_sub(most))
-        };
+    /// What a capped rule gives for a new activity, and what it takes: records that stand by it alone, and those that stand
+    /// no longer. A new activity brings none back that stands no longer, so that the others tell all.
+    fn exchange<'r>(
+        &mut self,
+        person: &Person,
+        rule: &'r Rule,
+        new: &Activity<'r>,
+        at: Standpoint,
+    ) -> Result<(Vec<Record>, Vec<Record>), Unclear> {
         let mut kept = self.of(rule);
-        let of_day: Vec<Record> = kept.iter().filter(|record| record.counts_from == day).copied().collect();
-        let mut displaced = self.oldest(&of_day, surplus(rule.max_per_day, of_day.len()))?;
-        kept.retain(|record| !displaced.contains(record));
-        displaced.extend(self.oldest(&kept, surplus(rule.max_counted, kept.len()))?);
-        Ok(displaced)
+        if rule.max_counted.is_none() {
+            kept.retain(|record| record.counts_from == new.day);
+        }
+        if kept.len() > MOST_KEPT {
+            return Err(Unclear);
+        }
+        let activity = |activity_id: i64, occurred_at: i64, day: Day| Activity {
+            activity_id,
+            occurred_at,
+            day,
+            matching: Cow::Owned(vec![rule]),
+        };
+        let mut activities = vec![activity(new.activity_id, new.occurred_at, new.day)];
+        for record in &kept {
+            let known = record.activity_id.and_then(|id| Some((id, (self.instant)(id)?)));
+            let (id, occurred_at) = known.ok_or(Unclear)?;
+            activities.push(activity(id, occurred_at, record.counts_from));
+        }
+        let mut standing = activity_records(person, activities, at);
+        let displaced = kept.iter().filter(|record| !standing.contains(record)).copied().collect();
+        standing.retain(|record| !kept.contains(record));
+        Ok((standing, displaced))
     }
 }
+
+/// Of more records than these, deriving the person anew is as quick.
+const MOST_KEPT: usize = 1_000;
 
 /// Scores one new activity by the rules that match its type and attributes: adds what it gives to
 /// what is kept and to the score, or says that this does not tell everything.
 ///
 /// # Errors
 /// A refusal when the score leaves the range of bigint.
-pub fn score_activity(
+pub fn score_activity<'r>(
     configuration: &Configuration,
     person: &Person,
     present: &mut Present,
-    activity: &Activity,
+    activity: &Activity<'r>,
     kept: &mut Kept,
 ) -> Result<Result<(), Unclear>, Refusal> {
     let (at, day) = (present.at, activity.day);
@@ -139,7 +150,7 @@ pub fn score_activity(
     if !person.is_active {
         return Ok(Ok(()));
     }
-    for rule in activity.matching.iter() {
+    for &rule in activity.matching.iter() {
         if !rule.applies_to(person) {
             continue;
         }
@@ -165,24 +176,20 @@ pub fn score_activity(
         if rule.half_life.is_some() {
             return Ok(Err(Unclear));
         }
-        if rule.is_capped() && present.last_activity_at.is_some_and(|last| last >= activity.occurred_at) {
-            return Ok(Err(Unclear));
+        if rule.is_capped() {
+            let (added, displaced) = match kept.exchange(person, rule, activity, at) {
+                Ok(exchanged) => exchanged,
+                Err(unclear) => return Ok(Err(unclear)),
+            };
+            let sum = |records: &[Record]| records.iter().map(|record| i128::from(record.counted(at))).sum::<i128>();
+            present.gain(sum(&added) - sum(&displaced), activity)?;
+            displaced.into_iter().for_each(|record| kept.displace(record));
+            added.into_iter().for_each(|record| kept.add(record));
+            continue;
         }
         let window_end = rule.relevant_for.and_then(|length| length.after(day));
         if window_end.is_some_and(|end| end <= at.scored_on) {
             continue;
-        }
-        let mut gain = 0i128;
-        if rule.is_capped() {
-            match kept.displaced_by_newest(rule, day) {
-                Ok(displaced) => {
-                    for record in displaced {
-                        gain -= i128::from(record.counted(at));
-                        kept.displace(record);
-                    }
-                }
-                Err(unclear) => return Ok(Err(unclear)),
-            }
         }
         let record = Record {
             kind: RecordKind::Activity,
@@ -195,11 +202,7 @@ pub fn score_activity(
             counts_until: window_end,
             fade: Fade::of(rule, window_end),
         };
-        gain += i128::from(record.counted(at));
-        present.score = i64::try_from(i128::from(present.score) + gain).map_err(|_| {
-            Refusal::score_out_of_range()
-                .detail(format!("Activity {} would take the person's score beyond bigint.", activity.activity_id))
-        })?;
+        present.gain(record.counted(at).into(), activity)?;
         kept.add(record);
     }
     Ok(Ok(()))
@@ -292,7 +295,6 @@ mod tests {
     use crate::derive::{Standing, derive};
     use crate::rule::Decay;
     use proptest::prelude::*;
-    use std::borrow::Cow;
 
     const TODAY: i32 = 9000;
 
@@ -404,13 +406,11 @@ mod tests {
             let instant = |id: i64| all.iter().find(|activity| activity.activity_id == id).map(|activity| activity.occurred_at);
             let mut kept = Kept::new(&read, &instant);
             let mut last_activity_at = stands.last_activity_at;
-            let mut present = Present {
-                score: stands.scores[0], at, last_day: person.since, last_activity_at, is_penalised: stands.is_penalised,
-            };
+            let mut present =
+                Present { score: stands.scores[0], at, last_day: person.since, is_penalised: stands.is_penalised };
             for activity in &new {
                 let last = all.iter().filter(|one| Some(one.occurred_at) == last_activity_at).map(|one| one.day).max();
                 present.last_day = last.map_or(person.since, |last| last.max(person.since));
-                present.last_activity_at = last_activity_at;
                 if score_activity(&configuration, &person, &mut present, activity, &mut kept).expect("small points").is_err() {
                     return Ok(());
                 }
