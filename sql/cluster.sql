@@ -80,21 +80,21 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore._shard_relation(oid, bigint) IS 'The table that a shard is on this node';
 
--- Of co-located tables, shards of the same position have rows of the same values of their distribution columns.
+-- Of co-located tables, shards at the same place have rows of the same values of their distribution columns.
 CREATE FUNCTION leadscore._local_shards(of_relation oid)
-RETURNS TABLE (shard_id bigint, relation bigint, "position" bigint, low int, high int)
+RETURNS TABLE (shard_id bigint, relation bigint, place bigint, low int, high int)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
     IF leadscore._is_clustered() THEN
         RETURN QUERY EXECUTE
-            'SELECT n.shardid, r.relation::bigint, n.position, n.low, n.high
-             FROM (SELECT s.shardid, row_number() OVER (ORDER BY s.shardminvalue::int) - 1 AS position, s.shardminvalue::int AS low, s.shardmaxvalue::int AS high
+            'SELECT n.shardid, r.relation::bigint, n.place, n.low, n.high
+             FROM (SELECT s.shardid, row_number() OVER (ORDER BY s.shardminvalue::int) - 1 AS place, s.shardminvalue::int AS low, s.shardmaxvalue::int AS high
                    FROM pg_dist_shard s WHERE s.logicalrelid = $1) n
              JOIN pg_dist_placement p ON p.shardid = n.shardid
              CROSS JOIN LATERAL (SELECT leadscore._shard_relation($1, n.shardid) AS relation) r
              WHERE p.groupid = (SELECT g.groupid FROM pg_dist_local_group g) AND r.relation IS NOT NULL
-             ORDER BY n.position' USING of_relation;
+             ORDER BY n.place' USING of_relation;
     END IF;
 END $$;
 COMMENT ON FUNCTION leadscore._local_shards(oid) IS 'The shards of a distributed table that live on this node';

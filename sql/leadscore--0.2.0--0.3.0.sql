@@ -25,7 +25,7 @@ SET parts = s.parts
     name = n.called,
     owner = n.holder,
     read_in = CASE WHEN s.parts ? 'moment' THEN (SELECT z.time_zone FROM leadscore.settings z) END
-FROM (SELECT x.source_id, b.names, coalesce(format('%I.%I', h.nspname, c.relname), x.source::text) AS called,
+FROM (SELECT x.source_id, b.names, CASE WHEN c.oid IS NULL THEN x.source::text ELSE format('%I.%I', h.nspname, c.relname) END AS called,
              coalesce(pg_get_userbyid(c.relowner), current_user) AS holder,
              jsonb_array_length(b.names) - (x.parts ? 'score')::int - (x.parts ? 'category')::int AS reads
       FROM leadscore.source x
@@ -6183,7 +6183,7 @@ BEGIN
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._local_shards(of_relation oid)
- RETURNS TABLE(shard_id bigint, relation bigint, "position" bigint, low integer, high integer)
+ RETURNS TABLE(shard_id bigint, relation bigint, place bigint, low integer, high integer)
  LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6192,13 +6192,13 @@ AS $function$
 BEGIN
     IF leadscore._is_clustered() THEN
         RETURN QUERY EXECUTE
-            'SELECT n.shardid, r.relation::bigint, n.position, n.low, n.high
-             FROM (SELECT s.shardid, row_number() OVER (ORDER BY s.shardminvalue::int) - 1 AS position, s.shardminvalue::int AS low, s.shardmaxvalue::int AS high
+            'SELECT n.shardid, r.relation::bigint, n.place, n.low, n.high
+             FROM (SELECT s.shardid, row_number() OVER (ORDER BY s.shardminvalue::int) - 1 AS place, s.shardminvalue::int AS low, s.shardmaxvalue::int AS high
                    FROM pg_dist_shard s WHERE s.logicalrelid = $1) n
              JOIN pg_dist_placement p ON p.shardid = n.shardid
              CROSS JOIN LATERAL (SELECT leadscore._shard_relation($1, n.shardid) AS relation) r
              WHERE p.groupid = (SELECT g.groupid FROM pg_dist_local_group g) AND r.relation IS NOT NULL
-             ORDER BY n.position' USING of_relation;
+             ORDER BY n.place' USING of_relation;
     END IF;
 END $function$;
 
@@ -6213,7 +6213,7 @@ BEGIN ATOMIC
  UNION ALL
   SELECT ((n.relation)::oid)::regclass AS relation,
      ('_'::text || n.shard_id) AS suffix
-    FROM leadscore._local_shards(_places_of.of_relation) n(shard_id, relation, "position", low, high);
+    FROM leadscore._local_shards(_places_of.of_relation) n(shard_id, relation, place, low, high);
 END;
 
 CREATE TABLE leadscore.node_shard (
@@ -6659,7 +6659,7 @@ BEGIN ATOMIC
     FROM (( SELECT DISTINCT x.source
             FROM leadscore.source x
            WHERE x.attached) s
-      CROSS JOIN LATERAL leadscore._local_shards((s.source)::oid) n(shard_id, relation, "position", low, high))
+      CROSS JOIN LATERAL leadscore._local_shards((s.source)::oid) n(shard_id, relation, place, low, high))
    WHERE (NOT (EXISTS ( SELECT
             FROM leadscore.node_shard k
            WHERE (k.shard_id = n.shard_id))));
@@ -6677,7 +6677,7 @@ BEGIN ATOMIC
             FROM (( SELECT DISTINCT x.source
                     FROM leadscore.source x
                    WHERE x.attached) s
-              CROSS JOIN LATERAL leadscore._local_shards((s.source)::oid) n(shard_id, relation, "position", low, high))
+              CROSS JOIN LATERAL leadscore._local_shards((s.source)::oid) n(shard_id, relation, place, low, high))
            WHERE (n.shard_id = k.shard_id))));
 END;
 
@@ -7853,6 +7853,7 @@ COMMENT ON FUNCTION leadscore._doctor_dump() IS 'What doctor() finds about dumps
 SELECT leadscore._put_triggers(s.source_id)
 FROM leadscore.source s
 WHERE s.attached AND leadscore._name_of(s.source) IS NOT NULL AND leadscore._is_whole(s)
+  AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(s.parts -> 'names') n(name) WHERE NOT leadscore._has_column(s.source, n.name))
 ORDER BY s.source_id;
 SELECT leadscore._forget_configuration();
 

@@ -17,8 +17,11 @@ pub const FEW: usize = 32;
 /// More statements are not kept: they name tables, and those of a database are not so many.
 const MOST: usize = 500;
 
+/// A statement, the types of its parameters, and whether they are about few rows.
+type Statement = (CString, Vec<u32>, bool);
+
 thread_local! {
-    static KEPT: RefCell<HashMap<(CString, Vec<u32>, bool), pg_sys::SPIPlanPtr>> = RefCell::default();
+    static KEPT: RefCell<HashMap<Statement, pg_sys::SPIPlanPtr>> = RefCell::default();
 }
 
 /// Whether all parameters that are arrays are about few rows.
