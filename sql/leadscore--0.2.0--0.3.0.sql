@@ -25,7 +25,7 @@ SET parts = s.parts
     name = n.called,
     owner = n.holder,
     read_in = CASE WHEN s.parts ? 'moment' THEN (SELECT z.time_zone FROM leadscore.settings z) END
-FROM (SELECT x.source_id, b.names, CASE WHEN c.oid IS NULL THEN x.source::text ELSE format('%I.%I', h.nspname, c.relname) END AS called,
+FROM (SELECT x.source_id, b.names, CASE WHEN c.oid IS NULL THEN quote_ident(x.source::text) ELSE format('%I.%I', h.nspname, c.relname) END AS called,
              coalesce(pg_get_userbyid(c.relowner), current_user) AS holder,
              jsonb_array_length(b.names) - (x.parts ? 'score')::int - (x.parts ? 'category')::int AS reads
       FROM leadscore.source x
