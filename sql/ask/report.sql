@@ -90,7 +90,7 @@ DECLARE
 BEGIN
     PERFORM leadscore._require_language('report', language), leadscore._need_scorecard(report.scorecard, 'report'), leadscore._need_persons_here('report()');
     shown := leadscore._overview(report.owner, report.tenant, report.scorecard, 14);
-    IF report.owner IS NOT NULL OR report.tenant IS NOT NULL THEN
+    IF (report.owner IS NOT NULL OR report.tenant IS NOT NULL) AND EXISTS (SELECT FROM leadscore.settings s WHERE s.outcome_type IS NOT NULL) THEN
         ids := ARRAY(SELECT x.person_id FROM leadscore._scored(report.owner, report.tenant, report.scorecard) x);
     END IF;
     -- A run is one of all tenants, so it is for who sees all.

@@ -6,6 +6,7 @@ use crate::configure::config::{self, Config};
 use crate::error::{OrRaise, Refusal};
 use scoring::calendar::Day;
 use scoring::course::course;
+use scoring::person::Standpoint;
 use scoring::record::{Fade, Record};
 use scoring::scorecard::MAIN;
 use std::collections::{HashMap, HashSet};
@@ -66,7 +67,7 @@ fn above_the_lowest(config: &Config, card: u16) -> HashMap<i64, Above> {
         if let Some(score) = score
             && let Some(floor) = floor(score)
         {
-            let reach = row.scored_through.map_or(config.scored_on, |day| day.max(config.scored_on));
+            let reach = Standpoint::through(config.scored_on, row.scored_through).reach;
             above.insert(row.person_id, Above { score, floor, reach });
         }
     });

@@ -113,13 +113,9 @@ pub fn explain(person_id: Option<i64>, on_day: Option<Date>, scorecard: Option<&
         return Vec::new();
     };
     one::ask(&config, person_id, |mut one| {
-        let scored_on = config.scored_on;
         let at = match on_day {
             Some(day) => Standpoint::on(Day(day.to_pg_epoch_days())),
-            None => {
-                let reach = one.persons.stored(one.found).scored_through.map_or(scored_on, |day| day.max(scored_on));
-                Standpoint { scored_on, reach }
-            }
+            None => Standpoint::through(config.scored_on, one.persons.stored(one.found).scored_through),
         };
         let facts = registered(&config, one.rulebook, person_id, !one.history.adjustments.is_empty());
         let mut lines = explain::explain(&one.rulebook.configuration, &one.person, &mut one.history, at, card, &facts);

@@ -81,7 +81,7 @@ struct Standing {
     /// On the scorecard that is asked for; `None`: it has no score there.
     score: Option<i64>,
     category: Option<u32>,
-    reach: Day,
+    at: Standpoint,
     /// Whether something that is stored changes in the days for which falls are listed.
     may_fall: bool,
 }
@@ -135,7 +135,7 @@ fn read_persons(config: &Config, owner: Option<&str>, tenant: Option<&str>, card
                 main_score: row.score,
                 score: (card == MAIN).then_some(row.score),
                 category: category.filter(|_| card == MAIN),
-                reach: row.scored_through.map_or(config.scored_on, |day| day.max(config.scored_on)),
+                at: Standpoint::through(config.scored_on, row.scored_through),
                 may_fall: false,
             });
         }
@@ -189,7 +189,7 @@ fn read_records(config: &Config, card: u16, until: Day, persons: &mut [Standing]
             let person = &mut persons[place];
             person.may_fall |= cooling::changes(&record, scored_on, until);
             *points.entry(record.rule_id).or_default() +=
-                i128::from(record.counted(Standpoint { scored_on, reach: person.reach }));
+                i128::from(record.counted(Standpoint { scored_on, reach: person.at.reach }));
         }
     });
     config.tables.each_due(|person_id, day| {
@@ -222,7 +222,7 @@ fn falls(config: &Config, card: u16, persons: &[Standing], names: &Names, until:
         if let Some(score) = person.score
             && let Some(floor) = configuration.floor(card, kind, score)
         {
-            candidates.push((person.person_id, Above { score, floor, reach: person.reach }));
+            candidates.push((person.person_id, Above { score, floor, reach: person.at.reach }));
         }
     }
     candidates.sort_unstable_by_key(|(person_id, above)| (Reverse(above.score), *person_id));

@@ -58,7 +58,7 @@ pub struct PersonRow {
 impl PersonRow {
     /// The days for which its records are looked at, as they are stored.
     pub fn standpoint(&self, scored_on: Day) -> Standpoint {
-        Standpoint { scored_on, reach: self.scored_through.map_or(scored_on, |day| day.max(scored_on)) }
+        Standpoint::through(scored_on, self.scored_through)
     }
 }
 

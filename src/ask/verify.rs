@@ -87,8 +87,7 @@ impl<T: FnMut(Difference)> Differing<'_, T> {
         let seen = Seen::of(self.config, &persons, &found, || all_of.has_refused());
         let (person, row) = (seen.person(&persons, &found), persons.stored(&found));
         let configuration = &seen.rulebook.configuration;
-        let scored_on = self.config.scored_on;
-        let at = Standpoint { scored_on, reach: row.scored_through.map_or(scored_on, |day| day.max(scored_on)) };
+        let at = Standpoint::through(self.config.scored_on, row.scored_through);
         let standing = match derive::derive(configuration, &person, history::history(self.config, seen.rulebook, &all_of), at) {
             Ok(standing) => standing,
             Err(refusal) => {

@@ -79,8 +79,7 @@ pub fn top_rules(person_id: i64) -> Option<String> {
         if !one.person.is_active {
             return None;
         }
-        let scored_on = config.scored_on;
-        let at = Standpoint { scored_on, reach: one.persons.stored(one.found).scored_through.max(Some(scored_on))? };
+        let at = Standpoint::through(config.scored_on, one.persons.stored(one.found).scored_through);
         let configuration = &one.rulebook.configuration;
         let mut points: HashMap<&str, i128> = HashMap::new();
         let visible = config.tables.visible_of(person_id);

@@ -118,8 +118,7 @@ impl<'c> Writer<'c> {
 
     /// The days for which a person's records are looked at.
     pub fn standpoint(&self, stored: &Stored) -> Standpoint {
-        let scored_on = self.config.scored_on;
-        Standpoint { scored_on, reach: stored.scored_through.map_or(scored_on, |day| day.max(scored_on)) }
+        Standpoint::through(self.config.scored_on, stored.scored_through)
     }
 
     /// Deletes score records of one person and inserts others, by the time the writer is closed.

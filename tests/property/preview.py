@@ -34,14 +34,21 @@ def as_json(value: Any) -> Any:
 class PreviewPlay(Play):
     """Counts persons and expectations compared in person_days."""
 
+    # So many statements come before the first question, and so many questions are asked.
+    ACTS = (2, 5)
+    CHECKS = 6
+
+    def ask(self) -> None:
+        self.check_preview()
+
     def run(self) -> Outcome:
         try:
             self.start()
-            for _ in range(self.rng.randint(2, 5)):
+            for _ in range(self.rng.randint(*self.ACTS)):
                 self.act()
             self.recompute_some_day()
-            for _ in range(6):
-                self.check_preview()
+            for _ in range(self.CHECKS):
+                self.ask()
                 if self.make.chance(0.5):
                     self.act()
                 if time_now() > self.deadline:

@@ -33,4 +33,9 @@ impl Standpoint {
     pub fn on(day: Day) -> Standpoint {
         Standpoint { scored_on: day, reach: day }
     }
+
+    /// Of a person whose stored score has in it what has begun through a later day than that for which scores stand.
+    pub fn through(scored_on: Day, scored_through: Option<Day>) -> Standpoint {
+        Standpoint { scored_on, reach: scored_through.map_or(scored_on, |day| day.max(scored_on)) }
+    }
 }
