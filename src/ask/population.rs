@@ -38,8 +38,9 @@ pub fn each_part(config: &Config, mut take: impl FnMut(&dyn Fn(i64) -> bool)) {
 }
 
 /// A person's row.
-pub struct PersonRow {
+pub struct PersonRow<'c> {
     pub person_id: i64,
+    rulebook: &'c Rulebook,
     /// Places of names.
     tenant: Option<u32>,
     kind: u32,
@@ -55,7 +56,7 @@ pub struct PersonRow {
     pub penalised: bool,
 }
 
-impl PersonRow {
+impl PersonRow<'_> {
     /// The days for which its records are looked at, as they are stored.
     pub fn standpoint(&self, scored_on: Day) -> Standpoint {
         Standpoint::through(scored_on, self.scored_through)
@@ -123,33 +124,36 @@ impl Names {
 }
 
 /// The rows of some persons, in the order of their ids.
-pub struct Persons {
-    rows: Vec<PersonRow>,
+pub struct Persons<'c> {
+    rows: Vec<PersonRow<'c>>,
     places: Places,
     names: Names,
     /// Persons who do not want to be followed on the website, where a rule asks.
     refusals: HashSet<i64>,
 }
 
-impl Persons {
+impl<'c> Persons<'c> {
     /// Reads those that are in a part.
-    pub fn read(config: &Config, is_in: &dyn Fn(i64) -> bool) -> Persons {
+    pub fn read(config: &'c Config, is_in: &dyn Fn(i64) -> bool) -> Persons<'c> {
         Persons::read_those(config, &|row| is_in(row.person_id))
     }
 
     /// Reads those that are wanted.
-    pub fn read_those(config: &Config, is_wanted: &dyn Fn(&scan::PersonRow) -> bool) -> Persons {
+    pub fn read_those(config: &'c Config, is_wanted: &dyn Fn(&scan::PersonRow) -> bool) -> Persons<'c> {
         let mut names = Names::default();
         let mut rows = Vec::new();
         let mut days = LocalDays::of(config.time_zone);
         let mut asks_consent = false;
+        let mut rulebooks: HashMap<Option<u32>, &Rulebook, Fast> = HashMap::default();
         config.tables.each_person(|row| {
             if is_wanted(&row) {
-                let rulebook = config.rulebook(row.tenant);
+                let tenant = row.tenant.map(|tenant| names.place(tenant));
+                let rulebook = *rulebooks.entry(tenant).or_insert_with(|| config.rulebook(row.tenant));
                 asks_consent |= rulebook.configuration.looks_at.consent;
                 rows.push(PersonRow {
                     person_id: row.person_id,
-                    tenant: row.tenant.map(|tenant| names.place(tenant)),
+                    rulebook,
+                    tenant,
                     kind: names.place(row.kind),
                     status: row.status.map(|status| names.place(status)),
                     category: row.category.map(|category| names.place(category)),
@@ -181,7 +185,7 @@ impl Persons {
         self.places.get(person_id)
     }
 
-    pub fn row(&self, place: usize) -> &PersonRow {
+    pub fn row(&self, place: usize) -> &PersonRow<'c> {
         &self.rows[place]
     }
 
@@ -223,8 +227,7 @@ struct OneActivity {
 
 /// What is registered on some persons, as far as it can matter for scores of a day or later.
 pub struct Registered<'c, 'p> {
-    config: &'c Config,
-    persons: &'p Persons,
+    persons: &'p Persons<'c>,
     matching: Matching<'c>,
     activities: Vec<OneActivity>,
     adjustments: HashMap<usize, Vec<Adjustment>>,
@@ -233,12 +236,12 @@ pub struct Registered<'c, 'p> {
 
 impl<'c, 'p> Registered<'c, 'p> {
     /// Reads what matters for the day for which scores stand; activities of nobody are `orphans`.
-    pub fn read(config: &'c Config, persons: &'p Persons, orphans: impl FnMut(i64)) -> Registered<'c, 'p> {
+    pub fn read(config: &'c Config, persons: &'p Persons<'c>, orphans: impl FnMut(i64)) -> Registered<'c, 'p> {
         Registered::read_for(config, persons, config.scored_on, orphans)
     }
 
     /// Reads what matters for a day or later ones.
-    pub fn read_for(config: &'c Config, persons: &'p Persons, on_day: Day, orphans: impl FnMut(i64)) -> Registered<'c, 'p> {
+    pub fn read_for(config: &'c Config, persons: &'p Persons<'c>, on_day: Day, orphans: impl FnMut(i64)) -> Registered<'c, 'p> {
         Registered::read_between(config, persons, (on_day, None), orphans, |_, _, _| {})
     }
 
@@ -246,7 +249,7 @@ impl<'c, 'p> Registered<'c, 'p> {
     /// activity of the persons, whatever its day, is shown first: the person's place, the row and its day.
     pub fn read_between(
         config: &'c Config,
-        persons: &'p Persons,
+        persons: &'p Persons<'c>,
         (from_day, until_day): (Day, Option<Day>),
         mut orphans: impl FnMut(i64),
         mut see: impl FnMut(usize, &scan::ActivityRow, Day),
@@ -269,15 +272,14 @@ impl<'c, 'p> Registered<'c, 'p> {
             if until_day.is_some_and(|until_day| day > until_day) {
                 return;
             }
-            let rulebook = config.rulebook(persons.tenant(place));
-            let set = matching.of(rulebook, row.activity_type, row.attributes);
+            let set = matching.of(persons.row(place).rulebook, row.activity_type, row.attributes);
             if matching.set(set).iter().any(|rule| may_matter(rule, day, from_day)) {
                 let (person, occurred_at, activity_id) = (place as u32, row.occurred_at, row.activity_id);
                 activities.push(OneActivity { person, matching: set, day, occurred_at, activity_id });
             }
         });
         activities.sort_by_key(|activity| activity.person);
-        Registered { config, persons, matching, activities, adjustments, latest }
+        Registered { persons, matching, activities, adjustments, latest }
     }
 
     /// The latest instant of an activity of the person at a place.
@@ -299,8 +301,7 @@ impl<'c, 'p> Registered<'c, 'p> {
             });
             let adjustments = self.adjustments.get(&place).cloned().unwrap_or_default();
             let history = History { activities: activities.collect(), adjustments };
-            let rulebook = self.config.rulebook(self.persons.tenant(place));
-            take(place, &self.persons.person(place), rulebook, history);
+            take(place, &self.persons.person(place), self.persons.row(place).rulebook, history);
         }
     }
 }

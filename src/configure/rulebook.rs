@@ -6,6 +6,7 @@ use scoring::category::Category;
 use scoring::configuration::Configuration;
 use scoring::rule::{Rule, RuleKind};
 use scoring::scorecard::Scorecard;
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 /// The rules of one tenant.
@@ -17,6 +18,8 @@ pub struct Rulebook {
     by_type: HashMap<String, Vec<usize>>,
     /// What rules ask of a person's attributes.
     person_filters: Vec<(i32, JsonPath)>,
+    /// The rules that fit who has no attributes, once somebody had none.
+    fitting_none: OnceCell<Vec<i32>>,
 }
 
 struct Asked {
@@ -71,6 +74,7 @@ impl Rulebook {
         Ok(Rulebook {
             asked: configuration.rules.iter().map(asked).collect(),
             person_filters: configuration.rules.iter().filter_map(person_filter).collect(),
+            fitting_none: OnceCell::new(),
             by_type,
             configuration,
         })
@@ -99,7 +103,13 @@ impl Rulebook {
         if self.person_filters.is_empty() {
             return Vec::new();
         }
-        let attributes = attributes();
-        self.person_filters.iter().filter(|(_, path)| path.is_true(attributes.as_ref())).map(|(rule_id, _)| *rule_id).collect()
+        match attributes() {
+            Some(attributes) => self.fitting_those(Some(&attributes)),
+            None => self.fitting_none.get_or_init(|| self.fitting_those(None)).clone(),
+        }
+    }
+
+    fn fitting_those(&self, attributes: Option<&Jsonb>) -> Vec<i32> {
+        self.person_filters.iter().filter(|(_, path)| path.is_true(attributes)).map(|(rule_id, _)| *rule_id).collect()
     }
 }

@@ -16,8 +16,11 @@ pub struct Matching<'c> {
     config: &'c Config,
     sets: Vec<Vec<&'c Rule>>,
     places: HashMap<Vec<i32>, u32>,
-    /// By rulebook, which is known by its address, and by name of the type.
-    types: HashMap<usize, HashMap<String, Type, RandomState>, RandomState>,
+    /// By name of the type, for each rulebook: the place of its types here is found by its address.
+    types: Vec<HashMap<String, Type, RandomState>>,
+    rulebooks: HashMap<usize, usize, RandomState>,
+    /// The rulebook asked for last, which is often asked for next: its address and the place of its types.
+    latest: (usize, usize),
     number_of_types: u32,
     by_attributes: HashMap<Vec<u8>, u32, RandomState>,
     /// Of the activity at hand: type and bytes of attributes.
@@ -38,7 +41,9 @@ impl<'c> Matching<'c> {
             config,
             sets: Vec::new(),
             places: HashMap::new(),
-            types: HashMap::default(),
+            types: Vec::new(),
+            rulebooks: HashMap::default(),
+            latest: (0, 0),
             number_of_types: 0,
             by_attributes: HashMap::default(),
             key: Vec::new(),
@@ -63,8 +68,8 @@ impl<'c> Matching<'c> {
     }
 
     fn kind(&mut self, rulebook: &'c Rulebook, activity_type: &str) -> Type {
-        let of_rulebook = std::ptr::from_ref(rulebook).addr();
-        if let Some(kind) = self.types.get(&of_rulebook).and_then(|types| types.get(activity_type)) {
+        let of_rulebook = self.types_of(rulebook);
+        if let Some(kind) = self.types[of_rulebook].get(activity_type) {
             return *kind;
         }
         let place = if rulebook.asks_attributes(activity_type) {
@@ -74,8 +79,20 @@ impl<'c> Matching<'c> {
         };
         let kind = Type { is_known: self.config.knows_type(activity_type), number: self.number_of_types, place };
         self.number_of_types += 1;
-        self.types.entry(of_rulebook).or_default().insert(activity_type.to_owned(), kind);
+        self.types[of_rulebook].insert(activity_type.to_owned(), kind);
         kind
+    }
+
+    fn types_of(&mut self, rulebook: &Rulebook) -> usize {
+        let address = std::ptr::from_ref(rulebook).addr();
+        if self.latest.0 != address {
+            let place = *self.rulebooks.entry(address).or_insert_with(|| {
+                self.types.push(HashMap::default());
+                self.types.len() - 1
+            });
+            self.latest = (address, place);
+        }
+        self.latest.1
     }
 
     fn place(&mut self, rulebook: &'c Rulebook, kind: Type, activity_type: &str, attributes: Attributes) -> u32 {
