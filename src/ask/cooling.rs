@@ -4,6 +4,7 @@
 use crate::ask::one;
 use crate::configure::config::{self, Config};
 use crate::error::{OrRaise, Refusal};
+use foldhash::fast::RandomState as Fast;
 use scoring::calendar::Day;
 use scoring::course::course;
 use scoring::person::Standpoint;
@@ -41,15 +42,16 @@ pub fn cooling(within_days: i32, scorecard: &str) -> Vec<Fall> {
     if above.is_empty() {
         return Vec::new();
     }
-    let mut candidates: Vec<i64> = candidates(&config, card, until, &above).into_iter().collect();
-    candidates.sort_unstable();
-    candidates.into_iter().filter_map(|person_id| fall(&config, card, person_id, &above[&person_id], until)).collect()
+    candidates(&config, card, until, &above)
+        .into_iter()
+        .filter_map(|person_id| fall(&config, card, person_id, &above[&person_id], until))
+        .collect()
 }
 
 /// The active persons that can fall at all.
-fn above_the_lowest(config: &Config, card: u16) -> HashMap<i64, Above> {
+fn above_the_lowest(config: &Config, card: u16) -> HashMap<i64, Above, Fast> {
     let visible = config.tables.visible();
-    let mut others: HashMap<i64, i64> = HashMap::new();
+    let mut others: HashMap<i64, i64, Fast> = HashMap::default();
     if card != MAIN {
         config.tables.each_other_score(|person_id, of, score, _| {
             if of == card {
@@ -57,7 +59,7 @@ fn above_the_lowest(config: &Config, card: u16) -> HashMap<i64, Above> {
             }
         });
     }
-    let mut above = HashMap::new();
+    let mut above = HashMap::default();
     config.tables.each_person(|row| {
         if !row.is_active || visible.as_ref().is_some_and(|visible| !visible.contains(&row.person_id)) {
             return;
@@ -74,21 +76,45 @@ fn above_the_lowest(config: &Config, card: u16) -> HashMap<i64, Above> {
     above
 }
 
-/// Those for whom something that is stored changes until a day: a record ends, starts or fades, or a penalty can fall due.
-fn candidates(config: &Config, card: u16, until: Day, above: &HashMap<i64, Above>) -> HashSet<i64> {
-    let mut candidates = HashSet::new();
+/// Those who can lose so much until a day by what is stored that they fall: records end, fade, or start and take points, or
+/// a penalty can fall due. What they gain meanwhile only helps.
+fn candidates(config: &Config, card: u16, until: Day, above: &HashMap<i64, Above, Fast>) -> Vec<i64> {
+    let mut losses: HashMap<i64, i128, Fast> = HashMap::default();
+    let mut unsure: HashSet<i64, Fast> = HashSet::default();
     config.tables.each_record(|person_id, record| {
-        if changes(&record, config.scored_on, until) && config.cards.reaches(record.card, card) && above.contains_key(&person_id)
+        if changes(&record, config.scored_on, until)
+            && config.cards.reaches(record.card, card)
+            && let Some(stands) = above.get(&person_id)
         {
-            candidates.insert(person_id);
+            if stands.reach > config.scored_on {
+                unsure.insert(person_id);
+            } else {
+                *losses.entry(person_id).or_default() += loss(&record, config.scored_on);
+            }
         }
     });
     config.tables.each_due(|person_id, day| {
         if day <= until && above.contains_key(&person_id) {
-            candidates.insert(person_id);
+            unsure.insert(person_id);
         }
     });
+    let falls = |(person_id, loss): (i64, i128)| {
+        let stands = &above[&person_id];
+        (i128::from(stands.score) - loss < i128::from(stands.floor)).then_some(person_id)
+    };
+    unsure.extend(losses.into_iter().filter_map(falls));
+    let mut candidates: Vec<i64> = unsure.into_iter().collect();
+    candidates.sort_unstable();
     candidates
+}
+
+/// How much less a record that changes can give later than it gives on a day.
+fn loss(record: &Record, on_day: Day) -> i128 {
+    if record.counts_from > on_day {
+        i128::from(-i64::from(record.points.min(0)))
+    } else {
+        i128::from(record.points_on(on_day).max(0))
+    }
 }
 
 /// Whether what a record gives changes after a day and until another.

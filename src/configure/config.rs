@@ -49,7 +49,9 @@ pub struct Config {
     online_types: HashSet<String>,
     /// Where the rules of a tenant come from when somebody first asks for them.
     origin: Origin,
-    /// By tenant; the empty name is for those that have nothing of their own.
+    /// For all that have nothing of their own.
+    shared: OnceCell<Rulebook>,
+    /// By tenant.
     rulebooks: FrozenMap<String, Box<Rulebook>>,
 }
 
@@ -114,19 +116,18 @@ impl Config {
 
     /// The rules and categories by which persons of a tenant are scored.
     pub fn rulebook(&self, tenant: Option<&str>) -> &Rulebook {
-        let tenant = tenant.filter(|tenant| self.may_have_own(tenant)).unwrap_or_default();
+        let Some(tenant) = tenant.filter(|tenant| self.may_have_own(tenant)) else {
+            let rules = || self.asked(TENANT, "").map(|document| understood(&document)).unwrap_or_default();
+            return self.shared.get_or_init(|| self.prepared("", rules()));
+        };
         if let Some(rulebook) = self.rulebooks.get(tenant) {
             return rulebook;
         }
-        let rules = match self.asked(TENANT, tenant) {
-            Some(document) => understood(&document),
-            None if tenant.is_empty() => TenantDocument::default(),
-            None => {
-                self.plain_tenants.insert(tenant.to_owned(), Box::default());
-                return self.rulebook(None);
-            }
+        let Some(document) = self.asked(TENANT, tenant) else {
+            self.plain_tenants.insert(tenant.to_owned(), Box::default());
+            return self.rulebook(None);
         };
-        self.rulebooks.insert(tenant.to_owned(), Box::new(self.prepared(tenant, rules)))
+        self.rulebooks.insert(tenant.to_owned(), Box::new(self.prepared(tenant, understood(&document))))
     }
 
     /// Whether a tenant has rules or categories of its own, as far as that is known.
@@ -237,6 +238,7 @@ fn understand(schema: pg_sys::Oid, document: Option<String>, origin: Origin) -> 
         activity_types: document.activity_types,
         online_types: document.online_types,
         origin,
+        shared: OnceCell::new(),
         rulebooks: FrozenMap::new(),
     }
 }
@@ -279,12 +281,17 @@ pub fn assumed(assumption: Assumption) -> Config {
         scorecards: assumption.scorecards,
         activity_types: assumption.activity_types,
         origin: Origin::Assumed,
+        shared: OnceCell::new(),
         rulebooks: FrozenMap::new(),
         ..seen
     };
     for (tenant, document) in by_tenant {
         let rulebook = config.prepared(&tenant, document);
-        config.rulebooks.insert(tenant, Box::new(rulebook));
+        if tenant.is_empty() {
+            config.shared.get_or_init(|| rulebook);
+        } else {
+            config.rulebooks.insert(tenant, Box::new(rulebook));
+        }
     }
     config
 }
