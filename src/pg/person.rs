@@ -2,7 +2,7 @@
 
 use super::plain::{SlowReason, Write};
 use super::scan::ActivityRow;
-use super::table::{IndexWriter, Key, Row, Scan, Snapshot, StoredAt, Table, guarded, refuse_unseen};
+use super::table::{IndexWriter, Key, Row, Search, Snapshot, StoredAt, Table, guarded, refuse_unseen};
 use super::{Jsonb, Statement, source, value};
 use pgrx::datum::{Date, DatumWithOid};
 use pgrx::pg_sys;
@@ -14,6 +14,7 @@ use scoring::scorecard::{MAIN, Scorecards};
 use std::cell::OnceCell;
 use std::ffi::CString;
 use std::ptr;
+use std::rc::Rc;
 
 trait Columns {
     /// Where they are in the table.
@@ -318,6 +319,7 @@ impl Tables {
     fn open_persons(&self, lock: u32) -> Persons<'_> {
         Persons {
             indexes: OnceCell::new(),
+            search: OnceCell::new(),
             table: Table::open(self.person, lock),
             columns: &self.person_columns,
             write: &self.writes.update_person,
@@ -484,12 +486,25 @@ impl Tables {
 
     /// What the active snapshot shows of a person.
     pub fn history_seen(&self, person_id: i64) -> History<'_> {
-        History { tables: self, person_id, snapshot: Snapshot::active() }
+        self.histories().seen(person_id)
     }
 
     /// What is stored of a person by now, or by the transaction's snapshot where it has one; the person is locked.
     pub fn history(&self, person_id: i64) -> History<'_> {
-        History { tables: self, person_id, snapshot: Snapshot::current() }
+        self.histories().of(person_id)
+    }
+
+    /// For the histories of many persons.
+    pub fn histories(&self) -> Histories<'_> {
+        Histories(Rc::new(Searches {
+            tables: self,
+            activities: OnceCell::new(),
+            records: OnceCell::new(),
+            adjustments: OnceCell::new(),
+            dues: OnceCell::new(),
+            other_scores: OnceCell::new(),
+            consents: OnceCell::new(),
+        }))
     }
 
     /// Whether a person is there by all that is committed, whatever the transaction's snapshot shows.
@@ -558,9 +573,35 @@ fn next_value(sequence: pg_sys::Oid) -> i64 {
     next.expect("nextval returns a value")
 }
 
+/// Opens what is needed to read all that is stored of persons, and keeps it open.
+#[derive(Clone)]
+pub struct Histories<'t>(Rc<Searches<'t>>);
+
+struct Searches<'t> {
+    tables: &'t Tables,
+    activities: OnceCell<Search>,
+    records: OnceCell<Search>,
+    adjustments: OnceCell<Search>,
+    dues: OnceCell<Search>,
+    other_scores: OnceCell<Search>,
+    consents: OnceCell<Search>,
+}
+
+impl<'t> Histories<'t> {
+    /// What the active snapshot shows of a person.
+    pub fn seen(&self, person_id: i64) -> History<'t> {
+        History { of: self.0.clone(), person_id, snapshot: Snapshot::active() }
+    }
+
+    /// What is stored of a person by now, or by the transaction's snapshot where it has one; the person is locked.
+    pub fn of(&self, person_id: i64) -> History<'t> {
+        History { of: self.0.clone(), person_id, snapshot: Snapshot::current() }
+    }
+}
+
 /// All that is stored of one person.
 pub struct History<'t> {
-    tables: &'t Tables,
+    of: Rc<Searches<'t>>,
     person_id: i64,
     snapshot: Snapshot,
 }
@@ -569,29 +610,29 @@ impl History<'_> {
     /// The score records that are stored, and where.
     pub fn records(&self) -> Vec<(StoredAt, Record)> {
         let mut records = Vec::new();
-        self.each(&Table::open(self.tables.score_record, pg_sys::AccessShareLock), |slot| {
+        self.each(&self.of.records, self.of.tables.score_record, |slot| {
             // SAFETY: `each` hands over extracted rows.
-            unsafe { records.push((StoredAt((*slot).tts_tid), self.tables.record_columns.read(slot, &self.tables.cards))) }
+            unsafe { records.push((StoredAt((*slot).tts_tid), self.of.tables.record_columns.read(slot, &self.of.tables.cards))) }
         });
         records
     }
 
     /// Hands over each activity of a person.
     pub fn each_activity(&self, mut take: impl FnMut(ActivityRow)) {
-        self.each(&Table::open(self.tables.activity, pg_sys::AccessShareLock), |slot| {
+        self.each(&self.of.activities, self.of.tables.activity, |slot| {
             // SAFETY: `each` hands over extracted rows, which live while they are handed over.
-            unsafe { take(self.tables.activity_columns.read(slot)) }
+            unsafe { take(self.of.tables.activity_columns.read(slot)) }
         });
     }
 
     /// When an activity of the person occurred, if there is such a one.
     pub fn instant(&self, activity_id: i64) -> Option<i64> {
-        let table = Table::open(self.tables.activity, pg_sys::AccessShareLock);
+        let table = Table::open(self.of.tables.activity, pg_sys::AccessShareLock);
         let number = Key::bigint(&table, c"activity_id", activity_id);
         let mut instant = None;
         // SAFETY: `each` hands over extracted rows.
         table.each(&[Key::person_id(&table, self.person_id), number], &self.snapshot, |slot| {
-            instant = unsafe { value(slot, self.tables.activity_columns.occurred_at) };
+            instant = unsafe { value(slot, self.of.tables.activity_columns.occurred_at) };
         });
         instant
     }
@@ -599,9 +640,9 @@ impl History<'_> {
     /// The manual adjustments of a person.
     pub fn adjustments(&self) -> Vec<Adjustment> {
         let mut adjustments = Vec::new();
-        self.each(&Table::open(self.tables.adjustment, pg_sys::AccessShareLock), |slot| {
+        self.each(&self.of.adjustments, self.of.tables.adjustment, |slot| {
             // SAFETY: `each` hands over extracted rows.
-            adjustments.push(unsafe { self.tables.adjustment_columns.read(slot, &self.tables.cards) });
+            adjustments.push(unsafe { self.of.tables.adjustment_columns.read(slot, &self.of.tables.cards) });
         });
         adjustments
     }
@@ -609,11 +650,11 @@ impl History<'_> {
     /// The scores on other scorecards than `main` that are stored: the scorecard's place, score and category.
     pub fn other_scores(&self) -> Vec<(u16, i64, Option<String>)> {
         let mut scores = Vec::new();
-        let c = &self.tables.person_score_columns;
-        self.each(&Table::open(self.tables.person_score, pg_sys::AccessShareLock), |slot| {
+        let c = &self.of.tables.person_score_columns;
+        self.each(&self.of.other_scores, self.of.tables.person_score, |slot| {
             // SAFETY: `each` hands over extracted rows.
             unsafe {
-                let card = card(&self.tables.cards, value::<&str>(slot, c.scorecard));
+                let card = card(&self.of.tables.cards, value::<&str>(slot, c.scorecard));
                 scores.push((card, value(slot, c.score).unwrap_or_default(), value::<String>(slot, c.category)));
             }
         });
@@ -623,19 +664,18 @@ impl History<'_> {
     /// Whether a person does not want to be followed on the website.
     pub fn has_refused(&self) -> bool {
         let mut refused = false;
-        self.each(&Table::open(self.tables.person_consent, pg_sys::AccessShareLock), |slot| {
+        self.each(&self.of.consents, self.of.tables.person_consent, |slot| {
             // SAFETY: `each` hands over extracted rows.
-            refused |= unsafe { value(slot, self.tables.consent_columns.refused) }.unwrap_or(false);
+            refused |= unsafe { value(slot, self.of.tables.consent_columns.refused) }.unwrap_or(false);
         });
         refused
     }
 
     /// Stores the day on which the night must look at a person again.
     pub fn set_due(&self, due_on: Option<Day>) {
-        let c = &self.tables.due_columns;
+        let c = &self.of.tables.due_columns;
         let mut stored = None;
-        let table = Table::open(self.tables.due, pg_sys::RowExclusiveLock);
-        self.each(&table, |slot| {
+        self.each(&self.of.dues, self.of.tables.due, |slot| {
             // SAFETY: `each` hands over extracted rows.
             stored = Some(unsafe { (StoredAt((*slot).tts_tid), value::<i32>(slot, c.due_on).map(Day)) });
         });
@@ -643,16 +683,16 @@ impl History<'_> {
             if day == due_on {
                 return;
             }
-            self.tables.delete_dues(&table, &[at]);
+            self.of.tables.delete_dues(&Table::open(self.of.tables.due, pg_sys::RowExclusiveLock), &[at]);
         }
         if let Some(day) = due_on {
-            self.tables.insert_dues(&[(self.person_id, day)]);
+            self.of.tables.insert_dues(&[(self.person_id, day)]);
         }
     }
 
     /// Hands over each row of a table.
-    fn each(&self, table: &Table, take: impl FnMut(*mut pg_sys::TupleTableSlot)) {
-        table.each(&[Key::person_id(table, self.person_id)], &self.snapshot, take);
+    fn each(&self, search: &OnceCell<Search>, table: pg_sys::Oid, take: impl FnMut(*mut pg_sys::TupleTableSlot)) {
+        search.get_or_init(|| Search::open(table, &self.snapshot)).each(self.person_id, &self.snapshot, take);
     }
 }
 
@@ -791,6 +831,7 @@ fn insert_by_statement(tables: &Tables, noted: &[(i64, Record)]) {
 pub struct Persons<'t> {
     // Closed in this order.
     indexes: OnceCell<IndexWriter>,
+    search: OnceCell<Search>,
     table: Table,
     columns: &'t PersonColumns,
     write: &'t Write,
@@ -839,8 +880,8 @@ impl Persons<'_> {
                 is_locked: false,
                 is_lent: false,
             };
-            let keys = [Key::person_id(&self.table, person_id)];
-            if !Scan::begin(&self.table, self.table.index(&keys), &keys, snapshot).next(person.slot) {
+            let search = self.search.get_or_init(|| Search::open((*self.table.relation).rd_id, snapshot));
+            if !search.one(person_id, snapshot, person.slot) {
                 return None;
             }
             person.is_own = is_own(person.slot);

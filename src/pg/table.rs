@@ -379,13 +379,24 @@ pub(super) struct Scan {
 impl Scan {
     pub fn begin(table: &Table, index: pg_sys::Relation, keys: &[Key], snapshot: &Snapshot) -> Scan {
         let count = keys.len() as i32;
-        // SAFETY: table and snapshot outlive the scan, which is ended by Drop or an abort; it
-        // copies the keys, which go by the collations of the index.
-        unsafe {
+        // SAFETY: table and snapshot outlive the scan, which is ended by Drop or an abort.
+        let scan = unsafe {
             #[cfg(not(feature = "pg18"))]
             let scan = pg_sys::index_beginscan(table.relation, index, snapshot.0, count, 0);
             #[cfg(feature = "pg18")]
             let scan = pg_sys::index_beginscan(table.relation, index, snapshot.0, ptr::null_mut(), count, 0);
+            Scan { scan, index }
+        };
+        scan.seek(keys, snapshot);
+        scan
+    }
+
+    /// Searches from the beginning, by as many keys as before, for what a snapshot shows that outlives this search.
+    pub fn seek(&self, keys: &[Key], snapshot: &Snapshot) {
+        // SAFETY: the scan is open, and copies the keys, which go by the collations of the index; it looks at the
+        // snapshot for each row, and keeps nothing that was found by the one before.
+        unsafe {
+            (*self.scan).xs_snapshot = snapshot.0;
             let mut wanted: Vec<pg_sys::ScanKeyData> = keys.iter().map(|_| pg_sys::ScanKeyData::default()).collect();
             for (nth, (entry, key)) in wanted.iter_mut().zip(keys).enumerate() {
                 pg_sys::ScanKeyEntryInitialize(
@@ -394,13 +405,12 @@ impl Scan {
                     nth as i16 + 1,
                     key.strategy as pg_sys::StrategyNumber,
                     pg_sys::InvalidOid,
-                    *(*index).rd_indcollation.add(nth),
+                    *(*self.index).rd_indcollation.add(nth),
                     pg_sys::Oid::from(key.compare),
                     key.value,
                 );
             }
-            pg_sys::index_rescan(scan, wanted.as_mut_ptr(), count, ptr::null_mut(), 0);
-            Scan { scan, index }
+            pg_sys::index_rescan(self.scan, wanted.as_mut_ptr(), keys.len() as i32, ptr::null_mut(), 0);
         }
     }
 
@@ -426,6 +436,47 @@ impl Drop for Scan {
                 pg_sys::index_close(self.index, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
             }
         }
+    }
+}
+
+/// A search for the rows of one person that can be done for one person after the other, which costs a small part of
+/// opening table, index and scan for each.
+pub(super) struct Search {
+    // Closed in this order.
+    scan: Scan,
+    row: Row,
+    _table: Table,
+    column: i16,
+}
+
+impl Search {
+    /// The snapshot is that of the first search.
+    pub fn open(table: pg_sys::Oid, snapshot: &Snapshot) -> Search {
+        let table = Table::open(table, pg_sys::AccessShareLock);
+        let keys = [Key::person_id(&table, 0)];
+        let column = keys[0].column;
+        let scan = Scan::begin(&table, table.index(&keys), &keys, snapshot);
+        Search { scan, row: Row::to_store(&table), _table: table, column }
+    }
+
+    /// Hands over each row of a person, its attributes extracted.
+    pub fn each(&self, person_id: i64, snapshot: &Snapshot, mut take: impl FnMut(*mut pg_sys::TupleTableSlot)) {
+        self.seek(person_id, snapshot);
+        while self.scan.next(self.row.0) {
+            take(self.row.0);
+            pgrx::check_for_interrupts!();
+        }
+    }
+
+    /// Brings a person's only row into a slot that fits the table, its attributes extracted; `false` if there is none.
+    pub fn one(&self, person_id: i64, snapshot: &Snapshot, slot: *mut pg_sys::TupleTableSlot) -> bool {
+        self.seek(person_id, snapshot);
+        // A search that has come to its end keeps no page.
+        self.scan.next(slot) && !self.scan.next(self.row.0)
+    }
+
+    fn seek(&self, person_id: i64, snapshot: &Snapshot) {
+        self.scan.seek(&[Key::equal(self.column, pg_sys::F_INT8EQ, pg_sys::Datum::from(person_id))], snapshot);
     }
 }
 

@@ -338,8 +338,9 @@ fn score_person(writer: &mut Writer, found: &FoundPerson, rows: &[ScoredActivity
         is_penalised: stored.penalised,
     };
     // Only a capped rule asks.
+    let histories = writer.histories();
     let history = OnceCell::new();
-    let history = || history.get_or_init(|| config.tables.history(person_id));
+    let history = || history.get_or_init(|| histories.of(person_id));
     let stored_records = OnceCell::new();
     let stored_records = || stored_records.get_or_init(|| history().records());
     let read = || stored_records().iter().map(|(_, record)| *record).collect();

@@ -156,7 +156,7 @@ impl Writer<'_> {
             && touch <= last_day
             && stored.scored_through.is_none_or(|day| day <= last_day)
             && shortcut::silence_tells_all(configuration, &person)
-            && config.tables.history(person_id).adjustments().is_empty();
+            && self.history(person_id).adjustments().is_empty();
         let silences = configuration.of_kind(RuleKind::Inactivity).filter(|rule| rule.applies_to(&person));
         tells_all.then(|| shortcut::silence(touch, silences, last_day, config.scored_on))
     }

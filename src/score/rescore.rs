@@ -69,7 +69,7 @@ impl Writer<'_> {
         let mut stored = self.persons().stored(locked);
         let today = config.day(pg::now());
         stored.scored_through = stored.scored_through.max(day.filter(|&day| day > config.scored_on && day <= today));
-        let registered = config.tables.history(person_id);
+        let registered = self.history(person_id);
         let seen = self.seen(person_id, locked);
         let history = history::history(config, seen.rulebook, &registered);
         let person = seen.person(self.persons(), locked);
@@ -96,7 +96,7 @@ impl Writer<'_> {
         let config = self.config;
         let mut stored = self.persons().stored(locked);
         let at = self.standpoint(&stored);
-        let registered = config.tables.history(person_id);
+        let registered = self.history(person_id);
         let seen = self.seen(person_id, locked);
         let person = seen.person(self.persons(), locked);
         let is_wanted = |rule: &Rule| rules.contains(&rule.rule_id);

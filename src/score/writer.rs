@@ -2,7 +2,7 @@
 //! and the way back into the application's own tables.
 
 use crate::configure::config::Config;
-use crate::pg::person::{CategoryChange, FoundPerson, OtherScore, Persons, Records, Stored};
+use crate::pg::person::{CategoryChange, FoundPerson, Histories, History, OtherScore, Persons, Records, Stored};
 use crate::pg::table::StoredAt;
 use crate::pg::{self, Statement};
 use crate::score::history::Seen;
@@ -50,6 +50,7 @@ impl Changed {
 pub struct Writer<'c> {
     pub config: &'c Config,
     persons: Persons<'c>,
+    histories: Histories<'c>,
     /// Opened when the first of them is written.
     records: Option<Records<'c>>,
     moved: Vec<Moved>,
@@ -82,6 +83,7 @@ impl<'c> Writer<'c> {
         Writer {
             config,
             persons: config.tables.persons(),
+            histories: config.tables.histories(),
             records: None,
             moved: Vec::new(),
             changes: Vec::new(),
@@ -94,6 +96,16 @@ impl<'c> Writer<'c> {
 
     pub fn persons(&self) -> &Persons<'c> {
         &self.persons
+    }
+
+    /// What is stored of persons, to be asked while the writer is at work.
+    pub fn histories(&self) -> Histories<'c> {
+        self.histories.clone()
+    }
+
+    /// What is stored of a person who is locked.
+    pub fn history(&self, person_id: i64) -> History<'c> {
+        self.histories.of(person_id)
     }
 
     /// A person as it stands now, whom others may be writing. `None` when there is none.
@@ -113,7 +125,7 @@ impl<'c> Writer<'c> {
 
     /// A person who was found, as rules see it.
     pub fn seen(&self, person_id: i64, found: &FoundPerson) -> Seen<'c> {
-        Seen::of(self.config, &self.persons, found, || self.config.tables.history(person_id).has_refused())
+        Seen::of(self.config, &self.persons, found, || self.history(person_id).has_refused())
     }
 
     /// The days for which a person's records are looked at.
