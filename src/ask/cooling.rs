@@ -1,7 +1,7 @@
 //! Who will fall to a lower category if nothing more is registered, when and to which: one pass over what is
 //! stored finds the few for whom anything can change, and the course of each says the rest.
 
-use crate::ask::one;
+use crate::ask::one::OneByOne;
 use crate::configure::config::{self, Config};
 use crate::error::{OrRaise, Refusal};
 use foldhash::fast::RandomState as Fast;
@@ -10,7 +10,7 @@ use scoring::course::course;
 use scoring::person::Standpoint;
 use scoring::record::{Fade, Record};
 use scoring::scorecard::MAIN;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// A person who will fall.
 pub struct Fall {
@@ -42,9 +42,10 @@ pub fn cooling(within_days: i32, scorecard: &str) -> Vec<Fall> {
     if above.is_empty() {
         return Vec::new();
     }
+    let persons = OneByOne::of(&config);
     candidates(&config, card, until, &above)
         .into_iter()
-        .filter_map(|person_id| fall(&config, card, person_id, &above[&person_id], until))
+        .filter_map(|person_id| fall(&config, &persons, card, person_id, &above[&person_id], until))
         .collect()
 }
 
@@ -76,57 +77,76 @@ fn above_the_lowest(config: &Config, card: u16) -> HashMap<i64, Above, Fast> {
     above
 }
 
-/// Those who can lose so much until a day by what is stored that they fall: records end, fade, or start and take points, or
-/// a penalty can fall due. What they gain meanwhile only helps.
+/// Those who can lose enough until a day to fall.
 fn candidates(config: &Config, card: u16, until: Day, above: &HashMap<i64, Above, Fast>) -> Vec<i64> {
-    let mut losses: HashMap<i64, i128, Fast> = HashMap::default();
-    let mut unsure: HashSet<i64, Fast> = HashSet::default();
+    let mut losses: HashMap<i64, Loss, Fast> = HashMap::default();
     config.tables.each_record(|person_id, record| {
-        if changes(&record, config.scored_on, until)
-            && config.cards.reaches(record.card, card)
+        if config.cards.reaches(record.card, card)
             && let Some(stands) = above.get(&person_id)
         {
-            if stands.reach > config.scored_on {
-                unsure.insert(person_id);
-            } else {
-                *losses.entry(person_id).or_default() += loss(&record, config.scored_on);
+            let at = Standpoint { scored_on: config.scored_on, reach: stands.reach };
+            if let Some(loss) = Loss::by(&record, at, until) {
+                losses.entry(person_id).or_default().add(loss);
             }
         }
     });
     config.tables.each_due(|person_id, day| {
         if day <= until && above.contains_key(&person_id) {
-            unsure.insert(person_id);
+            losses.entry(person_id).or_default().add(Loss::Unknown);
         }
     });
-    let falls = |(person_id, loss): (i64, i128)| {
-        let stands = &above[&person_id];
-        (i128::from(stands.score) - loss < i128::from(stands.floor)).then_some(person_id)
-    };
-    unsure.extend(losses.into_iter().filter_map(falls));
-    let mut candidates: Vec<i64> = unsure.into_iter().collect();
+    losses.retain(|person_id, loss| loss.is_enough(&above[person_id]));
+    let mut candidates: Vec<i64> = losses.into_keys().collect();
     candidates.sort_unstable();
     candidates
 }
 
-/// How much less a record that changes can give later than it gives on a day.
-fn loss(record: &Record, on_day: Day) -> i128 {
-    if record.counts_from > on_day {
-        i128::from(-i64::from(record.points.min(0)))
-    } else {
-        i128::from(record.points_on(on_day).max(0))
+/// What a person can lose by what is stored: records end, fade, or start and take points, or a penalty can fall due. What it
+/// gains meanwhile only helps, whatever limits its score has.
+#[derive(Clone, Copy)]
+pub enum Loss {
+    /// So many points at most.
+    Points(i128),
+    Unknown,
+}
+
+impl Default for Loss {
+    fn default() -> Loss {
+        Loss::Points(0)
     }
 }
 
-/// Whether what a record gives changes after a day and until another.
-pub fn changes(record: &Record, after: Day, until: Day) -> bool {
-    record.counts_until.is_some_and(|day| day <= until)
-        || record.counts_from > after && record.counts_from <= until
-        || record.fade != Fade::None
+impl Loss {
+    /// How much less a record can give until a day; `None` if it gives the same.
+    pub fn by(record: &Record, at: Standpoint, until: Day) -> Option<Loss> {
+        let starts = record.counts_from > at.scored_on;
+        let changes = record.counts_until.is_some_and(|day| day <= until)
+            || starts && record.counts_from <= until
+            || record.fade != Fade::None;
+        let points = if starts { -i64::from(record.points.min(0)) } else { record.points_on(at.scored_on).max(0) };
+        // Of what happened since the last run the score knows more than the records of that day.
+        changes.then(|| if at.reach > at.scored_on { Loss::Unknown } else { Loss::Points(points.into()) })
+    }
+
+    pub fn add(&mut self, other: Loss) {
+        *self = match (*self, other) {
+            (Loss::Points(one), Loss::Points(other)) => Loss::Points(one + other),
+            _ => Loss::Unknown,
+        };
+    }
+
+    /// Whether who stands there can fall by it.
+    pub fn is_enough(&self, stands: &Above) -> bool {
+        match *self {
+            Loss::Points(points) => i128::from(stands.score) - points < i128::from(stands.floor),
+            Loss::Unknown => true,
+        }
+    }
 }
 
 /// When and to which category one person falls, if it does until a day.
-pub fn fall(config: &Config, card: u16, person_id: i64, stands: &Above, until: Day) -> Option<Fall> {
-    one::ask(config, person_id, |mut one| {
+pub fn fall(config: &Config, persons: &OneByOne, card: u16, person_id: i64, stands: &Above, until: Day) -> Option<Fall> {
+    persons.ask(person_id, |mut one| {
         let configuration = &one.rulebook.configuration;
         let days = course(configuration, &one.person, &mut one.history, config.scored_on, until);
         let days = days.map_err(Refusal::from).or_raise();

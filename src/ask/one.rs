@@ -3,7 +3,7 @@
 use crate::configure::config::{self, Config};
 use crate::configure::rulebook::Rulebook;
 use crate::pg;
-use crate::pg::person::{FoundPerson, Persons};
+use crate::pg::person::{FoundPerson, Histories, Persons};
 use crate::score::history::{self, Seen};
 use scoring::activity::History;
 use scoring::person::Person;
@@ -19,17 +19,35 @@ pub struct One<'a, 'c> {
 
 /// Answers with what is known of a person; `None` when there is no such person, or none that the caller may see.
 pub fn ask<T>(config: &Config, person_id: i64, answer: impl FnOnce(One) -> T) -> Option<T> {
-    config.tables.check_may_read();
-    if !config.tables.may_see(person_id) {
-        return None;
+    OneByOne::of(config).ask(person_id, answer)
+}
+
+/// For questions about one person after the other.
+pub struct OneByOne<'c> {
+    config: &'c Config,
+    persons: Persons<'c>,
+    histories: Histories<'c>,
+}
+
+impl<'c> OneByOne<'c> {
+    pub fn of(config: &'c Config) -> OneByOne<'c> {
+        config.tables.check_may_read();
+        OneByOne { config, persons: config.tables.persons_to_read(), histories: config.tables.histories() }
     }
-    let persons = config.tables.persons_to_read();
-    let found = persons.seen(person_id)?;
-    let stored = config.tables.history_seen(person_id);
-    let seen = Seen::of(config, &persons, &found, || stored.has_refused());
-    let person = seen.person(&persons, &found);
-    let history = history::history(config, seen.rulebook, &stored);
-    Some(answer(One { person, rulebook: seen.rulebook, history, persons: &persons, found: &found }))
+
+    /// The same as [`ask`].
+    pub fn ask<T>(&self, person_id: i64, answer: impl FnOnce(One) -> T) -> Option<T> {
+        let (config, persons) = (self.config, &self.persons);
+        if !config.tables.may_see(person_id) {
+            return None;
+        }
+        let found = persons.seen(person_id)?;
+        let stored = self.histories.seen(person_id);
+        let seen = Seen::of(config, persons, &found, || stored.has_refused());
+        let person = seen.person(persons, &found);
+        let history = history::history(config, seen.rulebook, &stored);
+        Some(answer(One { person, rulebook: seen.rulebook, history, persons, found: &found }))
+    }
 }
 
 /// `_is_seen(bigint)`: whether row-level security hides no persons from the role of the session, or not this one.

@@ -1,6 +1,7 @@
 //! What the report says of many persons at once, from one pass over each table.
 
-use crate::ask::cooling::{self, Above, Fall};
+use crate::ask::cooling::{self, Above, Fall, Loss};
+use crate::ask::one::OneByOne;
 use crate::ask::population::{Names, Places};
 use crate::configure::config::{self, Config};
 use pgrx::JsonB;
@@ -82,8 +83,8 @@ struct Standing {
     score: Option<i64>,
     category: Option<u32>,
     at: Standpoint,
-    /// Whether something that is stored changes in the days for which falls are listed.
-    may_fall: bool,
+    /// What it can lose in the days for which falls are listed.
+    loss: Loss,
 }
 
 /// `_overview(text, text, text, int)`: of the active persons of an owner and a tenant, or of all, as far as the caller may
@@ -136,7 +137,7 @@ fn read_persons(config: &Config, owner: Option<&str>, tenant: Option<&str>, card
                 score: (card == MAIN).then_some(row.score),
                 category: category.filter(|_| card == MAIN),
                 at: Standpoint::through(config.scored_on, row.scored_through),
-                may_fall: false,
+                loss: Loss::default(),
             });
         }
     });
@@ -178,7 +179,7 @@ fn read_others(config: &Config, card: u16, persons: &mut [Standing], places: &Pl
     cells.into_iter().map(cell).collect()
 }
 
-/// Sums what each rule gives, and marks those for whom something changes until a day.
+/// Sums what each rule gives, and what each person can lose until a day.
 fn read_records(config: &Config, card: u16, until: Day, persons: &mut [Standing], places: &Places) -> Vec<RulePoints> {
     let scored_on = config.scored_on;
     let mut points: HashMap<Option<i32>, i128> = HashMap::new();
@@ -187,16 +188,18 @@ fn read_records(config: &Config, card: u16, until: Day, persons: &mut [Standing]
             && let Some(place) = places.get(person_id)
         {
             let person = &mut persons[place];
-            person.may_fall |= cooling::changes(&record, scored_on, until);
-            *points.entry(record.rule_id).or_default() +=
-                i128::from(record.counted(Standpoint { scored_on, reach: person.at.reach }));
+            let at = Standpoint { scored_on, reach: person.at.reach };
+            if let Some(loss) = Loss::by(&record, at, until) {
+                person.loss.add(loss);
+            }
+            *points.entry(record.rule_id).or_default() += i128::from(record.counted(at));
         }
     });
     config.tables.each_due(|person_id, day| {
         if day <= until
             && let Some(place) = places.get(person_id)
         {
-            persons[place].may_fall = true;
+            persons[place].loss.add(Loss::Unknown);
         }
     });
     points.into_iter().map(|(rule_id, points)| RulePoints { rule_id, points: to_bigint(points) }).collect()
@@ -216,20 +219,26 @@ fn highest(persons: &[Standing]) -> Vec<i64> {
 /// Who falls to a lower category until a day: those with the highest scores, of equal ones who falls first.
 fn falls(config: &Config, card: u16, persons: &[Standing], names: &Names, until: Day) -> Vec<Falls> {
     let mut candidates: Vec<(i64, Above)> = Vec::new();
-    for person in persons.iter().filter(|person| person.may_fall) {
+    for person in persons {
         let configuration = &config.rulebook(names.name(person.tenant)).configuration;
         let kind = names.name(Some(person.kind)).unwrap_or_default();
         if let Some(score) = person.score
             && let Some(floor) = configuration.floor(card, kind, score)
         {
-            candidates.push((person.person_id, Above { score, floor, reach: person.at.reach }));
+            let stands = Above { score, floor, reach: person.at.reach };
+            if person.loss.is_enough(&stands) {
+                candidates.push((person.person_id, stands));
+            }
         }
     }
     candidates.sort_unstable_by_key(|(person_id, above)| (Reverse(above.score), *person_id));
+    let one_by_one = OneByOne::of(config);
     let mut falls: Vec<Fall> = Vec::new();
     // Who has a lower score than ten that fall need not be asked.
     for equals in candidates.chunk_by(|one, other| one.1.score == other.1.score) {
-        falls.extend(equals.iter().filter_map(|(person_id, above)| cooling::fall(config, card, *person_id, above, until)));
+        falls.extend(
+            equals.iter().filter_map(|(person_id, above)| cooling::fall(config, &one_by_one, card, *person_id, above, until)),
+        );
         if falls.len() >= LISTED {
             break;
         }

@@ -1,7 +1,7 @@
 //! What a changed configuration would do: `preview()`, `preview_persons()` and `test_config()`. The engine goes by the
 //! assumed configuration, over the persons that there are or those that its tests describe.
 
-use crate::ask::one;
+use crate::ask::one::OneByOne;
 use crate::ask::population::{self, Persons, Registered};
 use crate::configure::config::{self, Assumption, Config};
 use crate::error::{OrRaise, Refusal};
@@ -51,7 +51,8 @@ pub fn preview_persons(assumption: &str, question: &Question, mut take: impl FnM
     let Some(card) = config.cards.place(question.scorecard) else { return };
     let on_day = Day(question.on_day.to_pg_epoch_days());
     if let Some(ids) = question.tenant.and_then(|tenant| few_of(&config, tenant)) {
-        ids.into_iter().for_each(|person_id| preview_one(&config, person_id, card, on_day, &mut take));
+        let persons = OneByOne::of(&config);
+        ids.into_iter().for_each(|person_id| preview_one(&config, &persons, person_id, card, on_day, &mut take));
         return;
     }
     let visible = config.tables.visible();
@@ -105,9 +106,9 @@ fn few_of(config: &Config, tenant: &str) -> Option<Vec<i64>> {
 }
 
 /// The same for one person, found by indexes.
-fn preview_one(config: &Config, person_id: i64, card: u16, on_day: Day, take: &mut impl FnMut(&Previewed)) {
+fn preview_one(config: &Config, persons: &OneByOne, person_id: i64, card: u16, on_day: Day, take: &mut impl FnMut(&Previewed)) {
     pg::check_for_interrupts();
-    one::ask(config, person_id, |mut one| {
+    persons.ask(person_id, |mut one| {
         if !one.person.is_active {
             return;
         }
