@@ -101,8 +101,8 @@ fn candidates(config: &Config, card: u16, until: Day, above: &HashMap<i64, Above
     candidates
 }
 
-/// What a person can lose by what is stored: records end, fade, or start and take points, or a penalty can fall due. What it
-/// gains meanwhile only helps, whatever limits its score has.
+/// What a person can lose by what is stored: records end or fade, or something falls due. What it gains meanwhile only
+/// helps, whatever limits its score has.
 #[derive(Clone, Copy)]
 pub enum Loss {
     /// So many points at most.
@@ -117,15 +117,13 @@ impl Default for Loss {
 }
 
 impl Loss {
-    /// How much less a record can give until a day; `None` if it gives the same.
+    /// How much less a record can give until a day; `None` if it gives no less. For one that is yet to start the night
+    /// is due.
     pub fn by(record: &Record, at: Standpoint, until: Day) -> Option<Loss> {
-        let starts = record.counts_from > at.scored_on;
-        let changes = record.counts_until.is_some_and(|day| day <= until)
-            || starts && record.counts_from <= until
-            || record.fade != Fade::None;
-        let points = if starts { -i64::from(record.points.min(0)) } else { record.points_on(at.scored_on).max(0) };
+        let can_go = record.counts_until.is_some_and(|day| day <= until) || record.fade != Fade::None;
+        let points = record.points_on(at.scored_on).max(0);
         // Of what happened since the last run the score knows more than the records of that day.
-        changes.then(|| if at.reach > at.scored_on { Loss::Unknown } else { Loss::Points(points.into()) })
+        can_go.then(|| if at.reach > at.scored_on { Loss::Unknown } else { Loss::Points(points.into()) })
     }
 
     pub fn add(&mut self, other: Loss) {
