@@ -4970,7 +4970,7 @@ BEGIN
     PERFORM leadscore._rescore(ARRAY[set_consent.person_id]);
 END $function$;
 
-CREATE OR REPLACE FUNCTION leadscore._explain(person_id bigint, on_day date, scorecard text)
+CREATE OR REPLACE FUNCTION leadscore._explain(person_id bigint, on_day date, scorecard text, all_lines boolean)
  RETURNS TABLE(rule text, activity_id bigint, activity_type text, occurred_at timestamp with time zone, points bigint, counts boolean, counts_from date, counts_until date, why text)
  LANGUAGE c
  STABLE ROWS 50
@@ -4989,7 +4989,7 @@ BEGIN
     IF on_day IS NOT NULL THEN
         PERFORM leadscore._check_day(on_day, 'explain');
     END IF;
-    RETURN QUERY SELECT * FROM leadscore._explain(explain.person_id, on_day, explain.scorecard);
+    RETURN QUERY SELECT * FROM leadscore._explain(explain.person_id, on_day, explain.scorecard, true);
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._score_at(person_id bigint, on_day date, scorecard text)
@@ -6082,7 +6082,7 @@ BEGIN
                                  'rule', e.rule, 'activity_type', e.activity_type,
                                  'day', coalesce(leadscore.scoring_day(e.occurred_at), e.counts_from),
                                  'points', e.points, 'counts_until', e.counts_until)), '[]')
-                      FROM leadscore.explain(p.person_id, scorecard => person_card.scorecard) e WHERE e.counts))
+                      FROM leadscore._explain(p.person_id, NULL, person_card.scorecard, false) e))
         FROM leadscore.person p
         LEFT JOIN leadscore.person_score x ON x.person_id = p.person_id AND x.scorecard = person_card.scorecard
         WHERE p.person_id = person_card.person_id));
@@ -7717,7 +7717,7 @@ COMMENT ON FUNCTION leadscore._withdraw(leadscore._read_event,text) IS 'Removes 
 REVOKE EXECUTE ON FUNCTION leadscore._withdraw(leadscore._read_event,text) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore.track(jsonb,text) IS 'Takes one website event, an array of them or a Segment batch; returns how many were taken and left out, and of each that cannot be taken its index and the reason; with a tenant, events of its website about its persons';
 REVOKE EXECUTE ON FUNCTION leadscore.track(jsonb,text) FROM PUBLIC;
-COMMENT ON FUNCTION leadscore._explain(bigint,date,text) IS 'The lines of explain()';
+COMMENT ON FUNCTION leadscore._explain(bigint,date,text,boolean) IS 'The lines of explain(), or those that count alone';
 COMMENT ON FUNCTION leadscore.explain(bigint,date,text) IS 'What a person''s score is made of on a day, or as it stands now, and what does not count, and why: points where counts sum to the score';
 COMMENT ON FUNCTION leadscore._score_at(bigint,date,text) IS 'The score of a person on a day';
 COMMENT ON FUNCTION leadscore.score_at(bigint,date,text) IS 'The score of a person on any day, in points; an error when there is no such person, day or scorecard';

@@ -241,6 +241,7 @@ fn explain(
     person_id: Option<i64>,
     on_day: Option<Date>,
     scorecard: Option<&str>,
+    all: Option<bool>,
 ) -> TableIterator<
     'static,
     (
@@ -255,7 +256,7 @@ fn explain(
         name!(why, String),
     ),
 > {
-    TableIterator::new(explain::explain(person_id, on_day, scorecard))
+    TableIterator::new(explain::explain(person_id, on_day, scorecard, all.unwrap_or(true)))
 }
 
 #[pg_extern(sql = false)]

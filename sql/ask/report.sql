@@ -170,7 +170,7 @@ BEGIN
                                  'rule', e.rule, 'activity_type', e.activity_type,
                                  'day', coalesce(leadscore.scoring_day(e.occurred_at), e.counts_from),
                                  'points', e.points, 'counts_until', e.counts_until)), '[]')
-                      FROM leadscore.explain(p.person_id, scorecard => person_card.scorecard) e WHERE e.counts))
+                      FROM leadscore._explain(p.person_id, NULL, person_card.scorecard, false) e))
         FROM leadscore.person p
         LEFT JOIN leadscore.person_score x ON x.person_id = p.person_id AND x.scorecard = person_card.scorecard
         WHERE p.person_id = person_card.person_id));

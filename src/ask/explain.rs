@@ -75,21 +75,25 @@ fn adjustments(person_id: i64) -> HashMap<i64, String> {
     .unwrap_or_else(|e| error!("leadscore: {e}"))
 }
 
-fn registered<'c>(config: &Config, rulebook: &'c Rulebook, person_id: i64, has_adjustments: bool) -> Registered<'c> {
-    let mut activities = HashMap::new();
-    config.tables.history_seen(person_id).each_activity(|row| {
-        let asks = rulebook.asks_attributes(row.activity_type);
-        activities.insert(
-            row.activity_id,
-            Known {
-                activity_type: row.activity_type.to_owned(),
-                occurred_at: row.occurred_at,
-                attributes: if asks { row.attributes.copy() } else { None },
-            },
-        );
-    });
-    let adjustments = if has_adjustments { adjustments(person_id) } else { HashMap::new() };
-    Registered { rulebook, activities, adjustments }
+impl<'c> Registered<'c> {
+    /// What the person's activities are, as far as they are wanted.
+    fn of(config: &Config, rulebook: &'c Rulebook, person_id: i64, is_wanted: impl Fn(i64) -> bool) -> Registered<'c> {
+        let mut activities = HashMap::default();
+        config.tables.history_seen(person_id).each_activity(|row| {
+            if is_wanted(row.activity_id) {
+                let asks = rulebook.asks_attributes(row.activity_type);
+                activities.insert(
+                    row.activity_id,
+                    Known {
+                        activity_type: row.activity_type.to_owned(),
+                        occurred_at: row.occurred_at,
+                        attributes: if asks { row.attributes.copy() } else { None },
+                    },
+                );
+            }
+        });
+        Registered { rulebook, activities, adjustments: HashMap::new() }
+    }
 }
 
 /// Leaves out what tells of rows that the caller's row-level security hides.
@@ -106,8 +110,8 @@ fn leave_out_hidden(config: &Config, person_id: i64, lines: &mut Vec<Line>) {
     });
 }
 
-/// `_explain(bigint, date, text)`: the lines, those that count first, the latest first.
-pub fn explain(person_id: Option<i64>, on_day: Option<Date>, scorecard: Option<&str>) -> Vec<Row> {
+/// `_explain(bigint, date, text, boolean)`: the lines, or those that count alone; these first, the latest first.
+pub fn explain(person_id: Option<i64>, on_day: Option<Date>, scorecard: Option<&str>, all: bool) -> Vec<Row> {
     let config = config::for_reading();
     let (Some(person_id), Some(card)) = (person_id, config.cards.place(scorecard.unwrap_or_default())) else {
         return Vec::new();
@@ -117,8 +121,19 @@ pub fn explain(person_id: Option<i64>, on_day: Option<Date>, scorecard: Option<&
             Some(day) => Standpoint::on(Day(day.to_pg_epoch_days())),
             None => Standpoint::through(config.scored_on, one.persons.stored(one.found).scored_through),
         };
-        let facts = registered(&config, one.rulebook, person_id, !one.history.adjustments.is_empty());
-        let mut lines = explain::explain(&one.rulebook.configuration, &one.person, &mut one.history, at, card, &facts);
+        let configuration = &one.rulebook.configuration;
+        let mut facts = Registered::of(&config, one.rulebook, person_id, |_| all);
+        if !one.history.adjustments.is_empty() {
+            facts.adjustments = adjustments(person_id);
+        }
+        let mut lines = if all {
+            explain::explain(configuration, &one.person, &mut one.history, at, card, &facts)
+        } else {
+            let lines = explain::explain_what_counts(configuration, &one.person, &mut one.history, at, card, &facts);
+            let told: HashSet<i64> = lines.iter().filter_map(|line| line.activity_id).collect();
+            facts.activities = Registered::of(&config, one.rulebook, person_id, |id| told.contains(&id)).activities;
+            lines
+        };
         leave_out_hidden(&config, person_id, &mut lines);
         let moment = |line: &Line| line.activity_id.and_then(|id| facts.activities.get(&id)).map(|known| known.occurred_at);
         // What has no moment of its own comes before what has one on the same day.

@@ -52,7 +52,7 @@ pub fn explain<'r>(
 ) -> Vec<Line> {
     newest_first(&mut history.activities);
     let mut explanation = Explanation { configuration, person, history, at, card, facts, lines: Vec::new() };
-    explanation.candidates();
+    explanation.candidates(|_| true);
     explanation.ended_silences();
     explanation.activities_left_out();
     explanation.rules_left_out();
@@ -64,6 +64,25 @@ pub fn explain<'r>(
             line.why = "the person is not active".into();
         }
     }
+    explanation.lines
+}
+
+/// The lines of [`explain`] that count, without a look at what does not: of a person with many activities these are few.
+pub fn explain_what_counts<'r>(
+    configuration: &'r Configuration,
+    person: &Person,
+    history: &mut History<'r>,
+    at: Standpoint,
+    card: u16,
+    facts: &impl Facts,
+) -> Vec<Line> {
+    if !person.is_active {
+        return Vec::new();
+    }
+    newest_first(&mut history.activities);
+    let mut explanation = Explanation { configuration, person, history, at, card, facts, lines: Vec::new() };
+    explanation.candidates(|candidate| candidate.counts(at));
+    explanation.limits();
     explanation.lines
 }
 
@@ -100,13 +119,14 @@ impl<'r, F: Facts> Explanation<'_, 'r, F> {
         }
     }
 
-    /// What can give points, whether or not it counts.
-    fn candidates(&mut self) {
+    /// What can give points, whether or not it counts, as far as it is wanted.
+    fn candidates(&mut self, is_wanted: impl Fn(&Candidate) -> bool) {
         let mut candidates = Vec::new();
         each_candidate(self.configuration, self.person, self.history, self.at.scored_on, self.at.scored_on, |candidate| {
-            candidates.push(candidate);
+            if is_wanted(&candidate) && self.is_asked(candidate.record.card) {
+                candidates.push(candidate);
+            }
         });
-        candidates.retain(|candidate: &Candidate| self.is_asked(candidate.record.card));
         for candidate in candidates {
             let record = candidate.record;
             let counts = candidate.counts(self.at);

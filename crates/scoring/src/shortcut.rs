@@ -293,7 +293,9 @@ mod tests {
     use crate::activity::History;
     use crate::calendar::Interval;
     use crate::derive::{Standing, derive};
+    use crate::explain::{Facts, explain, explain_what_counts};
     use crate::rule::Decay;
+    use crate::scorecard::{MAIN, Scorecard, Scorecards};
     use proptest::prelude::*;
 
     const TODAY: i32 = 9000;
@@ -422,6 +424,30 @@ mod tests {
             let derived = standing(&configuration, &person, &all, at);
             prop_assert_eq!(sorted(records), sorted(derived.records));
             prop_assert_eq!(present.score, derived.scores[0]);
+        }
+
+        /// What counts can be explained alone: the lines are those of the whole explanation.
+        #[test]
+        fn what_counts_is_explained_alone(
+            rules in proptest::collection::vec(any_rule(), 1..5),
+            on in any_activities(TODAY + 2, 10),
+            ahead in 0..3,
+            is_active in proptest::bool::weighted(0.9),
+        ) {
+            struct Nothing;
+            impl Facts for Nothing {
+                fn activity_type(&self, _: i64) -> &str { "" }
+                fn meets_condition(&self, _: i64, _: &Rule) -> bool { true }
+                fn adjustment(&self, _: i64) -> String { String::new() }
+            }
+            let limit = |limit: i64| Scorecard { scorecard: "main".into(), part_of: None, min_score: Some(-limit), max_score: Some(limit) };
+            let configuration = Configuration { cards: Scorecards::new(vec![limit(25)]).expect("limits"), ..configuration(rules) };
+            let person = Person { is_active, ..person("active") };
+            let at = Standpoint { scored_on: Day(TODAY), reach: Day(TODAY + ahead) };
+            let mut history = History { activities: activities(&configuration, &on, 1), adjustments: vec![] };
+            let mut all = explain(&configuration, &person, &mut history, at, MAIN, &Nothing);
+            all.retain(|line| line.counts);
+            prop_assert_eq!(explain_what_counts(&configuration, &person, &mut history, at, MAIN, &Nothing), all);
         }
 
         /// A status that changes takes and gives the records of some rules.
