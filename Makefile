@@ -140,5 +140,5 @@ clean:
 	for cluster in .cluster/*/; do
 	    if [ -d "$$cluster" ]; then tools/cluster stop "$$cluster"; fi
 	done
-	rm -rf .cluster examples/console/node_modules tests/console/node_modules
+	rm -rf .cluster examples/console/node_modules tests/console/node_modules tests/ecosystem/node_modules
 	cargo clean

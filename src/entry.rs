@@ -77,8 +77,7 @@ macro_rules! triggers {
 triggers! {
     person_trigger: write_begins person_arrives person_inserted person_changed;
     activity_trigger: activity_inserted activity_updated activity_deleted;
-    source_trigger: note_source_row source_changed note_reached_row reached_changed;
-    write_back: source_begins;
+    source_trigger: source_begins note_source_row source_changed note_reached_row reached_changed;
 }
 
 /// Refuses a call that is no trigger's, of a trigger function that anybody may call: pgrx would say that it is not as an

@@ -227,6 +227,17 @@ fn note_change(source: &Rc<Source>, change: &RowChange) {
     }
 }
 
+/// `BEFORE INSERT OR DELETE OR UPDATE … FOR EACH STATEMENT` on an attached table to which scores are written back. One that came
+/// with the structure of a table, and has a number that is another table's here, would have nothing to end it.
+pub fn source_begins<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+    if let Some(source) = source_of(&config::for_reading(), trigger)
+        && source.writes_back()
+    {
+        write_back::source_begins(trigger.relid()?.to_u32());
+    }
+    Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
+}
+
 /// `AFTER INSERT OR DELETE OR UPDATE … FOR EACH STATEMENT` on an attached table.
 pub fn source_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     let source = source_of(&config::for_reading(), trigger);

@@ -75,13 +75,11 @@ impl Drop for Level {
     }
 }
 
-/// `BEFORE … FOR EACH STATEMENT` on a table to which scores are written back.
-pub fn source_begins<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+/// The BEFORE trigger of a statement on a table to which scores are written back.
+pub fn source_begins(relation: u32) {
     // A run writes to its rows: it is waited for before any of them is locked.
     pg::lock_as_writer(pg::table(pg::own_schema(), "state"));
-    let relation = trigger.relid()?.to_u32();
     OPEN.with_borrow_mut(|open| open.push(Open { savepoint: pg::current_savepoint(), relation, depth: pg::trigger_depth() }));
-    Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
 }
 
 /// The AFTER trigger of such a statement: from here on the rows can be written.
