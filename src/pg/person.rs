@@ -43,6 +43,7 @@ columns!(RecordColumns: person_id kind activity_id rule_id adjustment_id scoreca
 columns!(AdjustmentColumns: adjustment_id person_id points from_day until_day scorecard);
 columns!(PersonScoreColumns: person_id scorecard score category);
 columns!(DueColumns: person_id due_on);
+columns!(PendingColumns: person_id day recorded_at);
 columns!(ConsentColumns: person_id refused);
 columns!(ChangeColumns: change_id person_id from_category to_category score scored_on changed_at scorecard tenant);
 
@@ -60,6 +61,7 @@ pub struct Tables {
     pub(super) score_record: pg_sys::Oid,
     pub(super) adjustment: pg_sys::Oid,
     pub(super) due: pg_sys::Oid,
+    pending: pg_sys::Oid,
     pub(super) person_consent: pg_sys::Oid,
     pub(super) person_score: pg_sys::Oid,
     category_change: pg_sys::Oid,
@@ -71,6 +73,7 @@ pub struct Tables {
     pub(super) record_columns: RecordColumns,
     pub(super) adjustment_columns: AdjustmentColumns,
     pub(super) due_columns: DueColumns,
+    pending_columns: PendingColumns,
     pub(super) consent_columns: ConsentColumns,
     pub(super) person_score_columns: PersonScoreColumns,
     change_columns: ChangeColumns,
@@ -88,18 +91,20 @@ struct Writes {
     delete_record: Write,
     insert_due: Write,
     delete_due: Write,
+    insert_pending: Write,
 }
 
 impl Writes {
     fn of(
-        tables: &[pg_sys::Oid; 5],
+        tables: &[pg_sys::Oid; 6],
         p: &PersonColumns,
         a: &ActivityColumns,
         h: &ChangeColumns,
         r: &RecordColumns,
         d: &DueColumns,
+        n: &PendingColumns,
     ) -> Writes {
-        let &[person, activity, change, record, due] = tables;
+        let &[person, activity, change, record, due, pending] = tables;
         Writes {
             update_person: Write::update(person)
                 .values(&[p.score, p.penalised])
@@ -125,10 +130,11 @@ impl Writes {
             delete_record: Write::delete(record),
             insert_due: Write::insert(due).values(&[d.person_id, d.due_on]),
             delete_due: Write::delete(due),
+            insert_pending: Write::insert(pending).values(&[n.person_id, n.recorded_at]).optional(&[n.day]),
         }
     }
 
-    fn all(&self) -> [&Write; 7] {
+    fn all(&self) -> [&Write; 8] {
         [
             &self.update_person,
             &self.insert_activity,
@@ -137,6 +143,7 @@ impl Writes {
             &self.delete_record,
             &self.insert_due,
             &self.delete_due,
+            &self.insert_pending,
         ]
     }
 }
@@ -157,6 +164,8 @@ thread_local! {
     static DELETE_RECORDS: Statement = const { Statement::new("DELETE FROM leadscore.score_record WHERE ctid = ANY ($1)") };
     static INSERT_DUES: Statement =
         const { Statement::new("INSERT INTO leadscore.due (person_id, due_on) SELECT * FROM unnest($1, $2)") };
+    static INSERT_PENDING: Statement =
+        const { Statement::new("INSERT INTO leadscore.pending (person_id, day) SELECT * FROM unnest($1, $2)") };
     static DELETE_DUES: Statement = const { Statement::new("DELETE FROM leadscore.due WHERE ctid = ANY ($1)") };
 }
 
@@ -242,12 +251,13 @@ impl AdjustmentColumns {
 impl Tables {
     /// Those in a schema, with the scorecards that there are.
     pub fn of(schema: pg_sys::Oid, cards: &Scorecards) -> Tables {
-        let [person, activity, score_record, adjustment, due, person_consent, person_score, category_change, state] = [
+        let [person, activity, score_record, adjustment, due, pending, person_consent, person_score, category_change, state] = [
             "person",
             "activity",
             "score_record",
             "adjustment",
             "due",
+            "pending",
             "person_consent",
             "person_score",
             "category_change",
@@ -258,15 +268,25 @@ impl Tables {
         let activity_columns = ActivityColumns::of(activity);
         let record_columns = RecordColumns::of(score_record);
         let due_columns = DueColumns::of(due);
+        let pending_columns = PendingColumns::of(pending);
         let change_columns = ChangeColumns::of(category_change);
-        let written = [person, activity, category_change, score_record, due];
+        let written = [person, activity, category_change, score_record, due, pending];
         Tables {
-            writes: Writes::of(&written, &person_columns, &activity_columns, &change_columns, &record_columns, &due_columns),
+            writes: Writes::of(
+                &written,
+                &person_columns,
+                &activity_columns,
+                &change_columns,
+                &record_columns,
+                &due_columns,
+                &pending_columns,
+            ),
             person,
             activity,
             score_record,
             adjustment,
             due,
+            pending,
             person_consent,
             person_score,
             category_change,
@@ -278,6 +298,7 @@ impl Tables {
             record_columns,
             adjustment_columns: AdjustmentColumns::of(adjustment),
             due_columns,
+            pending_columns,
             consent_columns: ConsentColumns::of(person_consent),
             person_score_columns: PersonScoreColumns::of(person_score),
             change_columns,
@@ -393,6 +414,29 @@ impl Tables {
         for (person_id, due_on) in dues {
             pgrx::check_for_interrupts!();
             row.set(&[(self.due_columns.person_id, person_id.into_datum()), (self.due_columns.due_on, due_on.0.into_datum())]);
+            table.insert(&indexes, &row);
+        }
+    }
+
+    /// Notes persons that are to be scored later, with the latest days of what is new to them.
+    pub fn insert_pending(&self, persons: &[(i64, Option<Day>)]) {
+        let table = Table::open(self.pending, pg_sys::RowExclusiveLock);
+        if !table.is_plain(&self.writes.insert_pending) {
+            let days = column(persons, |(_, day)| day.map(super::date));
+            INSERT_PENDING.with(|statement| {
+                statement.run(&[DatumWithOid::from(column(persons, |(person_id, _)| *person_id)), DatumWithOid::from(days)]);
+            });
+            return;
+        }
+        let c = &self.pending_columns;
+        let (indexes, row) = (IndexWriter::open(table.relation), Row::of(&table));
+        for (person_id, day) in persons {
+            pgrx::check_for_interrupts!();
+            row.set(&[
+                (c.person_id, person_id.into_datum()),
+                (c.day, day.and_then(|day| day.0.into_datum())),
+                (c.recorded_at, Some(pg_sys::Datum::from(super::now()))),
+            ]);
             table.insert(&indexes, &row);
         }
     }

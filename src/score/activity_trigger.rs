@@ -8,7 +8,7 @@ use crate::configure::rulebook::Rulebook;
 use crate::error::{OrRaise, Refusal};
 use crate::pg::person::{FoundPerson, NewActivity, Tables};
 use crate::pg::table::StoredAt;
-use crate::pg::{self, ActivityRow, ChangedRows, Jsonb, LocalDays, Statement, scan};
+use crate::pg::{self, ActivityRow, ChangedRows, Jsonb, LocalDays, scan};
 use crate::score::matching::Matching;
 use crate::score::rescore::{self, ToDerive, run};
 use crate::score::writer::{Change, Writer};
@@ -75,7 +75,7 @@ pub fn activity_deleted<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapT
             persons_of(&deleted)
         };
         if config.deferred {
-            leave_pending(&ids.into_iter().map(|id| (id, None)).collect::<Vec<_>>());
+            config.tables.insert_pending(&ids.into_iter().collect::<ToDerive>().sorted());
         } else {
             rescore::rescore(&config, ids.into_iter().collect());
         }
@@ -134,7 +134,7 @@ fn update_few(config: &Config, changes: Vec<(ActivityRow, ActivityRow)>) {
             run("SELECT leadscore._go_live()", &[]);
         }
         if config.deferred {
-            leave_pending(&persons.sorted());
+            config.tables.insert_pending(&persons.sorted());
             return;
         }
         let missing = rescore::rescore(config, persons);
@@ -143,19 +143,6 @@ fn update_few(config: &Config, changes: Vec<(ActivityRow, ActivityRow)>) {
             refuse(new.person_id, &new.activity_type, new.occurred_at);
         }
     }
-}
-
-thread_local! {
-    static LEAVE_PENDING: Statement = const { Statement::new(
-        "INSERT INTO leadscore.pending (person_id, day) SELECT u.id, max(u.day) FROM unnest($1, $2) u(id, day) GROUP BY u.id",
-    ) };
-}
-
-/// Notes persons that are to be scored later, with the days of what is new to them.
-fn leave_pending(persons: &[(i64, Option<Day>)]) {
-    let ids: Vec<i64> = persons.iter().map(|(person_id, _)| *person_id).collect();
-    let days: Vec<Option<Date>> = persons.iter().map(|(_, day)| day.map(pg::date)).collect();
-    LEAVE_PENDING.with(|statement| statement.run(&[DatumWithOid::from(ids), DatumWithOid::from(days)]));
 }
 
 /// A new activity that is acceptable by itself.
@@ -281,7 +268,7 @@ fn score_rows(config: &Config, batch: &mut Batch, refuse: impl Fn(i64)) {
         let persons: Vec<_> = by_person().map(|rows| (rows[0].person_id, rows.iter().map(|row| row.day).max())).collect();
         let known = config.tables.persons_to_read();
         persons.iter().filter(|(person_id, _)| known.look_at(*person_id).is_none()).for_each(|(person_id, _)| refuse(*person_id));
-        leave_pending(&persons);
+        config.tables.insert_pending(&persons);
         batch.rows.clear();
         return;
     }
@@ -431,7 +418,7 @@ fn update_many(config: &Config, old: &ChangedRows, new: &ChangedRows) {
         persons.push(person_id, day.map(|day| Day(day.to_pg_epoch_days())));
     }
     if config.deferred {
-        leave_pending(&persons.sorted());
+        config.tables.insert_pending(&persons.sorted());
         return;
     }
     rescore::rescore(config, persons);
