@@ -160,9 +160,15 @@ DROP PUBLICATION additions;
 SELECT * FROM leadscore.verify();
 
 -- An index in another order of strings finds other rows: keys that differ in case are two persons.
+-- A server that was built without ICU has no such order.
+SELECT EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i') AS has_icu \gset
+\if :has_icu
 CREATE COLLATION public.careless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+\endif
 UPDATE leadscore.person SET external_id = CASE person_id WHEN 4 THEN 'KEY' ELSE 'key' END WHERE person_id IN (3, 4);
+\if :has_icu
 CREATE INDEX other_order ON leadscore.person (kind COLLATE public.careless, external_id COLLATE public.careless) WHERE external_id IS NOT NULL;
+\endif
 CREATE INDEX other_class ON leadscore.person (kind text_pattern_ops, external_id text_pattern_ops) WHERE external_id IS NOT NULL;
 -- The oldest index has the lowest number.
 REINDEX INDEX CONCURRENTLY leadscore.person_key_idx;
@@ -171,7 +177,10 @@ INSERT INTO visit VALUES (6, 'KEY');
 INSERT INTO visit VALUES (7, 'Key');
 SELECT a.source_key, p.external_id, p.person_id FROM leadscore.activity a JOIN leadscore.person p USING (person_id) WHERE a.source_key::int > 3 ORDER BY 1;
 :slow;
-DROP INDEX leadscore.other_order, leadscore.other_class;
+\if :has_icu
+DROP INDEX leadscore.other_order;
+\endif
+DROP INDEX leadscore.other_class;
 
 -- Policies that are forced on the owner decide what leadscore writes, when the owner is no superuser.
 CREATE ROLE regress_owner;
