@@ -234,7 +234,7 @@ BEGIN
                 HINT = format('SELECT create_distributed_table(%L, …, colocate_with => %L); or SELECT create_reference_table(%1$L);', step.relation::text, s.source::text);
         END IF;
     END LOOP;
-    IF s.role = 'person' AND own.sort = 'hash' AND own.column_name <> ALL (leadscore._own_columns(s, 'key')) THEN
+    IF own.sort = 'hash' AND NOT coalesce(own.column_name = ANY (leadscore._own_columns(s, 'key')), false) THEN
         RAISE feature_not_supported USING
             MESSAGE = format('the key of %s does not hold column %I, by which it is distributed', s.source, own.column_name),
             DETAIL = 'Only the coordinator could tell whether a key is there twice.',
@@ -607,6 +607,11 @@ REVOKE ALL ON FUNCTION leadscore._leaving(bigint, int) FROM PUBLIC;
 CREATE FUNCTION leadscore._key_value(key text, columns int, nth int) RETURNS text
 LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'key_value_wrapper';
 COMMENT ON FUNCTION leadscore._key_value(text, int, int) IS 'One of the values in a key of so many columns, counted from 0';
+
+CREATE FUNCTION leadscore._part_of_key(of_source int, key text) RETURNS int
+LANGUAGE c STABLE STRICT COST 1 AS 'MODULE_PATHNAME', 'part_of_key_wrapper';
+COMMENT ON FUNCTION leadscore._part_of_key(int, text) IS 'The place of the shard of this node that has the row of an attached table with this key; NULL where it is no part of a table';
+REVOKE ALL ON FUNCTION leadscore._part_of_key(int, text) FROM PUBLIC;
 
 CREATE FUNCTION leadscore._receive(documents jsonb) RETURNS bigint
 LANGUAGE sql SET search_path = pg_catalog, pg_temp SET jit = off
