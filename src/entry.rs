@@ -418,8 +418,7 @@ fn test_config(
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
 fn evaluate(
-    assumption: Option<&str>,
-    question: Option<&str>,
+    parts: Option<JsonB>,
 ) -> TableIterator<
     'static,
     (
@@ -434,8 +433,13 @@ fn evaluate(
         name!(top_decile, Option<f64>),
     ),
 > {
-    let (Some(assumption), Some(question)) = (assumption, question) else { return TableIterator::empty() };
-    TableIterator::new(evaluate::evaluate(assumption, question))
+    let Some(parts) = parts else { return TableIterator::empty() };
+    TableIterator::new(evaluate::evaluate(parts))
+}
+
+#[pg_extern(sql = false)]
+fn evaluation_part(assumption: Option<&str>, question: Option<&str>) -> Option<JsonB> {
+    evaluate::part(assumption?, question?)
 }
 
 #[pg_extern(sql = false)]
@@ -581,8 +585,13 @@ fn cooling(
 }
 
 #[pg_extern(sql = false)]
-fn overview(owner: Option<&str>, tenant: Option<&str>, scorecard: Option<&str>, within_days: Option<i32>) -> Option<JsonB> {
-    overview::overview(owner, tenant, scorecard?, within_days?)
+fn overview_part(owner: Option<&str>, tenant: Option<&str>, scorecard: Option<&str>, within_days: Option<i32>) -> Option<JsonB> {
+    overview::part(owner, tenant, scorecard?, within_days?)
+}
+
+#[pg_extern(sql = false)]
+fn overview(parts: Option<JsonB>) -> Option<JsonB> {
+    parts.map(overview::overview)
 }
 
 #[pg_extern(sql = false)]
