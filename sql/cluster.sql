@@ -1231,18 +1231,12 @@ COMMENT ON FUNCTION leadscore.adjust_by_key(text, text, int, text, date, date, t
 -- Whoever adjusts writes the score of anybody: the owner says who may.
 REVOKE ALL ON FUNCTION leadscore.adjust_by_key(text, text, int, text, date, date, text, text) FROM PUBLIC;
 
-CREATE FUNCTION leadscore._is_adjustment_of(id bigint, of_person bigint) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT leadscore._is_seen(of_person) AND EXISTS (SELECT FROM leadscore.adjustment a WHERE a.adjustment_id = id AND a.person_id = of_person);
-END;
-COMMENT ON FUNCTION leadscore._is_adjustment_of(bigint, bigint) IS 'Whether an adjustment is one of a person whom the role of the session may see';
-
+-- It looks the adjustment up with the rights of who calls it.
 CREATE FUNCTION leadscore.unadjust_by_key(kind text, key text, id bigint, tenant text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM leadscore._of_person(kind, key, tenant, 'unadjust_by_key',
-                                 format('SELECT leadscore.unadjust(%1$L) AS done WHERE leadscore._is_adjustment_of(%1$L, k.person_id)', id));
+                                 format('SELECT leadscore.unadjust(a.adjustment_id) AS done FROM leadscore.adjustment a WHERE a.person_id = k.person_id AND a.adjustment_id = %L', id));
     IF NOT FOUND THEN
         RAISE no_data_found USING
             MESSAGE = format('unadjust_by_key: the person of kind %L with key %L has no adjustment %s', kind, key, coalesce(id::text, 'NULL')),

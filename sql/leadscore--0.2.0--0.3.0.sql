@@ -7480,17 +7480,6 @@ BEGIN ATOMIC
     FROM leadscore._of_person(adjust_by_key.kind, adjust_by_key.key, adjust_by_key.tenant, 'adjust_by_key'::text, format('SELECT leadscore.adjust(k.person_id, %L::int, %L, %L::date, %L::date, %L) AS id'::text, adjust_by_key.points, adjust_by_key.reason, adjust_by_key.from_day, adjust_by_key.until_day, adjust_by_key.scorecard)) r(r);
 END;
 
-CREATE OR REPLACE FUNCTION leadscore._is_adjustment_of(id bigint, of_person bigint)
- RETURNS boolean
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-BEGIN ATOMIC
- SELECT (leadscore._is_seen(of_person) AND (EXISTS ( SELECT
-            FROM leadscore.adjustment a
-           WHERE ((a.adjustment_id = _is_adjustment_of.id) AND (a.person_id = _is_adjustment_of.of_person)))));
-END;
-
 CREATE OR REPLACE FUNCTION leadscore.unadjust_by_key(kind text, key text, id bigint, tenant text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE plpgsql
@@ -7498,7 +7487,7 @@ CREATE OR REPLACE FUNCTION leadscore.unadjust_by_key(kind text, key text, id big
 AS $function$
 BEGIN
     PERFORM leadscore._of_person(kind, key, tenant, 'unadjust_by_key',
-                                 format('SELECT leadscore.unadjust(%1$L) AS done WHERE leadscore._is_adjustment_of(%1$L, k.person_id)', id));
+                                 format('SELECT leadscore.unadjust(a.adjustment_id) AS done FROM leadscore.adjustment a WHERE a.person_id = k.person_id AND a.adjustment_id = %L', id));
     IF NOT FOUND THEN
         RAISE no_data_found USING
             MESSAGE = format('unadjust_by_key: the person of kind %L with key %L has no adjustment %s', kind, key, coalesce(id::text, 'NULL')),
@@ -8007,7 +7996,6 @@ COMMENT ON FUNCTION leadscore.forget_person_by_key(text,text,text) IS 'forget_pe
 REVOKE EXECUTE ON FUNCTION leadscore.forget_person_by_key(text,text,text) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore.adjust_by_key(text,text,integer,text,date,date,text,text) IS 'adjust() by the kind and the application''s own key of a person, on whichever node the person is, in a transaction of that node';
 REVOKE EXECUTE ON FUNCTION leadscore.adjust_by_key(text,text,integer,text,date,date,text,text) FROM PUBLIC;
-COMMENT ON FUNCTION leadscore._is_adjustment_of(bigint,bigint) IS 'Whether an adjustment is one of a person whom the role of the session may see';
 COMMENT ON FUNCTION leadscore.unadjust_by_key(text,text,bigint,text) IS 'unadjust() by the kind and the application''s own key of a person, on whichever node the person is, in a transaction of that node';
 REVOKE EXECUTE ON FUNCTION leadscore.unadjust_by_key(text,text,bigint,text) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore.merge_person_by_key(text,text,text,text) IS 'merge_person() by the kind and the application''s own keys of two persons of one node, on whichever node they are, in a transaction of that node';
