@@ -164,7 +164,7 @@ pub extern "C-unwind" fn pg_finfo_source_table_rows_wrapper() -> &'static pg_sys
 
 #[pg_extern(sql = false)]
 fn part_of_key(of_source: i32, key: &str) -> Option<i32> {
-    let config = config::read_only();
+    let config = config::for_reading();
     let own = config.sources.iter().filter(|source| source.source_id == of_source);
     own.filter_map(|source| source.place_of(key)).next().map(|place| place as i32)
 }
