@@ -234,7 +234,7 @@ BEGIN
                 HINT = format('SELECT create_distributed_table(%L, …, colocate_with => %L); or SELECT create_reference_table(%1$L);', step.relation::text, s.source::text);
         END IF;
     END LOOP;
-    IF s.role = 'person' AND own.sort = 'hash' AND own.column_name <> ALL (leadscore._own_columns(s, 'key')) THEN
+    IF own.sort = 'hash' AND NOT coalesce(own.column_name = ANY (leadscore._own_columns(s, 'key')), false) THEN
         RAISE feature_not_supported USING
             MESSAGE = format('the key of %s does not hold column %I, by which it is distributed', s.source, own.column_name),
             DETAIL = 'Only the coordinator could tell whether a key is there twice.',
@@ -607,6 +607,11 @@ REVOKE ALL ON FUNCTION leadscore._leaving(bigint, int) FROM PUBLIC;
 CREATE FUNCTION leadscore._key_value(key text, columns int, nth int) RETURNS text
 LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'key_value_wrapper';
 COMMENT ON FUNCTION leadscore._key_value(text, int, int) IS 'One of the values in a key of so many columns, counted from 0';
+
+CREATE FUNCTION leadscore._part_of_key(of_source int, key text) RETURNS int
+LANGUAGE c STABLE STRICT COST 1 AS 'MODULE_PATHNAME', 'part_of_key_wrapper';
+COMMENT ON FUNCTION leadscore._part_of_key(int, text) IS 'The place of the shard of this node that has the row of an attached table with this key; NULL where it is no part of a table';
+REVOKE ALL ON FUNCTION leadscore._part_of_key(int, text) FROM PUBLIC;
 
 CREATE FUNCTION leadscore._receive(documents jsonb) RETURNS bigint
 LANGUAGE sql SET search_path = pg_catalog, pg_temp SET jit = off
@@ -1107,7 +1112,7 @@ COMMENT ON FUNCTION leadscore.cluster_worklist(int, text, text) IS 'The persons 
 
 -- ------------------------------------------------------------- one person, by the application's own key
 
--- Runs a query about a person where the person is: `%s` in it is the person's id. Its rows come back as JSON.
+-- Runs a query about a person where the person is: `k.person_id` in it is the person's id. Its rows come back as JSON.
 CREATE FUNCTION leadscore._of_person(kind text, key text, tenant text, purpose text, query text) RETURNS SETOF jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
@@ -1120,7 +1125,7 @@ DECLARE
 BEGIN
     EXECUTE person INTO id;
     IF id IS NOT NULL THEN
-        RETURN QUERY EXECUTE format('SELECT to_jsonb(x) FROM (%s) x', format(query, id));
+        RETURN QUERY EXECUTE format('SELECT to_jsonb(x) FROM (SELECT %s::bigint AS person_id) k CROSS JOIN LATERAL (%s) x', id, query);
         RETURN;
     END IF;
     -- Where its row is, or anywhere if that cannot be told.
@@ -1133,7 +1138,7 @@ BEGIN
                        (SELECT a.atttypid::regtype FROM pg_attribute a WHERE a.attrelid = s.source AND a.attname = s.column_name)) INTO at;
     END IF;
     FOR s IN SELECT * FROM leadscore._ask(format('SELECT jsonb_agg(p.rows)::text FROM (%s) k CROSS JOIN LATERAL (SELECT coalesce(jsonb_agg(to_jsonb(x)), ''[]'') AS rows FROM (%s) x) p',
-                                                 person, format(query, 'k.person_id')), CASE WHEN at IS NOT NULL THEN ARRAY[at] END) LOOP
+                                                 person, query), CASE WHEN at IS NOT NULL THEN ARRAY[at] END) LOOP
         IF NOT s.done THEN
             RAISE connection_exception USING
                 MESSAGE = format('%s: %s', purpose, s.answer),
@@ -1160,7 +1165,7 @@ RETURNS TABLE (rule text, activity_id bigint, activity_type text, occurred_at ti
 LANGUAGE sql ROWS 50 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT x.*
-    FROM leadscore._of_person(kind, key, tenant, 'explain_by_key', format('SELECT * FROM leadscore.explain(%%s, %L, %L)', on_day, scorecard)) r
+    FROM leadscore._of_person(kind, key, tenant, 'explain_by_key', format('SELECT * FROM leadscore.explain(k.person_id, %L, %L)', on_day, scorecard)) r
     CROSS JOIN LATERAL jsonb_to_record(r) x(rule text, activity_id bigint, activity_type text, occurred_at timestamptz, points bigint,
                                             counts boolean, counts_from date, counts_until date, why text);
 END;
@@ -1170,7 +1175,7 @@ CREATE FUNCTION leadscore.score_at_by_key(kind text, key text, on_day date, scor
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT (r ->> 'score')::bigint
-    FROM leadscore._of_person(kind, key, tenant, 'score_at_by_key', format('SELECT leadscore.score_at(%%s, %L::date, %L) AS score', on_day, scorecard)) r;
+    FROM leadscore._of_person(kind, key, tenant, 'score_at_by_key', format('SELECT leadscore.score_at(k.person_id, %L::date, %L) AS score', on_day, scorecard)) r;
 END;
 COMMENT ON FUNCTION leadscore.score_at_by_key(text, text, date, text, text) IS 'score_at() by the kind and the application''s own key of a person, on whichever node the person is';
 
@@ -1179,7 +1184,7 @@ RETURNS TABLE (day date, score bigint, category text)
 LANGUAGE sql ROWS 100 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT x.*
-    FROM leadscore._of_person(kind, key, tenant, 'forecast_by_key', format('SELECT * FROM leadscore.forecast(%%s, %L::date, %L)', until, scorecard)) r
+    FROM leadscore._of_person(kind, key, tenant, 'forecast_by_key', format('SELECT * FROM leadscore.forecast(k.person_id, %L::date, %L)', until, scorecard)) r
     CROSS JOIN LATERAL jsonb_to_record(r) x(day date, score bigint, category text);
 END;
 COMMENT ON FUNCTION leadscore.forecast_by_key(text, text, date, text, text) IS 'forecast() by the kind and the application''s own key of a person, on whichever node the person is';
@@ -1207,7 +1212,7 @@ REVOKE ALL ON FUNCTION leadscore._forget_tenant_elsewhere(text) FROM PUBLIC;
 CREATE FUNCTION leadscore.forget_person_by_key(kind text, key text, tenant text DEFAULT NULL) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT count(*) FROM leadscore._of_person(kind, key, tenant, 'forget_person_by_key', 'SELECT leadscore.forget_person(%s) AS done') r;
+    SELECT count(*) FROM leadscore._of_person(kind, key, tenant, 'forget_person_by_key', 'SELECT leadscore.forget_person(k.person_id) AS done') r;
 END;
 COMMENT ON FUNCTION leadscore.forget_person_by_key(text, text, text) IS 'forget_person() by the kind and the application''s own key of a person, on whichever node the person is, in a transaction of that node';
 -- It removes persons: the owner says who may.
@@ -1219,9 +1224,52 @@ CREATE FUNCTION leadscore.adjust_by_key(kind text, key text, points int, reason 
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT (r ->> 'id')::bigint
-    FROM leadscore._of_person(kind, key, tenant, 'adjust_by_key', format('SELECT leadscore.adjust(%%s, %L::int, %L, %L::date, %L::date, %L) AS id',
+    FROM leadscore._of_person(kind, key, tenant, 'adjust_by_key', format('SELECT leadscore.adjust(k.person_id, %L::int, %L, %L::date, %L::date, %L) AS id',
                                                                   points, reason, from_day, until_day, scorecard)) r;
 END;
 COMMENT ON FUNCTION leadscore.adjust_by_key(text, text, int, text, date, date, text, text) IS 'adjust() by the kind and the application''s own key of a person, on whichever node the person is, in a transaction of that node';
 -- Whoever adjusts writes the score of anybody: the owner says who may.
 REVOKE ALL ON FUNCTION leadscore.adjust_by_key(text, text, int, text, date, date, text, text) FROM PUBLIC;
+
+-- It looks the adjustment up with the rights of who calls it.
+CREATE FUNCTION leadscore.unadjust_by_key(kind text, key text, id bigint, tenant text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM leadscore._of_person(kind, key, tenant, 'unadjust_by_key',
+                                 format('SELECT leadscore.unadjust(a.adjustment_id) AS done FROM leadscore.adjustment a WHERE a.person_id = k.person_id AND a.adjustment_id = %L', id));
+    IF NOT FOUND THEN
+        RAISE no_data_found USING
+            MESSAGE = format('unadjust_by_key: the person of kind %L with key %L has no adjustment %s', kind, key, coalesce(id::text, 'NULL')),
+            DETAIL = 'Nothing was adjusted under that id, or it was taken back already.',
+            HINT = 'adjust_by_key() returned the id; leadscore.adjustment on the person''s node has it.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore.unadjust_by_key(text, text, bigint, text) IS 'unadjust() by the kind and the application''s own key of a person, on whichever node the person is, in a transaction of that node';
+REVOKE ALL ON FUNCTION leadscore.unadjust_by_key(text, text, bigint, text) FROM PUBLIC;
+
+-- Persons of different nodes stay apart: a person is on one node, and the loser's rows would not be.
+CREATE FUNCTION leadscore.merge_person_by_key(kind text, loser text, winner text, tenant text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM leadscore._of_person(kind, loser, tenant, 'merge_person_by_key', format(
+        'SELECT leadscore.merge_person(k.person_id, w.person_id) AS done
+         FROM leadscore._person_key w WHERE w.kind = %L AND w.external_id = %L AND w.tenant IS NOT DISTINCT FROM %L', kind, winner, tenant));
+    IF NOT FOUND THEN
+        PERFORM leadscore._of_person(kind, winner, tenant, 'merge_person_by_key', 'SELECT 1 AS there');
+        RAISE feature_not_supported USING
+            MESSAGE = format('merge_person_by_key: the persons of kind %L with keys %L and %L are on different nodes', kind, loser, winner),
+            DETAIL = 'A person is on one node, with all that is registered on it.',
+            HINT = 'Merge them in the application''s own tables; or move the shard of one of them to the node of the other: SELECT citus_move_shard_placement(…); CALL leadscore.spread();';
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore.merge_person_by_key(text, text, text, text) IS 'merge_person() by the kind and the application''s own keys of two persons of one node, on whichever node they are, in a transaction of that node';
+-- It removes a person and changes another one's score: the owner says who may.
+REVOKE ALL ON FUNCTION leadscore.merge_person_by_key(text, text, text, text) FROM PUBLIC;
+
+CREATE FUNCTION leadscore.person_card_by_key(kind text, key text, language text DEFAULT 'en', scorecard text DEFAULT 'main', tenant text DEFAULT NULL) RETURNS text
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT r ->> 'page'
+    FROM leadscore._of_person(kind, key, tenant, 'person_card_by_key', format('SELECT leadscore.person_card(k.person_id, %L, %L) AS page', language, scorecard)) r;
+END;
+COMMENT ON FUNCTION leadscore.person_card_by_key(text, text, text, text, text) IS 'person_card() by the kind and the application''s own key of a person, on whichever node the person is';

@@ -120,6 +120,8 @@ DROP FUNCTION leadscore._pass(date,date);
 
 DROP FUNCTION leadscore._pass_days(bigint[],bigint[],bigint[],bigint[],date,date);
 
+DROP FUNCTION leadscore._resync(integer);
+
 DROP FUNCTION leadscore.detach(regclass,boolean);
 
 DROP FUNCTION leadscore._detach(regclass,boolean);
@@ -157,6 +159,8 @@ DROP FUNCTION leadscore._make_way(text,text[],bigint[]);
 DROP FUNCTION leadscore._take_activities(integer,text[],text[],text[],text[],timestamp with time zone[],jsonb[]);
 
 DROP TRIGGER recheck ON leadscore.source;
+
+DROP FUNCTION leadscore._recheck_at_commit(integer);
 
 DROP TRIGGER score_changed ON leadscore.person;
 
@@ -485,7 +489,8 @@ BEGIN
     RAISE no_data_found USING
         MESSAGE = format('%s: person %s does not exist', purpose, coalesce(id::text, 'NULL')),
         DETAIL = 'leadscore.person has no such row.',
-        HINT = 'Look the person up in leadscore.person.';
+        HINT = CASE WHEN leadscore._leads() THEN 'Ids are those of the person''s node; here persons are named by kind and key, as in explain_by_key(), adjust_by_key() or merge_person_by_key().'
+                    ELSE 'Look the person up in leadscore.person.' END;
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._need_person(id bigint, purpose text)
@@ -1496,22 +1501,25 @@ BEGIN
 END $function$;
 
 CREATE TABLE leadscore.recheck (
-    source_id integer NOT NULL
+    source_id integer NOT NULL,
+    part integer
 );
 
-CREATE OR REPLACE FUNCTION leadscore._recheck_at_commit(of_source integer)
+CREATE OR REPLACE FUNCTION leadscore._recheck_at_commit(of_source integer, keys text[])
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 DECLARE
-    noted CONSTANT text := 'leadscore.recheck_' || of_source;
+    -- A statement over several shards is a transaction in each, of which no other one sees the rows: each looks at its own.
+    part  CONSTANT int := leadscore._part_of_key(of_source, (SELECT k FROM unnest(keys) k WHERE k IS NOT NULL LIMIT 1));
+    noted CONSTANT text := concat_ws('_', 'leadscore.recheck', of_source, part);
 BEGIN
     -- Once for the transaction is enough.
     IF coalesce(current_setting(noted, true), '') <> 'on' THEN
         PERFORM set_config(noted, 'on', true);
         SET CONSTRAINTS leadscore.recheck DEFERRED;
-        INSERT INTO leadscore.recheck (source_id) VALUES (of_source);
+        INSERT INTO leadscore.recheck (source_id, part) VALUES (of_source, part);
         -- Transactions that ask for it follow each other, but for those of one statement over several shards.
         PERFORM FROM leadscore.source s WHERE s.source_id = of_source AND NOT leadscore._is_distributed(s.source) FOR NO KEY UPDATE;
     END IF;
@@ -1524,9 +1532,9 @@ CREATE OR REPLACE FUNCTION leadscore._source_rechecked()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-    PERFORM set_config('leadscore.recheck_' || NEW.source_id, '', true);
-    DELETE FROM leadscore.recheck r WHERE r.source_id = NEW.source_id;
-    PERFORM leadscore._resync(s.source_id) FROM leadscore.source s WHERE s.source_id = NEW.source_id AND s.attached;
+    PERFORM set_config(concat_ws('_', 'leadscore.recheck', NEW.source_id, NEW.part), '', true);
+    DELETE FROM leadscore.recheck r WHERE r.source_id = NEW.source_id AND r.part IS NOT DISTINCT FROM NEW.part;
+    PERFORM leadscore._resync(s.source_id, NEW.part) FROM leadscore.source s WHERE s.source_id = NEW.source_id AND s.attached;
     RETURN NULL;
 END $function$;
 
@@ -1671,7 +1679,7 @@ BEGIN
     IF EXISTS (SELECT FROM unnest(old_keys, new_keys, tenants) c(old_key, new_key, tenant)
                JOIN leadscore.person p ON p.kind = source.person_kind AND p.external_id = c.new_key AND p.tenant IS NOT DISTINCT FROM c.tenant
                WHERE c.old_key IS NULL AND p.source_id = of_source AND NOT p.departed) THEN
-        PERFORM leadscore._recheck_at_commit(of_source);
+        PERFORM leadscore._recheck_at_commit(of_source, new_keys);
     END IF;
     INSERT INTO leadscore.person AS p (kind, tenant, external_id, name, status, owner, since, attributes, active, source_id)
     SELECT source.person_kind, c.tenant, c.new_key, c.name, c.status, c.owner, coalesce(c.moment, now()), c.detail, c.active, of_source
@@ -3103,7 +3111,7 @@ BEGIN ATOMIC
    WHERE (((_zone_read.s).time_zone IS NULL) AND ((_zone_read.s).parts ? 'moment'::text));
 END;
 
-CREATE OR REPLACE FUNCTION leadscore._resync(of_source integer)
+CREATE OR REPLACE FUNCTION leadscore._resync(of_source integer, of_part integer DEFAULT NULL::integer)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3120,6 +3128,7 @@ BEGIN
     IF s.role = 'person' THEN
         WITH present AS MATERIALIZED (
             SELECT r.key, r.tenant, r.name, r.status, r.owner, r.moment, r.attributes, r.active FROM leadscore._source_rows(of_source) r
+            WHERE of_part IS NULL OR leadscore._part_of_key(of_source, r.key) = of_part
         ), changed AS (
             UPDATE leadscore.person p
             SET name = c.name, status = c.status, owner = c.owner, attributes = c.detail, active = c.active,
@@ -3137,7 +3146,7 @@ BEGIN
                   IS DISTINCT FROM (c.name, c.status, c.owner, c.detail, c.active, coalesce(c.moment, p.since), of_source, false)
         ), gone AS MATERIALIZED (
             SELECT p.person_id FROM leadscore.person p
-            WHERE p.source_id = of_source
+            WHERE p.source_id = of_source AND (of_part IS NULL OR leadscore._part_of_key(of_source, p.external_id) = of_part)
               AND NOT EXISTS (SELECT FROM present r WHERE r.key = p.external_id AND coalesce(r.tenant, '') = coalesce(p.tenant, ''))
         ), added AS (
             INSERT INTO leadscore.person (kind, tenant, external_id, name, status, owner, since, attributes, active, source_id)
@@ -3151,15 +3160,18 @@ BEGIN
             PERFORM leadscore._lose_persons(lost);
         END IF;
         -- Rows that were there before, or were overwritten, get their score and category.
-        PERFORM leadscore._write_back(array_agg(p.person_id)) FROM leadscore.person p WHERE p.source_id = of_source;
+        PERFORM leadscore._write_back(array_agg(p.person_id)) FROM leadscore.person p
+        WHERE p.source_id = of_source AND (of_part IS NULL OR leadscore._part_of_key(of_source, p.external_id) = of_part);
     ELSE
         WITH present AS MATERIALIZED (
             SELECT r.*, k.person_id, k.person_id IS NOT NULL AND t.activity_type IS NOT NULL AS ready
             FROM leadscore._source_rows(of_source) r
             LEFT JOIN leadscore._person_key k ON k.kind = s.person_kind AND k.external_id = r.person AND coalesce(k.tenant, '') = coalesce(r.tenant, '')
             LEFT JOIN leadscore.activity_type t ON t.activity_type = r.activity_type
+            WHERE of_part IS NULL OR leadscore._part_of_key(of_source, r.key) = of_part
         ), existing AS MATERIALIZED (
-            SELECT a.person_id, a.activity_id, a.source_key, a.occurred_at FROM leadscore.activity a WHERE a.source_id = of_source
+            SELECT a.person_id, a.activity_id, a.source_key, a.occurred_at FROM leadscore.activity a
+            WHERE a.source_id = of_source AND (of_part IS NULL OR leadscore._part_of_key(of_source, a.source_key) = of_part)
         ), changed AS (
             UPDATE leadscore.activity a
             SET person_id = r.person_id, activity_type = r.activity_type, occurred_at = coalesce(r.moment, a.occurred_at), attributes = r.attributes
@@ -3182,7 +3194,7 @@ BEGIN
             ORDER BY coalesce(r.moment, v.occurred_at, now()), r.key
         ), released AS (
             DELETE FROM leadscore.waiting w
-            WHERE w.source_id = of_source
+            WHERE w.source_id = of_source AND (of_part IS NULL OR leadscore._part_of_key(of_source, w.source_key) = of_part)
               AND NOT EXISTS (SELECT FROM present r WHERE r.key = w.source_key AND NOT r.ready)
         )
         INSERT INTO leadscore.waiting AS w (source_id, source_key, person_kind, tenant, external_id, activity_type, occurred_at, attributes)
@@ -3199,7 +3211,7 @@ BEGIN
               IS DISTINCT FROM (EXCLUDED.person_kind, EXCLUDED.tenant, EXCLUDED.external_id, EXCLUDED.activity_type, EXCLUDED.occurred_at, EXCLUDED.attributes);
     END IF;
     UPDATE leadscore.source x SET read_in = leadscore._zone_read(x)
-    WHERE x.source_id = of_source AND x.read_in IS DISTINCT FROM leadscore._zone_read(x);
+    WHERE of_part IS NULL AND x.source_id = of_source AND x.read_in IS DISTINCT FROM leadscore._zone_read(x);
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._read_again()
@@ -3736,7 +3748,8 @@ BEGIN
         RAISE no_data_found USING
             MESSAGE = format('adjustment %s does not exist', coalesce(id::text, 'NULL')),
             DETAIL = 'Nothing was adjusted under that id, or it was taken back already.',
-            HINT = 'Look it up in leadscore.adjustment.';
+            HINT = CASE WHEN leadscore._leads() THEN 'Adjustments are on the node of their person: SELECT leadscore.unadjust_by_key(…);'
+                        ELSE 'Look it up in leadscore.adjustment.' END;
     END IF;
     PERFORM leadscore._rescore(ARRAY[whose]);
 END $function$;
@@ -5437,9 +5450,22 @@ CREATE OR REPLACE FUNCTION leadscore._evaluated_config(config jsonb, tenant text
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-    PERFORM leadscore._need_persons_here('an evaluation');
     RETURN leadscore._assumption(CASE WHEN config IS NULL THEN '{}' ELSE leadscore._checked_config(config::text, _evaluated_config.tenant) END,
                                  _evaluated_config.tenant);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._is_anybody(person_kind text, tenant text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN EXISTS (SELECT FROM leadscore.person p
+                   WHERE (person_kind IS NULL OR p.kind = person_kind) AND (_is_anybody.tenant IS NULL OR p.tenant = _is_anybody.tenant))
+        OR EXISTS (SELECT FROM leadscore._ask_all(format('SELECT FROM leadscore.person p WHERE (%1$L IS NULL OR p.kind = %1$L) AND (%2$L IS NULL OR p.tenant = %2$L) LIMIT 1',
+                                                         person_kind, _is_anybody.tenant)) a
+                   WHERE a.answer <> '[]');
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._check_evaluated(purpose text, assumption jsonb, person_kind text, scorecard text, tenant text)
@@ -5454,12 +5480,12 @@ BEGIN
             MESSAGE = format('%s: scorecard %s does not exist', purpose, coalesce(quote_literal(scorecard), 'NULL')),
             DETAIL = 'Neither leadscore.scorecard nor the configuration has it.',
             HINT = 'Leave it out for main; SELECT scorecard FROM leadscore.scorecard; lists all.';
-    ELSIF NOT EXISTS (SELECT FROM leadscore.person p WHERE p.kind = _check_evaluated.person_kind) AND person_kind IS NOT NULL THEN
+    ELSIF person_kind IS NOT NULL AND NOT leadscore._is_anybody(person_kind, NULL) THEN
         RAISE undefined_object USING
             MESSAGE = format('%s: there is no person of kind %L', purpose, person_kind),
             DETAIL = 'leadscore.person has no row of that kind, or none that you may see.',
             HINT = 'Leave it out for all kinds; SELECT DISTINCT kind FROM leadscore.person; lists them.';
-    ELSIF NOT EXISTS (SELECT FROM leadscore.person p WHERE p.tenant = _check_evaluated.tenant) AND tenant IS NOT NULL THEN
+    ELSIF tenant IS NOT NULL AND NOT leadscore._is_anybody(NULL, tenant) THEN
         RAISE undefined_object USING
             MESSAGE = format('%s: there is no person of tenant %L', purpose, tenant),
             DETAIL = 'leadscore.person has no row of that tenant, or none that you may see.',
@@ -5499,10 +5525,16 @@ BEGIN
                               'every', every::text, 'person_kind', person_kind, 'scorecard', scorecard, 'tenant', tenant);
 END $function$;
 
-CREATE OR REPLACE FUNCTION leadscore._evaluate(assumption text, question text)
+CREATE OR REPLACE FUNCTION leadscore._evaluation_part(assumption text, question text)
+ RETURNS jsonb
+ LANGUAGE c
+ STABLE COST 100000
+AS 'MODULE_PATHNAME', $function$evaluation_part_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._evaluate(parts jsonb)
  RETURNS TABLE(category text, persons bigint, outcomes bigint, rate double precision, low double precision, high double precision, lift double precision, auc double precision, top_decile double precision)
  LANGUAGE c
- STABLE COST 100000 ROWS 10
+ IMMUTABLE ROWS 10
 AS 'MODULE_PATHNAME', $function$evaluate_wrapper$function$;
 
 CREATE OR REPLACE FUNCTION leadscore.evaluate(outcome text, horizon interval, from_day date, until_day date, every interval DEFAULT '1 mon'::interval, person_kind text DEFAULT NULL::text, scorecard text DEFAULT 'main'::text, config jsonb DEFAULT NULL::jsonb, tenant text DEFAULT NULL::text)
@@ -5514,12 +5546,18 @@ CREATE OR REPLACE FUNCTION leadscore.evaluate(outcome text, horizon interval, fr
 AS $function$
 DECLARE
     assumption jsonb := leadscore._evaluated_config(config, evaluate.tenant);
+    question   jsonb := leadscore._outcome_question('evaluate', assumption, outcome, horizon, from_day, until_day, every, person_kind,
+                                                    evaluate.scorecard, evaluate.tenant);
+    parts      jsonb;
 BEGIN
+    SELECT jsonb_agg(p.part) FILTER (WHERE p.part IS NOT NULL) INTO parts
+    FROM (SELECT leadscore._evaluation_part(assumption::text, question::text) AS part
+          UNION ALL
+          SELECT a.answer -> 0 -> 'part' FROM leadscore._ask_all(format('SELECT leadscore._evaluation_part(%L, %L) AS part', assumption, question)) a) p;
     RETURN QUERY
     SELECT e.category, e.persons, e.outcomes, leadscore._figure(e.rate), leadscore._figure(e.low), leadscore._figure(e.high),
            leadscore._figure(e.lift), leadscore._figure(e.auc), leadscore._figure(e.top_decile)
-    FROM leadscore._evaluate(assumption::text, leadscore._outcome_question(
-        'evaluate', assumption, outcome, horizon, from_day, until_day, every, person_kind, evaluate.scorecard, evaluate.tenant)::text) e;
+    FROM leadscore._evaluate(parts) e;
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._evaluate_rules(assumption text, question text)
@@ -5541,6 +5579,7 @@ DECLARE
     question   jsonb := leadscore._outcome_question('evaluate_rules', assumption, outcome, horizon, from_day, until_day, every, person_kind,
                                                     evaluate_rules.scorecard, evaluate_rules.tenant);
 BEGIN
+    PERFORM leadscore._need_persons_here('evaluate_rules()');
     IF cardinality(windows) > 20 THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('evaluate_rules: %s windows are too many', cardinality(windows)),
@@ -5598,6 +5637,7 @@ DECLARE
     question   jsonb := leadscore._outcome_question('suggest_points', assumption, outcome, horizon, from_day, until_day, every, person_kind,
                                                     suggest_points.scorecard, suggest_points.tenant);
 BEGIN
+    PERFORM leadscore._need_persons_here('suggest_points()');
     IF max_points IS NULL OR max_points NOT BETWEEN 1 AND 1000 THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('suggest_points: max_points of %s cannot be used', coalesce(max_points::text, 'NULL')),
@@ -5696,6 +5736,7 @@ DECLARE
     counts     bigint[];
     past       jsonb := '[]';
 BEGIN
+    PERFORM leadscore._need_persons_here('suggest_bands()');
     IF capacity IS NULL OR jsonb_typeof(capacity) <> 'object' OR capacity = '{}' THEN
         RAISE invalid_parameter_value USING
             MESSAGE = 'suggest_bands: capacity is no JSON object of categories',
@@ -5884,10 +5925,16 @@ CREATE OR REPLACE VIEW leadscore.status WITH (security_invoker=true) AS
     x.tenant
    FROM leadscore._status() x(scored_on, last_run_at, last_run_took, rebuild_due, time_zone, persons, categories, rules, activities_about, score_records_about, category_changes_7, pending, pending_since, tenant);
 
-CREATE OR REPLACE FUNCTION leadscore._overview(owner text, tenant text, scorecard text, within_days integer)
+CREATE OR REPLACE FUNCTION leadscore._overview_part(owner text, tenant text, scorecard text, within_days integer)
  RETURNS jsonb
  LANGUAGE c
  STABLE COST 100000
+AS 'MODULE_PATHNAME', $function$overview_part_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._overview(parts jsonb)
+ RETURNS jsonb
+ LANGUAGE c
+ IMMUTABLE STRICT
 AS 'MODULE_PATHNAME', $function$overview_wrapper$function$;
 
 CREATE OR REPLACE FUNCTION leadscore._bands(tenant text, person_kind text, scorecard text)
@@ -5975,6 +6022,50 @@ BEGIN ATOMIC
                    WHERE (NOT (p.category IS DISTINCT FROM m.category)))))) n);
 END;
 
+CREATE OR REPLACE FUNCTION leadscore._report_part(owner text, tenant text, scorecard text, days integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+ SET "DateStyle" TO 'ISO, YMD'
+ SET "IntervalStyle" TO 'postgres'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    ids   bigint[];
+    shown jsonb := leadscore._overview_part(_report_part.owner, _report_part.tenant, _report_part.scorecard, 14);
+BEGIN
+    IF (_report_part.owner IS NOT NULL OR _report_part.tenant IS NOT NULL) AND EXISTS (SELECT FROM leadscore.settings s WHERE s.outcome_type IS NOT NULL) THEN
+        ids := ARRAY(SELECT x.person_id FROM leadscore._scored(_report_part.owner, _report_part.tenant, _report_part.scorecard) x);
+    END IF;
+    RETURN jsonb_build_object(
+        'overview', shown,
+        -- Everybody's persons may be in anybody's categories.
+        'bands', (SELECT coalesce(jsonb_agg(DISTINCT jsonb_build_object('kind', c.person_kind, 'name', c.name, 'low', c.min_score, 'color', c.color)), '[]')
+                  FROM leadscore.category c
+                  WHERE _report_part.tenant IS NULL AND c.scorecard = _report_part.scorecard
+                    AND EXISTS (SELECT FROM leadscore.person p WHERE p.tenant = c.tenant)),
+        'course', (SELECT coalesce(jsonb_agg(to_jsonb(c)), '[]')
+                   FROM leadscore._category_course(_report_part.days, _report_part.owner, _report_part.tenant, _report_part.scorecard, shown -> 'present') c),
+        'outcomes', (SELECT coalesce(jsonb_agg(to_jsonb(o)), '[]') FROM leadscore._outcomes(ids, _report_part.scorecard) o),
+        'first', (SELECT coalesce(jsonb_agg(to_jsonb(w)), '[]')
+                  FROM (SELECT w.person_id, w.tenant, w.name, w.kind, w.external_id, w.owner, x.score, x.category,
+                               CASE WHEN _report_part.scorecard = 'main' THEN w.change_7 END AS change_7,
+                               w.last_activity, leadscore.scoring_day(w.last_activity_at) AS last_on,
+                               CASE WHEN _report_part.scorecard = 'main' THEN w.why END AS why
+                        FROM (SELECT p.person_id, coalesce(s.score, p.score) AS score, CASE WHEN s.person_id IS NULL THEN p.category ELSE s.category END AS category
+                              FROM leadscore.person p
+                              LEFT JOIN leadscore.person_score s ON s.person_id = p.person_id AND s.scorecard = _report_part.scorecard
+                              WHERE p.person_id IN (SELECT (f.value ->> 1)::bigint FROM jsonb_array_elements(shown -> 'first') f)) x
+                        JOIN leadscore.worklist w ON w.person_id = x.person_id) w),
+        'cooling', (SELECT coalesce(jsonb_agg(jsonb_build_object('person_id', p.person_id, 'tenant', p.tenant, 'kind', p.kind, 'external_id', p.external_id,
+                                                                 'name', p.name, 'owner', p.owner)), '[]')
+                    FROM jsonb_array_elements(shown -> 'cooling') f
+                    JOIN leadscore.person p ON p.person_id = (f.value ->> 'person_id')::bigint));
+END $function$;
+
 CREATE OR REPLACE FUNCTION leadscore.report(language text DEFAULT 'en'::text, owner text DEFAULT NULL::text, tenant text DEFAULT NULL::text, scorecard text DEFAULT 'main'::text)
  RETURNS text
  LANGUAGE plpgsql
@@ -5991,15 +6082,17 @@ DECLARE
     -- No further back than changes of category are kept.
     days  int := (SELECT least(30, leadscore.scoring_day() - (leadscore.scoring_day() - s.keep_category_changes)::date)
                   FROM leadscore.settings s);
-    ids   bigint[];
+    parts jsonb;
     shown jsonb;
     runs  jsonb := '[]';
 BEGIN
-    PERFORM leadscore._require_language('report', language), leadscore._need_scorecard(report.scorecard, 'report'), leadscore._need_persons_here('report()');
-    shown := leadscore._overview(report.owner, report.tenant, report.scorecard, 14);
-    IF (report.owner IS NOT NULL OR report.tenant IS NOT NULL) AND EXISTS (SELECT FROM leadscore.settings s WHERE s.outcome_type IS NOT NULL) THEN
-        ids := ARRAY(SELECT x.person_id FROM leadscore._scored(report.owner, report.tenant, report.scorecard) x);
-    END IF;
+    PERFORM leadscore._require_language('report', language), leadscore._need_scorecard(report.scorecard, 'report');
+    SELECT jsonb_agg(p.part) INTO parts
+    FROM (SELECT leadscore._report_part(report.owner, report.tenant, report.scorecard, days) AS part
+          UNION ALL
+          SELECT a.answer -> 0 -> 'part'
+          FROM leadscore._ask_all(format('SELECT leadscore._report_part(%L, %L, %L, %L) AS part', report.owner, report.tenant, report.scorecard, days)) a) p;
+    shown := leadscore._overview(jsonb_path_query_array(parts, '$[*].overview'));
     -- A run is one of all tenants, so it is for who sees all.
     IF report.tenant IS NULL AND NOT row_security_active('leadscore.person') THEN
         SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]') INTO runs
@@ -6016,11 +6109,12 @@ BEGIN
         'bands', (SELECT coalesce(jsonb_agg(to_jsonb(b) ORDER BY b.kind NULLS FIRST, b.low DESC NULLS LAST), '[]')
                   FROM (SELECT b.* FROM leadscore._bands(report.tenant, NULL, report.scorecard) b
                         UNION ALL
-                        -- Everybody's persons may be in anybody's categories.
-                        SELECT c.person_kind, c.name, c.min_score, c.color FROM leadscore.category c
-                        WHERE report.tenant IS NULL AND c.scorecard = report.scorecard
-                          AND EXISTS (SELECT FROM leadscore.person p WHERE p.tenant = c.tenant)) b),
-        'course', (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.day), '[]') FROM leadscore._category_course(days, report.owner, report.tenant, report.scorecard, shown -> 'present') c),
+                        SELECT DISTINCT x.* FROM jsonb_path_query(parts, '$[*].bands[*]') n
+                        CROSS JOIN LATERAL jsonb_to_record(n) x(kind text, name text, low bigint, color text)) b),
+        'course', (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.day), '[]')
+                   FROM (SELECT x.day, x.category, sum(x.persons)::bigint AS persons
+                         FROM jsonb_path_query(parts, '$[*].course[*]') n CROSS JOIN LATERAL jsonb_to_record(n) x(day date, category text, persons bigint)
+                         GROUP BY x.day, x.category) c),
         'rules', (SELECT coalesce(jsonb_agg(jsonb_build_object('rule', t.rule, 'points', t.points) ORDER BY t.points DESC), '[]')
                   FROM (SELECT coalesce(r.name, '±') AS rule, sum(s.points)::bigint AS points
                         FROM jsonb_to_recordset(shown -> 'rules') s(rule_id int, points bigint)
@@ -6028,22 +6122,17 @@ BEGIN
                         GROUP BY 1) t),
         'outcome', (SELECT s.outcome_type FROM leadscore.settings s WHERE s.outcome_horizon IS NOT NULL),
         'outcome_days', (SELECT s.outcome_horizon::text FROM leadscore.settings s),
-        'outcomes', (SELECT coalesce(jsonb_agg(to_jsonb(o) ORDER BY o.day DESC), '[]') FROM leadscore._outcomes(ids, report.scorecard) o),
-        'first', (SELECT coalesce(jsonb_agg(to_jsonb(w)), '[]')
-                  FROM (SELECT w.person_id, w.tenant, w.name, w.kind, w.external_id, w.owner, x.score, x.category,
-                               CASE WHEN report.scorecard = 'main' THEN w.change_7 END AS change_7,
-                               w.last_activity, leadscore.scoring_day(w.last_activity_at) AS last_on,
-                               CASE WHEN report.scorecard = 'main' THEN w.why END AS why
-                        FROM (SELECT p.person_id, coalesce(s.score, p.score) AS score, CASE WHEN s.person_id IS NULL THEN p.category ELSE s.category END AS category
-                              FROM leadscore.person p
-                              LEFT JOIN leadscore.person_score s ON s.person_id = p.person_id AND s.scorecard = report.scorecard
-                              WHERE p.person_id IN (SELECT f.value::bigint FROM jsonb_array_elements_text(shown -> 'first') f)) x
-                        JOIN leadscore.worklist w ON w.person_id = x.person_id
-                        ORDER BY x.score DESC, x.person_id) w),
-        'cooling', (SELECT coalesce(jsonb_agg(f.value || jsonb_build_object('tenant', p.tenant, 'kind', p.kind, 'external_id', p.external_id,
-                                                                           'name', p.name, 'owner', p.owner) ORDER BY f.nth), '[]')
+        'outcomes', (SELECT coalesce(jsonb_agg(to_jsonb(o) ORDER BY o.day DESC), '[]')
+                     FROM (SELECT x.day, x.category, sum(x.persons)::bigint AS persons, sum(x.outcomes)::bigint AS outcomes
+                           FROM jsonb_path_query(parts, '$[*].outcomes[*]') n
+                           CROSS JOIN LATERAL jsonb_to_record(n) x(day date, category text, persons bigint, outcomes bigint)
+                           GROUP BY x.day, x.category) o),
+        'first', (SELECT coalesce(jsonb_agg(w.value ORDER BY f.nth), '[]')
+                  FROM jsonb_array_elements(shown -> 'first') WITH ORDINALITY f(value, nth)
+                  JOIN jsonb_path_query(parts, '$[*].first[*]') w(value) ON w.value -> 'person_id' = f.value),
+        'cooling', (SELECT coalesce(jsonb_agg(f.value || p.value ORDER BY f.nth), '[]')
                     FROM jsonb_array_elements(shown -> 'cooling') WITH ORDINALITY f(value, nth)
-                    JOIN leadscore.person p ON p.person_id = (f.value ->> 'person_id')::bigint),
+                    JOIN jsonb_path_query(parts, '$[*].cooling[*]') p(value) ON p.value -> 'person_id' = f.value -> 'person_id'),
         'runs', runs));
 END $function$;
 
@@ -6344,7 +6433,7 @@ BEGIN
                 HINT = format('SELECT create_distributed_table(%L, …, colocate_with => %L); or SELECT create_reference_table(%1$L);', step.relation::text, s.source::text);
         END IF;
     END LOOP;
-    IF s.role = 'person' AND own.sort = 'hash' AND own.column_name <> ALL (leadscore._own_columns(s, 'key')) THEN
+    IF own.sort = 'hash' AND NOT coalesce(own.column_name = ANY (leadscore._own_columns(s, 'key')), false) THEN
         RAISE feature_not_supported USING
             MESSAGE = format('the key of %s does not hold column %I, by which it is distributed', s.source, own.column_name),
             DETAIL = 'Only the coordinator could tell whether a key is there twice.',
@@ -6749,6 +6838,12 @@ CREATE OR REPLACE FUNCTION leadscore._key_value(key text, columns integer, nth i
  LANGUAGE c
  IMMUTABLE STRICT
 AS 'MODULE_PATHNAME', $function$key_value_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._part_of_key(of_source integer, key text)
+ RETURNS integer
+ LANGUAGE c
+ STABLE STRICT
+AS 'MODULE_PATHNAME', $function$part_of_key_wrapper$function$;
 
 CREATE OR REPLACE FUNCTION leadscore._receive(documents jsonb)
  RETURNS bigint
@@ -7273,7 +7368,7 @@ DECLARE
 BEGIN
     EXECUTE person INTO id;
     IF id IS NOT NULL THEN
-        RETURN QUERY EXECUTE format('SELECT to_jsonb(x) FROM (%s) x', format(query, id));
+        RETURN QUERY EXECUTE format('SELECT to_jsonb(x) FROM (SELECT %s::bigint AS person_id) k CROSS JOIN LATERAL (%s) x', id, query);
         RETURN;
     END IF;
     -- Where its row is, or anywhere if that cannot be told.
@@ -7286,7 +7381,7 @@ BEGIN
                        (SELECT a.atttypid::regtype FROM pg_attribute a WHERE a.attrelid = s.source AND a.attname = s.column_name)) INTO at;
     END IF;
     FOR s IN SELECT * FROM leadscore._ask(format('SELECT jsonb_agg(p.rows)::text FROM (%s) k CROSS JOIN LATERAL (SELECT coalesce(jsonb_agg(to_jsonb(x)), ''[]'') AS rows FROM (%s) x) p',
-                                                 person, format(query, 'k.person_id')), CASE WHEN at IS NOT NULL THEN ARRAY[at] END) LOOP
+                                                 person, query), CASE WHEN at IS NOT NULL THEN ARRAY[at] END) LOOP
         IF NOT s.done THEN
             RAISE connection_exception USING
                 MESSAGE = format('%s: %s', purpose, s.answer),
@@ -7321,7 +7416,7 @@ BEGIN ATOMIC
      x.counts_from,
      x.counts_until,
      x.why
-    FROM (leadscore._of_person(explain_by_key.kind, explain_by_key.key, explain_by_key.tenant, 'explain_by_key'::text, format('SELECT * FROM leadscore.explain(%%s, %L, %L)'::text, explain_by_key.on_day, explain_by_key.scorecard)) r(r)
+    FROM (leadscore._of_person(explain_by_key.kind, explain_by_key.key, explain_by_key.tenant, 'explain_by_key'::text, format('SELECT * FROM leadscore.explain(k.person_id, %L, %L)'::text, explain_by_key.on_day, explain_by_key.scorecard)) r(r)
       CROSS JOIN LATERAL jsonb_to_record(r.r) x(rule text, activity_id bigint, activity_type text, occurred_at timestamp with time zone, points bigint, counts boolean, counts_from date, counts_until date, why text));
 END;
 
@@ -7331,7 +7426,7 @@ CREATE OR REPLACE FUNCTION leadscore.score_at_by_key(kind text, key text, on_day
  SET search_path TO 'pg_catalog', 'pg_temp'
 BEGIN ATOMIC
  SELECT ((r.r ->> 'score'::text))::bigint AS int8
-    FROM leadscore._of_person(score_at_by_key.kind, score_at_by_key.key, score_at_by_key.tenant, 'score_at_by_key'::text, format('SELECT leadscore.score_at(%%s, %L::date, %L) AS score'::text, score_at_by_key.on_day, score_at_by_key.scorecard)) r(r);
+    FROM leadscore._of_person(score_at_by_key.kind, score_at_by_key.key, score_at_by_key.tenant, 'score_at_by_key'::text, format('SELECT leadscore.score_at(k.person_id, %L::date, %L) AS score'::text, score_at_by_key.on_day, score_at_by_key.scorecard)) r(r);
 END;
 
 CREATE OR REPLACE FUNCTION leadscore.forecast_by_key(kind text, key text, until date, scorecard text DEFAULT 'main'::text, tenant text DEFAULT NULL::text)
@@ -7343,7 +7438,7 @@ BEGIN ATOMIC
  SELECT x.day,
      x.score,
      x.category
-    FROM (leadscore._of_person(forecast_by_key.kind, forecast_by_key.key, forecast_by_key.tenant, 'forecast_by_key'::text, format('SELECT * FROM leadscore.forecast(%%s, %L::date, %L)'::text, forecast_by_key.until, forecast_by_key.scorecard)) r(r)
+    FROM (leadscore._of_person(forecast_by_key.kind, forecast_by_key.key, forecast_by_key.tenant, 'forecast_by_key'::text, format('SELECT * FROM leadscore.forecast(k.person_id, %L::date, %L)'::text, forecast_by_key.until, forecast_by_key.scorecard)) r(r)
       CROSS JOIN LATERAL jsonb_to_record(r.r) x(day date, score bigint, category text));
 END;
 
@@ -7373,7 +7468,7 @@ CREATE OR REPLACE FUNCTION leadscore.forget_person_by_key(kind text, key text, t
  SET search_path TO 'pg_catalog', 'pg_temp'
 BEGIN ATOMIC
  SELECT count(*) AS count
-    FROM leadscore._of_person(forget_person_by_key.kind, forget_person_by_key.key, forget_person_by_key.tenant, 'forget_person_by_key'::text, 'SELECT leadscore.forget_person(%s) AS done'::text) r(r);
+    FROM leadscore._of_person(forget_person_by_key.kind, forget_person_by_key.key, forget_person_by_key.tenant, 'forget_person_by_key'::text, 'SELECT leadscore.forget_person(k.person_id) AS done'::text) r(r);
 END;
 
 CREATE OR REPLACE FUNCTION leadscore.adjust_by_key(kind text, key text, points integer, reason text, from_day date DEFAULT NULL::date, until_day date DEFAULT NULL::date, scorecard text DEFAULT 'main'::text, tenant text DEFAULT NULL::text)
@@ -7382,7 +7477,50 @@ CREATE OR REPLACE FUNCTION leadscore.adjust_by_key(kind text, key text, points i
  SET search_path TO 'pg_catalog', 'pg_temp'
 BEGIN ATOMIC
  SELECT ((r.r ->> 'id'::text))::bigint AS int8
-    FROM leadscore._of_person(adjust_by_key.kind, adjust_by_key.key, adjust_by_key.tenant, 'adjust_by_key'::text, format('SELECT leadscore.adjust(%%s, %L::int, %L, %L::date, %L::date, %L) AS id'::text, adjust_by_key.points, adjust_by_key.reason, adjust_by_key.from_day, adjust_by_key.until_day, adjust_by_key.scorecard)) r(r);
+    FROM leadscore._of_person(adjust_by_key.kind, adjust_by_key.key, adjust_by_key.tenant, 'adjust_by_key'::text, format('SELECT leadscore.adjust(k.person_id, %L::int, %L, %L::date, %L::date, %L) AS id'::text, adjust_by_key.points, adjust_by_key.reason, adjust_by_key.from_day, adjust_by_key.until_day, adjust_by_key.scorecard)) r(r);
+END;
+
+CREATE OR REPLACE FUNCTION leadscore.unadjust_by_key(kind text, key text, id bigint, tenant text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM leadscore._of_person(kind, key, tenant, 'unadjust_by_key',
+                                 format('SELECT leadscore.unadjust(a.adjustment_id) AS done FROM leadscore.adjustment a WHERE a.person_id = k.person_id AND a.adjustment_id = %L', id));
+    IF NOT FOUND THEN
+        RAISE no_data_found USING
+            MESSAGE = format('unadjust_by_key: the person of kind %L with key %L has no adjustment %s', kind, key, coalesce(id::text, 'NULL')),
+            DETAIL = 'Nothing was adjusted under that id, or it was taken back already.',
+            HINT = 'adjust_by_key() returned the id; leadscore.adjustment on the person''s node has it.';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.merge_person_by_key(kind text, loser text, winner text, tenant text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM leadscore._of_person(kind, loser, tenant, 'merge_person_by_key', format(
+        'SELECT leadscore.merge_person(k.person_id, w.person_id) AS done
+         FROM leadscore._person_key w WHERE w.kind = %L AND w.external_id = %L AND w.tenant IS NOT DISTINCT FROM %L', kind, winner, tenant));
+    IF NOT FOUND THEN
+        PERFORM leadscore._of_person(kind, winner, tenant, 'merge_person_by_key', 'SELECT 1 AS there');
+        RAISE feature_not_supported USING
+            MESSAGE = format('merge_person_by_key: the persons of kind %L with keys %L and %L are on different nodes', kind, loser, winner),
+            DETAIL = 'A person is on one node, with all that is registered on it.',
+            HINT = 'Merge them in the application''s own tables; or move the shard of one of them to the node of the other: SELECT citus_move_shard_placement(…); CALL leadscore.spread();';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore.person_card_by_key(kind text, key text, language text DEFAULT 'en'::text, scorecard text DEFAULT 'main'::text, tenant text DEFAULT NULL::text)
+ RETURNS text
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT (r.r ->> 'page'::text)
+    FROM leadscore._of_person(person_card_by_key.kind, person_card_by_key.key, person_card_by_key.tenant, 'person_card_by_key'::text, format('SELECT leadscore.person_card(k.person_id, %L, %L) AS page'::text, person_card_by_key.language, person_card_by_key.scorecard)) r(r);
 END;
 
 CREATE OR REPLACE FUNCTION leadscore._doctor_dump()
@@ -7456,6 +7594,7 @@ COMMENT ON COLUMN leadscore.person_score.category IS 'The name of the band in wh
 COMMENT ON COLUMN leadscore.person_score.person_id IS 'The person';
 COMMENT ON COLUMN leadscore.person_score.score IS 'Points';
 COMMENT ON COLUMN leadscore.person_score.scorecard IS 'The scorecard';
+COMMENT ON COLUMN leadscore.recheck.part IS 'Of a table that Citus distributes, the place of the shard; NULL: the whole table';
 COMMENT ON COLUMN leadscore.recheck.source_id IS 'The attached table';
 COMMENT ON COLUMN leadscore.renamed_category.category_id IS 'The category';
 COMMENT ON COLUMN leadscore.renamed_category.name IS 'A name that it had, which persons may still have';
@@ -7594,6 +7733,8 @@ REVOKE EXECUTE ON FUNCTION leadscore._persons_arrived(bigint[],bigint[]) FROM PU
 COMMENT ON FUNCTION leadscore._person_inserted() IS 'Trigger: stores the score records of inserted persons';
 COMMENT ON FUNCTION leadscore._person_changed() IS 'Trigger: derives persons anew of whom changed what rules look at';
 COMMENT ON TABLE leadscore.recheck IS 'Attached tables that the present transaction brings in step when it commits; written by leadscore alone';
+COMMENT ON FUNCTION leadscore._recheck_at_commit(integer,text[]) IS 'Has what came from an attached table, or from its shard with these keys, brought in step with its rows at commit';
+REVOKE EXECUTE ON FUNCTION leadscore._recheck_at_commit(integer,text[]) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._make_way(text,text[],text[],bigint[]) IS 'Frees keys that persons get, or refuses when somebody else has one';
 REVOKE EXECUTE ON FUNCTION leadscore._make_way(text,text[],text[],bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._as_told(leadscore.source,text[],text[],text[],text[],text[],timestamp with time zone[],jsonb[],boolean[]) IS 'Persons as an attached table tells of them';
@@ -7679,6 +7820,8 @@ COMMENT ON FUNCTION leadscore._holds_json(leadscore.source,jsonb) IS 'Whether an
 COMMENT ON FUNCTION leadscore.reattach(regclass) IS 'Puts lost triggers of an attached table back, as it was attached, and brings what came from it in step; also where another table took its name';
 COMMENT ON FUNCTION leadscore._zone_read(leadscore.source) IS 'The zone of the settings, if an attached table is read in it';
 REVOKE EXECUTE ON FUNCTION leadscore._zone_read(leadscore.source) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._resync(integer,integer) IS 'Brings what came from an attached table, or from one of its shards, in step with its rows';
+REVOKE EXECUTE ON FUNCTION leadscore._resync(integer,integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._read_again() IS 'Reads attached tables again whose columns without a time zone were read in another one';
 REVOKE EXECUTE ON FUNCTION leadscore._read_again() FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._pass_days(date,date,bigint[]) IS 'Brings persons through the days between two days: removes records that ended, takes what decays and what silence takes; returns what changed and who is to be derived anew';
@@ -7740,9 +7883,11 @@ COMMENT ON FUNCTION leadscore._figure(double precision) IS 'A rate or quotient w
 COMMENT ON FUNCTION leadscore._check_evaluation_length(text,text,interval) IS 'Refuses a length of time that is not of whole days';
 COMMENT ON FUNCTION leadscore._wilson(bigint,bigint) IS 'Wilson''s 95 % limits of a rate; NULL of nobody';
 COMMENT ON FUNCTION leadscore._evaluated_config(jsonb,text) IS 'The configuration as it is, or with what a checked document changes';
+COMMENT ON FUNCTION leadscore._is_anybody(text,text) IS 'Whether there is a person of a kind, or of a tenant, whom the role may see, on this node or, asked on the coordinator, on any';
 COMMENT ON FUNCTION leadscore._check_evaluated(text,jsonb,text,text,text) IS 'Refuses a scorecard, a kind and a tenant that do not exist';
 COMMENT ON FUNCTION leadscore._outcome_question(text,jsonb,text,interval,date,date,interval,text,text,text) IS 'What is asked about an outcome, checked';
-COMMENT ON FUNCTION leadscore._evaluate(text,text) IS 'The rows of evaluate()';
+COMMENT ON FUNCTION leadscore._evaluation_part(text,text) IS 'Counts for evaluate() of the persons of this node, which can be added up with those of others';
+COMMENT ON FUNCTION leadscore._evaluate(jsonb) IS 'The rows of evaluate(), from the counts of all nodes';
 COMMENT ON FUNCTION leadscore.evaluate(text,interval,date,date,interval,text,text,jsonb,text) IS 'Whether the score of past days, as known then, foretold an outcome within a length of time: for each category and for all how many had it, with 95 % limits, lift, AUC and the share of the top tenth; with a document, by that configuration';
 COMMENT ON FUNCTION leadscore._evaluate_rules(text,text) IS 'The rows of evaluate_rules()';
 COMMENT ON FUNCTION leadscore.evaluate_rules(text,interval,date,date,interval,text,text,jsonb,interval[],text) IS 'What each rule adds to what the score of past days foretold: outcome rates of persons with and without it, AUC of the score with and without it, and a verdict; with windows, the same rule for other lengths of time';
@@ -7758,10 +7903,12 @@ COMMENT ON FUNCTION leadscore.suggest_bands(jsonb,text,text,text,jsonb) IS 'Lowe
 COMMENT ON FUNCTION leadscore._status_here() IS 'How things stand on this node';
 COMMENT ON FUNCTION leadscore._status() IS 'The rows of leadscore.status';
 COMMENT ON VIEW leadscore.status IS 'How things stand, on one screen: use it with \x; where customers share the database, a row for each tenant that has persons';
-COMMENT ON FUNCTION leadscore._overview(text,text,text,integer) IS 'What the report says of the persons of an owner and a tenant, or (NULL) of all: how many are where, what each rule gives, who is first and who falls within so many days';
+COMMENT ON FUNCTION leadscore._overview_part(text,text,text,integer) IS 'What the report says of the persons of an owner and a tenant, or (NULL) of all, on this node: how many are where, what each rule gives, who is first and who falls within so many days';
+COMMENT ON FUNCTION leadscore._overview(jsonb) IS 'The same of the persons of all nodes, from what each of them says';
 COMMENT ON FUNCTION leadscore._bands(text,text,text) IS 'The categories of a tenant''s persons of a kind, or of all kinds (NULL), on a scorecard';
 COMMENT ON FUNCTION leadscore._scored(text,text,text) IS 'Active persons with score and category on a scorecard, of an owner and a tenant or (NULL) of all';
 COMMENT ON FUNCTION leadscore._category_course(integer,text,text,text,jsonb) IS 'How many persons were in which category on each of the last days, from how many are now';
+COMMENT ON FUNCTION leadscore._report_part(text,text,text,integer) IS 'What report() says of the persons of this node, with numbers that can be added up';
 COMMENT ON FUNCTION leadscore.report(text,text,text,text) IS 'A self-contained HTML page about all persons, in English (en) or Dutch (nl)';
 COMMENT ON FUNCTION leadscore.person_card(bigint,text,text) IS 'A self-contained HTML page about one person: the score over time, what makes it, and its forecast, in English (en) or Dutch (nl)';
 COMMENT ON FUNCTION leadscore._is_clustered() IS 'Whether Citus is in this database';
@@ -7807,6 +7954,8 @@ COMMENT ON FUNCTION leadscore._displaced() IS 'How many shards came to this node
 COMMENT ON FUNCTION leadscore._leaving(bigint,integer) IS 'Persons whose rows went to another node, as documents';
 REVOKE EXECUTE ON FUNCTION leadscore._leaving(bigint,integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._key_value(text,integer,integer) IS 'One of the values in a key of so many columns, counted from 0';
+COMMENT ON FUNCTION leadscore._part_of_key(integer,text) IS 'The place of the shard of this node that has the row of an attached table with this key; NULL where it is no part of a table';
+REVOKE EXECUTE ON FUNCTION leadscore._part_of_key(integer,text) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._receive(jsonb) IS 'Keeps what another node hands over';
 REVOKE EXECUTE ON FUNCTION leadscore._receive(jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._take_in() IS 'Follows the shards that came to this node, with what was handed over';
@@ -7847,6 +7996,11 @@ COMMENT ON FUNCTION leadscore.forget_person_by_key(text,text,text) IS 'forget_pe
 REVOKE EXECUTE ON FUNCTION leadscore.forget_person_by_key(text,text,text) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore.adjust_by_key(text,text,integer,text,date,date,text,text) IS 'adjust() by the kind and the application''s own key of a person, on whichever node the person is, in a transaction of that node';
 REVOKE EXECUTE ON FUNCTION leadscore.adjust_by_key(text,text,integer,text,date,date,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore.unadjust_by_key(text,text,bigint,text) IS 'unadjust() by the kind and the application''s own key of a person, on whichever node the person is, in a transaction of that node';
+REVOKE EXECUTE ON FUNCTION leadscore.unadjust_by_key(text,text,bigint,text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore.merge_person_by_key(text,text,text,text) IS 'merge_person() by the kind and the application''s own keys of two persons of one node, on whichever node they are, in a transaction of that node';
+REVOKE EXECUTE ON FUNCTION leadscore.merge_person_by_key(text,text,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore.person_card_by_key(text,text,text,text,text) IS 'person_card() by the kind and the application''s own key of a person, on whichever node the person is';
 COMMENT ON FUNCTION leadscore._doctor_dump() IS 'What doctor() finds about dumps by the owner of the database';
 
 -- A table that lacks a column that it needs is left without; doctor() names it.

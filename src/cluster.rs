@@ -35,6 +35,12 @@ impl Source {
         self.shard.as_ref().is_none_or(|shard| shard.holds(key, self.parts.key.len()))
     }
 
+    /// The place of the shard that it is, if that is known to have the row with this key.
+    pub fn place_of(&self, key: &str) -> Option<u32> {
+        let shard = self.shard.as_ref().filter(|shard| shard.hashes.is_some() && shard.column.is_some())?;
+        shard.holds(key, self.parts.key.len()).then_some(shard.position)
+    }
+
     /// By what transactions of different shards do not meet each other.
     pub fn part(&self) -> u32 {
         self.shard.as_ref().map_or(0, |shard| shard.position)

@@ -163,6 +163,13 @@ pub extern "C-unwind" fn pg_finfo_source_table_rows_wrapper() -> &'static pg_sys
 }
 
 #[pg_extern(sql = false)]
+fn part_of_key(of_source: i32, key: &str) -> Option<i32> {
+    let config = config::for_reading();
+    let own = config.sources.iter().filter(|source| source.source_id == of_source);
+    own.filter_map(|source| source.place_of(key)).next().map(|place| place as i32)
+}
+
+#[pg_extern(sql = false)]
 fn admit(source: Option<pg_sys::Oid>) {
     source_trigger::admit(source);
 }
@@ -411,8 +418,7 @@ fn test_config(
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
 fn evaluate(
-    assumption: Option<&str>,
-    question: Option<&str>,
+    parts: Option<JsonB>,
 ) -> TableIterator<
     'static,
     (
@@ -427,8 +433,13 @@ fn evaluate(
         name!(top_decile, Option<f64>),
     ),
 > {
-    let (Some(assumption), Some(question)) = (assumption, question) else { return TableIterator::empty() };
-    TableIterator::new(evaluate::evaluate(assumption, question))
+    let Some(parts) = parts else { return TableIterator::empty() };
+    TableIterator::new(evaluate::evaluate(parts))
+}
+
+#[pg_extern(sql = false)]
+fn evaluation_part(assumption: Option<&str>, question: Option<&str>) -> Option<JsonB> {
+    evaluate::part(assumption?, question?)
 }
 
 #[pg_extern(sql = false)]
@@ -574,8 +585,13 @@ fn cooling(
 }
 
 #[pg_extern(sql = false)]
-fn overview(owner: Option<&str>, tenant: Option<&str>, scorecard: Option<&str>, within_days: Option<i32>) -> Option<JsonB> {
-    overview::overview(owner, tenant, scorecard?, within_days?)
+fn overview_part(owner: Option<&str>, tenant: Option<&str>, scorecard: Option<&str>, within_days: Option<i32>) -> Option<JsonB> {
+    overview::part(owner, tenant, scorecard?, within_days?)
+}
+
+#[pg_extern(sql = false)]
+fn overview(parts: Option<JsonB>) -> Option<JsonB> {
+    parts.map(overview::overview)
 }
 
 #[pg_extern(sql = false)]

@@ -1345,7 +1345,8 @@ REVOKE ALL ON FUNCTION leadscore._zone_read(leadscore.source) FROM PUBLIC;
 
 -- Brings what came from one table in step with its rows as they are. Attaching is the case in
 -- which nothing came from it yet.
-CREATE FUNCTION leadscore._resync(of_source int) RETURNS void
+-- Of a part, what the other parts hold is left alone: it is locked by others, who would wait for this transaction.
+CREATE FUNCTION leadscore._resync(of_source int, of_part int DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan SET jit = off AS $$
 DECLARE
     s    leadscore.source;
@@ -1357,6 +1358,7 @@ BEGIN
     IF s.role = 'person' THEN
         WITH present AS MATERIALIZED (
             SELECT r.key, r.tenant, r.name, r.status, r.owner, r.moment, r.attributes, r.active FROM leadscore._source_rows(of_source) r
+            WHERE of_part IS NULL OR leadscore._part_of_key(of_source, r.key) = of_part
         ), changed AS (
             UPDATE leadscore.person p
             SET name = c.name, status = c.status, owner = c.owner, attributes = c.detail, active = c.active,
@@ -1374,7 +1376,7 @@ BEGIN
                   IS DISTINCT FROM (c.name, c.status, c.owner, c.detail, c.active, coalesce(c.moment, p.since), of_source, false)
         ), gone AS MATERIALIZED (
             SELECT p.person_id FROM leadscore.person p
-            WHERE p.source_id = of_source
+            WHERE p.source_id = of_source AND (of_part IS NULL OR leadscore._part_of_key(of_source, p.external_id) = of_part)
               AND NOT EXISTS (SELECT FROM present r WHERE r.key = p.external_id AND coalesce(r.tenant, '') = coalesce(p.tenant, ''))
         ), added AS (
             INSERT INTO leadscore.person (kind, tenant, external_id, name, status, owner, since, attributes, active, source_id)
@@ -1388,15 +1390,18 @@ BEGIN
             PERFORM leadscore._lose_persons(lost);
         END IF;
         -- Rows that were there before, or were overwritten, get their score and category.
-        PERFORM leadscore._write_back(array_agg(p.person_id)) FROM leadscore.person p WHERE p.source_id = of_source;
+        PERFORM leadscore._write_back(array_agg(p.person_id)) FROM leadscore.person p
+        WHERE p.source_id = of_source AND (of_part IS NULL OR leadscore._part_of_key(of_source, p.external_id) = of_part);
     ELSE
         WITH present AS MATERIALIZED (
             SELECT r.*, k.person_id, k.person_id IS NOT NULL AND t.activity_type IS NOT NULL AS ready
             FROM leadscore._source_rows(of_source) r
             LEFT JOIN leadscore._person_key k ON k.kind = s.person_kind AND k.external_id = r.person AND coalesce(k.tenant, '') = coalesce(r.tenant, '')
             LEFT JOIN leadscore.activity_type t ON t.activity_type = r.activity_type
+            WHERE of_part IS NULL OR leadscore._part_of_key(of_source, r.key) = of_part
         ), existing AS MATERIALIZED (
-            SELECT a.person_id, a.activity_id, a.source_key, a.occurred_at FROM leadscore.activity a WHERE a.source_id = of_source
+            SELECT a.person_id, a.activity_id, a.source_key, a.occurred_at FROM leadscore.activity a
+            WHERE a.source_id = of_source AND (of_part IS NULL OR leadscore._part_of_key(of_source, a.source_key) = of_part)
         ), changed AS (
             UPDATE leadscore.activity a
             SET person_id = r.person_id, activity_type = r.activity_type, occurred_at = coalesce(r.moment, a.occurred_at), attributes = r.attributes
@@ -1419,7 +1424,7 @@ BEGIN
             ORDER BY coalesce(r.moment, v.occurred_at, now()), r.key
         ), released AS (
             DELETE FROM leadscore.waiting w
-            WHERE w.source_id = of_source
+            WHERE w.source_id = of_source AND (of_part IS NULL OR leadscore._part_of_key(of_source, w.source_key) = of_part)
               AND NOT EXISTS (SELECT FROM present r WHERE r.key = w.source_key AND NOT r.ready)
         )
         INSERT INTO leadscore.waiting AS w (source_id, source_key, person_kind, tenant, external_id, activity_type, occurred_at, attributes)
@@ -1436,10 +1441,10 @@ BEGIN
               IS DISTINCT FROM (EXCLUDED.person_kind, EXCLUDED.tenant, EXCLUDED.external_id, EXCLUDED.activity_type, EXCLUDED.occurred_at, EXCLUDED.attributes);
     END IF;
     UPDATE leadscore.source x SET read_in = leadscore._zone_read(x)
-    WHERE x.source_id = of_source AND x.read_in IS DISTINCT FROM leadscore._zone_read(x);
+    WHERE of_part IS NULL AND x.source_id = of_source AND x.read_in IS DISTINCT FROM leadscore._zone_read(x);
 END $$;
-COMMENT ON FUNCTION leadscore._resync(int) IS 'Brings what came from an attached table in step with its rows';
-REVOKE ALL ON FUNCTION leadscore._resync(int) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._resync(int, int) IS 'Brings what came from an attached table, or from one of its shards, in step with its rows';
+REVOKE ALL ON FUNCTION leadscore._resync(int, int) FROM PUBLIC;
 
 -- Attached tables that were read in another time zone than that of the settings now: called by a run.
 CREATE FUNCTION leadscore._read_again() RETURNS void

@@ -21,37 +21,41 @@ REVOKE ALL ON FUNCTION leadscore._source_in_sight(int) FROM PUBLIC;
 
 -- A row for each transaction that asks for it, gone when it commits.
 CREATE TABLE leadscore.recheck (
-    source_id int NOT NULL
+    source_id int NOT NULL,
+    part      int
 );
 COMMENT ON TABLE leadscore.recheck IS 'Attached tables that the present transaction brings in step when it commits; written by leadscore alone';
 COMMENT ON COLUMN leadscore.recheck.source_id IS 'The attached table';
+COMMENT ON COLUMN leadscore.recheck.part IS 'Of a table that Citus distributes, the place of the shard; NULL: the whole table';
 
 -- A key can be that of two rows for a while: within a transaction when its constraint is deferred, and within a statement
 -- on a partitioned table, whose rows are brought over one by one. Then the order of the changes does not tell whose the key
 -- is in the end; the table itself does, at commit.
-CREATE FUNCTION leadscore._recheck_at_commit(of_source int) RETURNS void
+CREATE FUNCTION leadscore._recheck_at_commit(of_source int, keys text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    noted CONSTANT text := 'leadscore.recheck_' || of_source;
+    -- A statement over several shards is a transaction in each, of which no other one sees the rows: each looks at its own.
+    part  CONSTANT int := leadscore._part_of_key(of_source, (SELECT k FROM unnest(keys) k WHERE k IS NOT NULL LIMIT 1));
+    noted CONSTANT text := concat_ws('_', 'leadscore.recheck', of_source, part);
 BEGIN
     -- Once for the transaction is enough.
     IF coalesce(current_setting(noted, true), '') <> 'on' THEN
         PERFORM set_config(noted, 'on', true);
         SET CONSTRAINTS leadscore.recheck DEFERRED;
-        INSERT INTO leadscore.recheck (source_id) VALUES (of_source);
+        INSERT INTO leadscore.recheck (source_id, part) VALUES (of_source, part);
         -- Transactions that ask for it follow each other, but for those of one statement over several shards.
         PERFORM FROM leadscore.source s WHERE s.source_id = of_source AND NOT leadscore._is_distributed(s.source) FOR NO KEY UPDATE;
     END IF;
 END $$;
-COMMENT ON FUNCTION leadscore._recheck_at_commit(int) IS 'Has what came from an attached table brought in step with its rows at commit';
-REVOKE ALL ON FUNCTION leadscore._recheck_at_commit(int) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._recheck_at_commit(int, text[]) IS 'Has what came from an attached table, or from its shard with these keys, brought in step with its rows at commit';
+REVOKE ALL ON FUNCTION leadscore._recheck_at_commit(int, text[]) FROM PUBLIC;
 
 CREATE FUNCTION leadscore._source_rechecked() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM set_config('leadscore.recheck_' || NEW.source_id, '', true);
-    DELETE FROM leadscore.recheck r WHERE r.source_id = NEW.source_id;
-    PERFORM leadscore._resync(s.source_id) FROM leadscore.source s WHERE s.source_id = NEW.source_id AND s.attached;
+    PERFORM set_config(concat_ws('_', 'leadscore.recheck', NEW.source_id, NEW.part), '', true);
+    DELETE FROM leadscore.recheck r WHERE r.source_id = NEW.source_id AND r.part IS NOT DISTINCT FROM NEW.part;
+    PERFORM leadscore._resync(s.source_id, NEW.part) FROM leadscore.source s WHERE s.source_id = NEW.source_id AND s.attached;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION leadscore._source_rechecked() IS 'Trigger: brings what came from an attached table in step with its rows';
@@ -183,7 +187,7 @@ BEGIN
     IF EXISTS (SELECT FROM unnest(old_keys, new_keys, tenants) c(old_key, new_key, tenant)
                JOIN leadscore.person p ON p.kind = source.person_kind AND p.external_id = c.new_key AND p.tenant IS NOT DISTINCT FROM c.tenant
                WHERE c.old_key IS NULL AND p.source_id = of_source AND NOT p.departed) THEN
-        PERFORM leadscore._recheck_at_commit(of_source);
+        PERFORM leadscore._recheck_at_commit(of_source, new_keys);
     END IF;
     INSERT INTO leadscore.person AS p (kind, tenant, external_id, name, status, owner, since, attributes, active, source_id)
     SELECT source.person_kind, c.tenant, c.new_key, c.name, c.status, c.owner, coalesce(c.moment, now()), c.detail, c.active, of_source

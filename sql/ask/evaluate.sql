@@ -28,11 +28,21 @@ COMMENT ON FUNCTION leadscore._wilson(bigint, bigint) IS 'Wilson''s 95 % limits 
 CREATE FUNCTION leadscore._evaluated_config(config jsonb, tenant text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM leadscore._need_persons_here('an evaluation');
     RETURN leadscore._assumption(CASE WHEN config IS NULL THEN '{}' ELSE leadscore._checked_config(config::text, _evaluated_config.tenant) END,
                                  _evaluated_config.tenant);
 END $$;
 COMMENT ON FUNCTION leadscore._evaluated_config(jsonb, text) IS 'The configuration as it is, or with what a checked document changes';
+
+CREATE FUNCTION leadscore._is_anybody(person_kind text, tenant text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM leadscore.person p
+                   WHERE (person_kind IS NULL OR p.kind = person_kind) AND (_is_anybody.tenant IS NULL OR p.tenant = _is_anybody.tenant))
+        OR EXISTS (SELECT FROM leadscore._ask_all(format('SELECT FROM leadscore.person p WHERE (%1$L IS NULL OR p.kind = %1$L) AND (%2$L IS NULL OR p.tenant = %2$L) LIMIT 1',
+                                                         person_kind, _is_anybody.tenant)) a
+                   WHERE a.answer <> '[]');
+END $$;
+COMMENT ON FUNCTION leadscore._is_anybody(text, text) IS 'Whether there is a person of a kind, or of a tenant, whom the role may see, on this node or, asked on the coordinator, on any';
 
 CREATE FUNCTION leadscore._check_evaluated(purpose text, assumption jsonb, person_kind text, scorecard text, tenant text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -42,12 +52,12 @@ BEGIN
             MESSAGE = format('%s: scorecard %s does not exist', purpose, coalesce(quote_literal(scorecard), 'NULL')),
             DETAIL = 'Neither leadscore.scorecard nor the configuration has it.',
             HINT = 'Leave it out for main; SELECT scorecard FROM leadscore.scorecard; lists all.';
-    ELSIF NOT EXISTS (SELECT FROM leadscore.person p WHERE p.kind = _check_evaluated.person_kind) AND person_kind IS NOT NULL THEN
+    ELSIF person_kind IS NOT NULL AND NOT leadscore._is_anybody(person_kind, NULL) THEN
         RAISE undefined_object USING
             MESSAGE = format('%s: there is no person of kind %L', purpose, person_kind),
             DETAIL = 'leadscore.person has no row of that kind, or none that you may see.',
             HINT = 'Leave it out for all kinds; SELECT DISTINCT kind FROM leadscore.person; lists them.';
-    ELSIF NOT EXISTS (SELECT FROM leadscore.person p WHERE p.tenant = _check_evaluated.tenant) AND tenant IS NOT NULL THEN
+    ELSIF tenant IS NOT NULL AND NOT leadscore._is_anybody(NULL, tenant) THEN
         RAISE undefined_object USING
             MESSAGE = format('%s: there is no person of tenant %L', purpose, tenant),
             DETAIL = 'leadscore.person has no row of that tenant, or none that you may see.',
@@ -86,11 +96,15 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore._outcome_question(text, jsonb, text, interval, date, date, interval, text, text, text) IS 'What is asked about an outcome, checked';
 
-CREATE FUNCTION leadscore._evaluate(assumption text, question text)
+CREATE FUNCTION leadscore._evaluation_part(assumption text, question text) RETURNS jsonb
+LANGUAGE c STABLE COST 100000 AS 'MODULE_PATHNAME', 'evaluation_part_wrapper';
+COMMENT ON FUNCTION leadscore._evaluation_part(text, text) IS 'Counts for evaluate() of the persons of this node, which can be added up with those of others';
+
+CREATE FUNCTION leadscore._evaluate(parts jsonb)
 RETURNS TABLE (category text, persons bigint, outcomes bigint, rate double precision, low double precision, high double precision,
                lift double precision, auc double precision, top_decile double precision)
-LANGUAGE c STABLE COST 100000 ROWS 10 AS 'MODULE_PATHNAME', 'evaluate_wrapper';
-COMMENT ON FUNCTION leadscore._evaluate(text, text) IS 'The rows of evaluate()';
+LANGUAGE c IMMUTABLE ROWS 10 AS 'MODULE_PATHNAME', 'evaluate_wrapper';
+COMMENT ON FUNCTION leadscore._evaluate(jsonb) IS 'The rows of evaluate(), from the counts of all nodes';
 
 CREATE FUNCTION leadscore.evaluate(
     outcome text, horizon interval, from_day date, until_day date, every interval DEFAULT '1 month', person_kind text DEFAULT NULL,
@@ -99,12 +113,18 @@ RETURNS TABLE (category text, persons bigint, outcomes bigint, rate numeric, low
 LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     assumption jsonb := leadscore._evaluated_config(config, evaluate.tenant);
+    question   jsonb := leadscore._outcome_question('evaluate', assumption, outcome, horizon, from_day, until_day, every, person_kind,
+                                                    evaluate.scorecard, evaluate.tenant);
+    parts      jsonb;
 BEGIN
+    SELECT jsonb_agg(p.part) FILTER (WHERE p.part IS NOT NULL) INTO parts
+    FROM (SELECT leadscore._evaluation_part(assumption::text, question::text) AS part
+          UNION ALL
+          SELECT a.answer -> 0 -> 'part' FROM leadscore._ask_all(format('SELECT leadscore._evaluation_part(%L, %L) AS part', assumption, question)) a) p;
     RETURN QUERY
     SELECT e.category, e.persons, e.outcomes, leadscore._figure(e.rate), leadscore._figure(e.low), leadscore._figure(e.high),
            leadscore._figure(e.lift), leadscore._figure(e.auc), leadscore._figure(e.top_decile)
-    FROM leadscore._evaluate(assumption::text, leadscore._outcome_question(
-        'evaluate', assumption, outcome, horizon, from_day, until_day, every, person_kind, evaluate.scorecard, evaluate.tenant)::text) e;
+    FROM leadscore._evaluate(parts) e;
 END $$;
 COMMENT ON FUNCTION leadscore.evaluate(text, interval, date, date, interval, text, text, jsonb, text) IS 'Whether the score of past days, as known then, foretold an outcome within a length of time: for each category and for all how many had it, with 95 % limits, lift, AUC and the share of the top tenth; with a document, by that configuration';
 
@@ -126,6 +146,7 @@ DECLARE
     question   jsonb := leadscore._outcome_question('evaluate_rules', assumption, outcome, horizon, from_day, until_day, every, person_kind,
                                                     evaluate_rules.scorecard, evaluate_rules.tenant);
 BEGIN
+    PERFORM leadscore._need_persons_here('evaluate_rules()');
     IF cardinality(windows) > 20 THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('evaluate_rules: %s windows are too many', cardinality(windows)),
@@ -181,6 +202,7 @@ DECLARE
     question   jsonb := leadscore._outcome_question('suggest_points', assumption, outcome, horizon, from_day, until_day, every, person_kind,
                                                     suggest_points.scorecard, suggest_points.tenant);
 BEGIN
+    PERFORM leadscore._need_persons_here('suggest_points()');
     IF max_points IS NULL OR max_points NOT BETWEEN 1 AND 1000 THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('suggest_points: max_points of %s cannot be used', coalesce(max_points::text, 'NULL')),
@@ -268,6 +290,7 @@ DECLARE
     counts     bigint[];
     past       jsonb := '[]';
 BEGIN
+    PERFORM leadscore._need_persons_here('suggest_bands()');
     IF capacity IS NULL OR jsonb_typeof(capacity) <> 'object' OR capacity = '{}' THEN
         RAISE invalid_parameter_value USING
             MESSAGE = 'suggest_bands: capacity is no JSON object of categories',

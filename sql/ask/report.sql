@@ -7,9 +7,12 @@ CREATE FUNCTION leadscore._card_page(data jsonb) RETURNS text
 LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'card_page_wrapper';
 COMMENT ON FUNCTION leadscore._card_page(jsonb) IS 'The page of leadscore.person_card() from its data';
 
-CREATE FUNCTION leadscore._overview(owner text, tenant text, scorecard text, within_days int) RETURNS jsonb
-LANGUAGE c STABLE COST 100000 AS 'MODULE_PATHNAME', 'overview_wrapper';
-COMMENT ON FUNCTION leadscore._overview(text, text, text, int) IS 'What the report says of the persons of an owner and a tenant, or (NULL) of all: how many are where, what each rule gives, who is first and who falls within so many days';
+CREATE FUNCTION leadscore._overview_part(owner text, tenant text, scorecard text, within_days int) RETURNS jsonb
+LANGUAGE c STABLE COST 100000 AS 'MODULE_PATHNAME', 'overview_part_wrapper';
+COMMENT ON FUNCTION leadscore._overview_part(text, text, text, int) IS 'What the report says of the persons of an owner and a tenant, or (NULL) of all, on this node: how many are where, what each rule gives, who is first and who falls within so many days';
+CREATE FUNCTION leadscore._overview(parts jsonb) RETURNS jsonb
+LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'overview_wrapper';
+COMMENT ON FUNCTION leadscore._overview(jsonb) IS 'The same of the persons of all nodes, from what each of them says';
 
 CREATE FUNCTION leadscore._bands(tenant text, person_kind text, scorecard text)
 RETURNS TABLE (kind text, name text, low bigint, color text)
@@ -75,7 +78,44 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION leadscore._category_course(int, text, text, text, jsonb) IS 'How many persons were in which category on each of the last days, from how many are now';
 
--- Lists on the page are short: it is for reading, and for paper.
+-- Lists on the page are short: it is for reading, and for paper. What it says is of so many days.
+CREATE FUNCTION leadscore._report_part(owner text, tenant text, scorecard text, days int) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres' SET plan_cache_mode = force_custom_plan AS $$
+#variable_conflict use_column
+DECLARE
+    ids   bigint[];
+    shown jsonb := leadscore._overview_part(_report_part.owner, _report_part.tenant, _report_part.scorecard, 14);
+BEGIN
+    IF (_report_part.owner IS NOT NULL OR _report_part.tenant IS NOT NULL) AND EXISTS (SELECT FROM leadscore.settings s WHERE s.outcome_type IS NOT NULL) THEN
+        ids := ARRAY(SELECT x.person_id FROM leadscore._scored(_report_part.owner, _report_part.tenant, _report_part.scorecard) x);
+    END IF;
+    RETURN jsonb_build_object(
+        'overview', shown,
+        -- Everybody's persons may be in anybody's categories.
+        'bands', (SELECT coalesce(jsonb_agg(DISTINCT jsonb_build_object('kind', c.person_kind, 'name', c.name, 'low', c.min_score, 'color', c.color)), '[]')
+                  FROM leadscore.category c
+                  WHERE _report_part.tenant IS NULL AND c.scorecard = _report_part.scorecard
+                    AND EXISTS (SELECT FROM leadscore.person p WHERE p.tenant = c.tenant)),
+        'course', (SELECT coalesce(jsonb_agg(to_jsonb(c)), '[]')
+                   FROM leadscore._category_course(_report_part.days, _report_part.owner, _report_part.tenant, _report_part.scorecard, shown -> 'present') c),
+        'outcomes', (SELECT coalesce(jsonb_agg(to_jsonb(o)), '[]') FROM leadscore._outcomes(ids, _report_part.scorecard) o),
+        'first', (SELECT coalesce(jsonb_agg(to_jsonb(w)), '[]')
+                  FROM (SELECT w.person_id, w.tenant, w.name, w.kind, w.external_id, w.owner, x.score, x.category,
+                               CASE WHEN _report_part.scorecard = 'main' THEN w.change_7 END AS change_7,
+                               w.last_activity, leadscore.scoring_day(w.last_activity_at) AS last_on,
+                               CASE WHEN _report_part.scorecard = 'main' THEN w.why END AS why
+                        FROM (SELECT p.person_id, coalesce(s.score, p.score) AS score, CASE WHEN s.person_id IS NULL THEN p.category ELSE s.category END AS category
+                              FROM leadscore.person p
+                              LEFT JOIN leadscore.person_score s ON s.person_id = p.person_id AND s.scorecard = _report_part.scorecard
+                              WHERE p.person_id IN (SELECT (f.value ->> 1)::bigint FROM jsonb_array_elements(shown -> 'first') f)) x
+                        JOIN leadscore.worklist w ON w.person_id = x.person_id) w),
+        'cooling', (SELECT coalesce(jsonb_agg(jsonb_build_object('person_id', p.person_id, 'tenant', p.tenant, 'kind', p.kind, 'external_id', p.external_id,
+                                                                 'name', p.name, 'owner', p.owner)), '[]')
+                    FROM jsonb_array_elements(shown -> 'cooling') f
+                    JOIN leadscore.person p ON p.person_id = (f.value ->> 'person_id')::bigint));
+END $$;
+COMMENT ON FUNCTION leadscore._report_part(text, text, text, int) IS 'What report() says of the persons of this node, with numbers that can be added up';
+
 CREATE FUNCTION leadscore.report(language text DEFAULT 'en', owner text DEFAULT NULL, tenant text DEFAULT NULL, scorecard text DEFAULT 'main') RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres' SET plan_cache_mode = force_custom_plan AS $$
 #variable_conflict use_column
@@ -84,15 +124,17 @@ DECLARE
     -- No further back than changes of category are kept.
     days  int := (SELECT least(30, leadscore.scoring_day() - (leadscore.scoring_day() - s.keep_category_changes)::date)
                   FROM leadscore.settings s);
-    ids   bigint[];
+    parts jsonb;
     shown jsonb;
     runs  jsonb := '[]';
 BEGIN
-    PERFORM leadscore._require_language('report', language), leadscore._need_scorecard(report.scorecard, 'report'), leadscore._need_persons_here('report()');
-    shown := leadscore._overview(report.owner, report.tenant, report.scorecard, 14);
-    IF (report.owner IS NOT NULL OR report.tenant IS NOT NULL) AND EXISTS (SELECT FROM leadscore.settings s WHERE s.outcome_type IS NOT NULL) THEN
-        ids := ARRAY(SELECT x.person_id FROM leadscore._scored(report.owner, report.tenant, report.scorecard) x);
-    END IF;
+    PERFORM leadscore._require_language('report', language), leadscore._need_scorecard(report.scorecard, 'report');
+    SELECT jsonb_agg(p.part) INTO parts
+    FROM (SELECT leadscore._report_part(report.owner, report.tenant, report.scorecard, days) AS part
+          UNION ALL
+          SELECT a.answer -> 0 -> 'part'
+          FROM leadscore._ask_all(format('SELECT leadscore._report_part(%L, %L, %L, %L) AS part', report.owner, report.tenant, report.scorecard, days)) a) p;
+    shown := leadscore._overview(jsonb_path_query_array(parts, '$[*].overview'));
     -- A run is one of all tenants, so it is for who sees all.
     IF report.tenant IS NULL AND NOT row_security_active('leadscore.person') THEN
         SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]') INTO runs
@@ -109,11 +151,12 @@ BEGIN
         'bands', (SELECT coalesce(jsonb_agg(to_jsonb(b) ORDER BY b.kind NULLS FIRST, b.low DESC NULLS LAST), '[]')
                   FROM (SELECT b.* FROM leadscore._bands(report.tenant, NULL, report.scorecard) b
                         UNION ALL
-                        -- Everybody's persons may be in anybody's categories.
-                        SELECT c.person_kind, c.name, c.min_score, c.color FROM leadscore.category c
-                        WHERE report.tenant IS NULL AND c.scorecard = report.scorecard
-                          AND EXISTS (SELECT FROM leadscore.person p WHERE p.tenant = c.tenant)) b),
-        'course', (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.day), '[]') FROM leadscore._category_course(days, report.owner, report.tenant, report.scorecard, shown -> 'present') c),
+                        SELECT DISTINCT x.* FROM jsonb_path_query(parts, '$[*].bands[*]') n
+                        CROSS JOIN LATERAL jsonb_to_record(n) x(kind text, name text, low bigint, color text)) b),
+        'course', (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.day), '[]')
+                   FROM (SELECT x.day, x.category, sum(x.persons)::bigint AS persons
+                         FROM jsonb_path_query(parts, '$[*].course[*]') n CROSS JOIN LATERAL jsonb_to_record(n) x(day date, category text, persons bigint)
+                         GROUP BY x.day, x.category) c),
         'rules', (SELECT coalesce(jsonb_agg(jsonb_build_object('rule', t.rule, 'points', t.points) ORDER BY t.points DESC), '[]')
                   FROM (SELECT coalesce(r.name, '±') AS rule, sum(s.points)::bigint AS points
                         FROM jsonb_to_recordset(shown -> 'rules') s(rule_id int, points bigint)
@@ -121,22 +164,17 @@ BEGIN
                         GROUP BY 1) t),
         'outcome', (SELECT s.outcome_type FROM leadscore.settings s WHERE s.outcome_horizon IS NOT NULL),
         'outcome_days', (SELECT s.outcome_horizon::text FROM leadscore.settings s),
-        'outcomes', (SELECT coalesce(jsonb_agg(to_jsonb(o) ORDER BY o.day DESC), '[]') FROM leadscore._outcomes(ids, report.scorecard) o),
-        'first', (SELECT coalesce(jsonb_agg(to_jsonb(w)), '[]')
-                  FROM (SELECT w.person_id, w.tenant, w.name, w.kind, w.external_id, w.owner, x.score, x.category,
-                               CASE WHEN report.scorecard = 'main' THEN w.change_7 END AS change_7,
-                               w.last_activity, leadscore.scoring_day(w.last_activity_at) AS last_on,
-                               CASE WHEN report.scorecard = 'main' THEN w.why END AS why
-                        FROM (SELECT p.person_id, coalesce(s.score, p.score) AS score, CASE WHEN s.person_id IS NULL THEN p.category ELSE s.category END AS category
-                              FROM leadscore.person p
-                              LEFT JOIN leadscore.person_score s ON s.person_id = p.person_id AND s.scorecard = report.scorecard
-                              WHERE p.person_id IN (SELECT f.value::bigint FROM jsonb_array_elements_text(shown -> 'first') f)) x
-                        JOIN leadscore.worklist w ON w.person_id = x.person_id
-                        ORDER BY x.score DESC, x.person_id) w),
-        'cooling', (SELECT coalesce(jsonb_agg(f.value || jsonb_build_object('tenant', p.tenant, 'kind', p.kind, 'external_id', p.external_id,
-                                                                           'name', p.name, 'owner', p.owner) ORDER BY f.nth), '[]')
+        'outcomes', (SELECT coalesce(jsonb_agg(to_jsonb(o) ORDER BY o.day DESC), '[]')
+                     FROM (SELECT x.day, x.category, sum(x.persons)::bigint AS persons, sum(x.outcomes)::bigint AS outcomes
+                           FROM jsonb_path_query(parts, '$[*].outcomes[*]') n
+                           CROSS JOIN LATERAL jsonb_to_record(n) x(day date, category text, persons bigint, outcomes bigint)
+                           GROUP BY x.day, x.category) o),
+        'first', (SELECT coalesce(jsonb_agg(w.value ORDER BY f.nth), '[]')
+                  FROM jsonb_array_elements(shown -> 'first') WITH ORDINALITY f(value, nth)
+                  JOIN jsonb_path_query(parts, '$[*].first[*]') w(value) ON w.value -> 'person_id' = f.value),
+        'cooling', (SELECT coalesce(jsonb_agg(f.value || p.value ORDER BY f.nth), '[]')
                     FROM jsonb_array_elements(shown -> 'cooling') WITH ORDINALITY f(value, nth)
-                    JOIN leadscore.person p ON p.person_id = (f.value ->> 'person_id')::bigint),
+                    JOIN jsonb_path_query(parts, '$[*].cooling[*]') p(value) ON p.value -> 'person_id' = f.value -> 'person_id'),
         'runs', runs));
 END $$;
 COMMENT ON FUNCTION leadscore.report(text, text, text, text) IS 'A self-contained HTML page about all persons, in English (en) or Dutch (nl)';

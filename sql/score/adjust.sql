@@ -53,7 +53,8 @@ BEGIN
         RAISE no_data_found USING
             MESSAGE = format('adjustment %s does not exist', coalesce(id::text, 'NULL')),
             DETAIL = 'Nothing was adjusted under that id, or it was taken back already.',
-            HINT = 'Look it up in leadscore.adjustment.';
+            HINT = CASE WHEN leadscore._leads() THEN 'Adjustments are on the node of their person: SELECT leadscore.unadjust_by_key(…);'
+                        ELSE 'Look it up in leadscore.adjustment.' END;
     END IF;
     PERFORM leadscore._rescore(ARRAY[whose]);
 END $$;

@@ -39,7 +39,8 @@ BEGIN
     RAISE no_data_found USING
         MESSAGE = format('%s: person %s does not exist', purpose, coalesce(id::text, 'NULL')),
         DETAIL = 'leadscore.person has no such row.',
-        HINT = 'Look the person up in leadscore.person.';
+        HINT = CASE WHEN leadscore._leads() THEN 'Ids are those of the person''s node; here persons are named by kind and key, as in explain_by_key(), adjust_by_key() or merge_person_by_key().'
+                    ELSE 'Look the person up in leadscore.person.' END;
 END $$;
 COMMENT ON FUNCTION leadscore._refuse_person(bigint, text) IS 'Raises the error for a person that does not exist';
 

@@ -35,7 +35,7 @@ thread_local! {
     ) };
     /// A new key that is there already and of no row in this call: of a row that is gone unseen, or that will change later.
     static RECHECK: Latest = const { Latest::new(
-        "SELECT leadscore._recheck_at_commit($1)
+        "SELECT leadscore._recheck_at_commit($1, $3)
          WHERE EXISTS (SELECT FROM leadscore.activity a
                        WHERE a.source_id = $1 AND a.source_key = ANY ($3) AND (a.source_key = ANY ($2)) IS NOT TRUE)
             OR EXISTS (SELECT FROM leadscore.waiting w

@@ -1,20 +1,32 @@
 //! Whether a score foretells an outcome: `evaluate()`.
 
-use crate::ask::study::{self, Study};
+use crate::ask::study::{self, Bands, Study};
+use crate::error::{OrRaise, Refusal};
 use crate::pg;
 use evaluation::statistics::{lift, rate, wilson};
 use evaluation::tally::{Count, Tally};
+use pgrx::JsonB;
 use pgrx::datum::Date;
 use scoring::configuration::Configuration;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Category (`None`: all persons), persons, outcomes, rate, its limits, lift, AUC and the share of the top tenth.
 pub type Evaluated = (Option<String>, i64, i64, Option<f64>, Option<f64>, Option<f64>, Option<f64>, Option<f64>, Option<f64>);
 
-/// `_evaluate(text, text)`: a row for each category, the highest first, and one for all.
-pub fn evaluate(assumption: &str, question: &str) -> Vec<Evaluated> {
+/// What the persons of a node give; those of several nodes are added up.
+#[derive(Serialize, Deserialize)]
+struct Part {
+    /// Reference day, score, persons, outcomes.
+    counts: Vec<(usize, i64, u64, u64)>,
+    by_category: HashMap<String, (u64, u64)>,
+    bands: Bands,
+}
+
+/// `_evaluation_part(text, text)`.
+pub fn part(assumption: &str, question: &str) -> Option<JsonB> {
     let question = study::read(question, "a question about an outcome");
-    let Some(study) = Study::new(study::read(assumption, "an assumed configuration"), &question) else { return Vec::new() };
+    let study = Study::new(study::read(assumption, "an assumed configuration"), &question)?;
     let mut tally = Tally::default();
     let mut by_category: HashMap<String, Count> = HashMap::new();
     let mut bands = study.bands();
@@ -32,6 +44,33 @@ pub fn evaluate(assumption: &str, question: &str) -> Vec<Evaluated> {
             }
         }
     });
+    let part = Part {
+        counts: tally.counts().map(|(day, score, count)| (day, score, count.persons, count.outcomes)).collect(),
+        by_category: by_category.into_iter().map(|(category, count)| (category, (count.persons, count.outcomes))).collect(),
+        bands,
+    };
+    Some(JsonB(serde_json::to_value(part).expect("numbers and names")))
+}
+
+/// `_evaluate(jsonb)`, of the parts of all nodes: a row for each category, the highest first, and one for all.
+pub fn evaluate(parts: JsonB) -> Vec<Evaluated> {
+    let parts: Vec<Part> =
+        serde_json::from_value(parts.0).map_err(|e| Refusal::unreadable("a part of an evaluation", &e)).or_raise();
+    if parts.is_empty() {
+        return Vec::new();
+    }
+    let mut tally = Tally::default();
+    let mut by_category: HashMap<String, Count> = HashMap::new();
+    let mut bands = Bands::default();
+    for part in parts {
+        for (day, score, persons, outcomes) in part.counts {
+            tally.add_counts(day, score, Count { persons, outcomes });
+        }
+        for (category, (persons, outcomes)) in part.by_category {
+            by_category.entry(category).or_default().merge(Count { persons, outcomes });
+        }
+        bands.join(part.bands);
+    }
     let whole = tally.whole();
     let row = |category: Option<&str>, count: Count| {
         let own = rate(count.outcomes, count.persons);

@@ -1,16 +1,18 @@
-//! What the report says of many persons at once, from one pass over each table.
+//! What the report says of many persons at once, from one pass over each table. Where persons are on several nodes, each of
+//! them has a part of it, and the parts are joined.
 
 use crate::ask::cooling::{self, Above, Fall, Loss};
 use crate::ask::one::OneByOne;
 use crate::ask::population::{Names, Places};
 use crate::configure::config::{self, Config};
+use crate::error::{OrRaise, Refusal};
 use pgrx::JsonB;
 use scoring::calendar::Day;
 use scoring::person::Standpoint;
 use scoring::scorecard::MAIN;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// How many persons a list on the page has.
 const LISTED: usize = 10;
@@ -18,6 +20,18 @@ const LISTED: usize = 10;
 const BAR: i128 = 5;
 /// More bars than this are too thin to be seen.
 const BARS: i128 = 200;
+
+/// What the persons of a node give.
+#[derive(Default, Serialize, Deserialize)]
+struct Part {
+    present: Vec<Present>,
+    /// How many persons have which score.
+    scores: Vec<(i64, i64)>,
+    rules: Vec<RulePoints>,
+    first: Vec<Ranked>,
+    cooling: Vec<Falls>,
+    grid: Vec<Cell>,
+}
 
 #[derive(Serialize)]
 struct Overview {
@@ -33,7 +47,7 @@ struct Overview {
     grid: Vec<Cell>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Present {
     category: Option<String>,
     persons: usize,
@@ -47,13 +61,16 @@ struct Bar {
     persons: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct RulePoints {
     rule_id: Option<i32>,
     points: i64,
 }
 
-#[derive(Serialize)]
+/// By the score, the highest first, then by the id.
+type Ranked = (Reverse<i64>, i64);
+
+#[derive(Serialize, Deserialize)]
 struct Falls {
     person_id: i64,
     score: i64,
@@ -63,13 +80,15 @@ struct Falls {
     falls_to_category: Option<String>,
 }
 
-/// How many persons are in a category of `main` and in one of another scorecard.
-#[derive(Serialize)]
+/// How many persons are in a category of `main` and in one of another scorecard, and the highest scores that they have.
+#[derive(Serialize, Deserialize)]
 struct Cell {
     scorecard: String,
     category: Option<String>,
     other: Option<String>,
     persons: i64,
+    high: i64,
+    other_high: i64,
 }
 
 /// An active person; names by their places.
@@ -87,9 +106,9 @@ struct Standing {
     loss: Loss,
 }
 
-/// `_overview(text, text, text, int)`: of the active persons of an owner and a tenant, or of all, as far as the caller may
-/// see them; falls are those of so many days.
-pub fn overview(owner: Option<&str>, tenant: Option<&str>, scorecard: &str, within_days: i32) -> Option<JsonB> {
+/// `_overview_part(text, text, text, int)`: of the active persons of an owner and a tenant, or of all, as far as the caller
+/// may see them; falls are those of so many days.
+pub fn part(owner: Option<&str>, tenant: Option<&str>, scorecard: &str, within_days: i32) -> Option<JsonB> {
     let config = config::for_reading();
     config.tables.check_may_read();
     let card = config.cards.place(scorecard)?;
@@ -106,16 +125,93 @@ pub fn overview(owner: Option<&str>, tenant: Option<&str>, scorecard: &str, with
         *present.entry(person.category).or_default() += 1;
     }
     let name = |place: Option<u32>| names.name(place).map(str::to_owned);
-    let overview = Overview {
-        persons: persons.len(),
+    let mut scores: BTreeMap<i64, i64> = BTreeMap::new();
+    for score in persons.iter().filter_map(|person| person.score) {
+        *scores.entry(score).or_default() += 1;
+    }
+    let part = Part {
         present: present.into_iter().map(|(place, persons)| Present { category: name(place), persons }).collect(),
-        scores: bars(persons.iter().filter_map(|person| person.score)),
+        scores: scores.into_iter().collect(),
         rules,
-        first: highest(&persons),
+        first: highest(persons.iter().map(|person| (Reverse(person.score.unwrap_or_default()), person.person_id)).collect()),
         cooling: falls(&config, card, &persons, &names, config.scored_on.plus(within_days)),
         grid,
     };
-    Some(JsonB(serde_json::to_value(overview).expect("numbers and names")))
+    Some(JsonB(serde_json::to_value(part).expect("numbers and names")))
+}
+
+/// `_overview(jsonb)`: what the parts of all nodes are together.
+pub fn overview(parts: JsonB) -> JsonB {
+    let parts = serde_json::from_value(parts.0).map_err(|e| Refusal::unreadable("a part of the report", &e)).or_raise();
+    JsonB(serde_json::to_value(joined(parts)).expect("numbers and names"))
+}
+
+fn joined(parts: Vec<Part>) -> Overview {
+    let mut present: HashMap<Option<String>, usize> = HashMap::new();
+    let mut scores: BTreeMap<i64, i64> = BTreeMap::new();
+    let mut rules: HashMap<Option<i32>, i128> = HashMap::new();
+    let (mut first, mut cooling) = (Vec::new(), Vec::new());
+    let mut cells: HashMap<(String, Option<String>, Option<String>), (i64, i64, i64)> = HashMap::new();
+    for part in parts {
+        for Present { category, persons } in part.present {
+            *present.entry(category).or_default() += persons;
+        }
+        for (score, persons) in part.scores {
+            *scores.entry(score).or_default() += persons;
+        }
+        for RulePoints { rule_id, points } in part.rules {
+            *rules.entry(rule_id).or_default() += i128::from(points);
+        }
+        first.extend(part.first);
+        cooling.extend(part.cooling);
+        for cell in part.grid {
+            let known = cells.entry((cell.scorecard, cell.category, cell.other)).or_insert((0, i64::MIN, i64::MIN));
+            *known = (known.0 + cell.persons, known.1.max(cell.high), known.2.max(cell.other_high));
+        }
+    }
+    cooling
+        .sort_by(|a: &Falls, b| (Reverse(a.score), &a.falls_on, a.person_id).cmp(&(Reverse(b.score), &b.falls_on, b.person_id)));
+    cooling.truncate(LISTED);
+    Overview {
+        persons: present.values().sum(),
+        present: present.into_iter().map(|(category, persons)| Present { category, persons }).collect(),
+        scores: bars(&scores),
+        rules: rules.into_iter().map(|(rule_id, points)| RulePoints { rule_id, points: to_bigint(points) }).collect(),
+        first: highest(first).into_iter().map(|(_, person_id)| person_id).collect(),
+        cooling,
+        grid: grid(cells),
+    }
+}
+
+/// How `main` stands against each scorecard that has categories: the highest scores first.
+fn grid(cells: HashMap<(String, Option<String>, Option<String>), (i64, i64, i64)>) -> Vec<Cell> {
+    let mut high: HashMap<(String, Option<String>), i64> = HashMap::new();
+    let mut other_high: HashMap<(String, Option<String>), i64> = HashMap::new();
+    for ((scorecard, category, other), (_, own, others)) in &cells {
+        let highest = high.entry((scorecard.clone(), category.clone())).or_insert(i64::MIN);
+        *highest = (*own).max(*highest);
+        let highest = other_high.entry((scorecard.clone(), other.clone())).or_insert(i64::MIN);
+        *highest = (*others).max(*highest);
+    }
+    let with_categories: HashSet<String> =
+        cells.keys().filter(|(.., other)| other.is_some()).map(|(scorecard, ..)| scorecard.clone()).collect();
+    let mut shown: Vec<Cell> = cells
+        .into_iter()
+        .filter(|((scorecard, ..), _)| with_categories.contains(scorecard))
+        .map(|((scorecard, category, other), (persons, ..))| Cell {
+            high: high[&(scorecard.clone(), category.clone())],
+            other_high: other_high[&(scorecard.clone(), other.clone())],
+            scorecard,
+            category,
+            other,
+            persons,
+        })
+        .collect();
+    shown.sort_by(|a, b| {
+        let order = |cell: &Cell| (Reverse(cell.high), cell.category.clone(), Reverse(cell.other_high), cell.other.clone());
+        a.scorecard.cmp(&b.scorecard).then_with(|| order(a).cmp(&order(b)))
+    });
+    shown
 }
 
 fn read_persons(config: &Config, owner: Option<&str>, tenant: Option<&str>, card: u16, names: &mut Names) -> Vec<Standing> {
@@ -144,13 +240,10 @@ fn read_persons(config: &Config, owner: Option<&str>, tenant: Option<&str>, card
     persons
 }
 
-/// Takes in the scores on other scorecards, and returns how `main` stands against each that has categories: the highest
-/// scores first.
+/// Takes in the scores on other scorecards, and returns how `main` stands against each.
 fn read_others(config: &Config, card: u16, persons: &mut [Standing], places: &Places, names: &mut Names) -> Vec<Cell> {
     type Category = Option<u32>;
-    let mut counts: HashMap<(u16, Category, Category), i64> = HashMap::new();
-    let mut high: HashMap<(u16, Category), i64> = HashMap::new();
-    let mut other_high: HashMap<(u16, Category), i64> = HashMap::new();
+    let mut counts: HashMap<(u16, Category, Category), (i64, i64, i64)> = HashMap::new();
     config.tables.each_other_score(|person_id, of, score, category| {
         let Some(place) = places.get(person_id) else { return };
         let person = &mut persons[place];
@@ -158,25 +251,18 @@ fn read_others(config: &Config, card: u16, persons: &mut [Standing], places: &Pl
         if of == card {
             (person.score, person.category) = (Some(score), category);
         }
-        *counts.entry((of, person.main, category)).or_default() += 1;
-        let highest = high.entry((of, person.main)).or_insert(i64::MIN);
-        *highest = person.main_score.max(*highest);
-        let highest = other_high.entry((of, category)).or_insert(i64::MIN);
-        *highest = score.max(*highest);
+        let known = counts.entry((of, person.main, category)).or_insert((0, i64::MIN, i64::MIN));
+        *known = (known.0 + 1, known.1.max(person.main_score), known.2.max(score));
     });
-    let has_categories = |of: u16| counts.keys().any(|(card, _, category)| *card == of && category.is_some());
-    let mut cells: Vec<_> = counts.iter().filter(|((of, ..), _)| has_categories(*of)).collect();
-    cells.sort_by_key(|((of, main, other), _)| {
-        let by_main = (Reverse(high[&(*of, *main)]), names.name(*main));
-        (config.cards.name(*of), by_main, Reverse(other_high[&(*of, *other)]), names.name(*other))
-    });
-    let cell = |(&(of, main, other), &persons): (&(u16, Category, Category), &i64)| Cell {
+    let cell = |((of, main, other), (persons, high, other_high)): ((u16, Category, Category), (i64, i64, i64))| Cell {
         scorecard: config.cards.name(of).to_owned(),
         category: names.name(main).map(str::to_owned),
         other: names.name(other).map(str::to_owned),
         persons,
+        high,
+        other_high,
     };
-    cells.into_iter().map(cell).collect()
+    counts.into_iter().map(cell).collect()
 }
 
 /// Sums what each rule gives, and what each person can lose until a day.
@@ -205,15 +291,14 @@ fn read_records(config: &Config, card: u16, until: Day, persons: &mut [Standing]
     points.into_iter().map(|(rule_id, points)| RulePoints { rule_id, points: to_bigint(points) }).collect()
 }
 
-/// The ids of those with the highest scores, the highest first.
-fn highest(persons: &[Standing]) -> Vec<i64> {
-    let mut ranked: Vec<_> = persons.iter().map(|person| (Reverse(person.score), person.person_id)).collect();
+/// Those with the highest scores, the highest first.
+fn highest(mut ranked: Vec<Ranked>) -> Vec<Ranked> {
     if ranked.len() > LISTED {
         ranked.select_nth_unstable(LISTED);
         ranked.truncate(LISTED);
     }
     ranked.sort_unstable();
-    ranked.into_iter().map(|(_, person_id)| person_id).collect()
+    ranked
 }
 
 /// Who falls to a lower category until a day: those with the highest scores, of equal ones who falls first.
@@ -257,14 +342,16 @@ fn falls(config: &Config, card: u16, persons: &[Standing], names: &Names, until:
 }
 
 /// How many scores lie in each of some equal ranges, those without any left out.
-fn bars(scores: impl Iterator<Item = i64> + Clone) -> Vec<Bar> {
-    let (Some(lowest), Some(highest)) = (scores.clone().min(), scores.clone().max()) else { return Vec::new() };
+fn bars(scores: &BTreeMap<i64, i64>) -> Vec<Bar> {
+    let (Some((&lowest, _)), Some((&highest, _))) = (scores.first_key_value(), scores.last_key_value()) else {
+        return Vec::new();
+    };
     let (lowest, highest) = (i128::from(lowest), i128::from(highest));
     let first = BAR * lowest.div_euclid(BAR);
     let width = BAR * ((highest - lowest + 1 + BARS - 1) / BARS).max(1);
     let mut counts: HashMap<i128, i64> = HashMap::new();
-    for score in scores {
-        *counts.entry((i128::from(score) - first) / width).or_default() += 1;
+    for (&score, persons) in scores {
+        *counts.entry((i128::from(score) - first) / width).or_default() += persons;
     }
     let mut bars: Vec<_> = counts.into_iter().collect();
     bars.sort_unstable();
@@ -289,15 +376,50 @@ mod tests {
         Bar { low, high, persons }
     }
 
+    fn bars_of(scores: &[i64]) -> Vec<Bar> {
+        bars(&scores.iter().map(|score| (*score, 1)).collect())
+    }
+
     #[test]
     fn bars_start_at_a_multiple_of_five_below_zero_too() {
-        assert_eq!(bars([-1, 0, 4, 5].into_iter()), [bar(-5, 0, 1), bar(0, 5, 2), bar(5, 10, 1)]);
+        assert_eq!(bars_of(&[-1, 0, 4, 5]), [bar(-5, 0, 1), bar(0, 5, 2), bar(5, 10, 1)]);
     }
 
     #[test]
     fn bars_are_no_more_than_can_be_seen() {
-        assert_eq!(bars([0, 1000].into_iter()), [bar(0, 30, 1), bar(990, 1020, 1)]);
-        assert_eq!(bars([i64::MIN, i64::MAX].into_iter()).len(), 2);
-        assert!(bars([].into_iter()).is_empty());
+        assert_eq!(bars_of(&[0, 1000]), [bar(0, 30, 1), bar(990, 1020, 1)]);
+        assert_eq!(bars_of(&[i64::MIN, i64::MAX]).len(), 2);
+        assert!(bars_of(&[]).is_empty());
+    }
+
+    #[test]
+    fn parts_are_added_up() {
+        let cell = |category: &str, other: Option<&str>, persons, high| Cell {
+            scorecard: "fit".into(),
+            category: Some(category.into()),
+            other: other.map(str::to_owned),
+            persons,
+            high,
+            other_high: high,
+        };
+        let part = |score: i64, person_id: i64, grid: Vec<Cell>| Part {
+            present: vec![Present { category: Some("hot".into()), persons: 2 }],
+            scores: vec![(score, 1), (2000, 1)],
+            rules: vec![RulePoints { rule_id: Some(1), points: i64::MAX }],
+            first: vec![(Reverse(2000), person_id + 1), (Reverse(score), person_id)],
+            cooling: Vec::new(),
+            grid,
+        };
+        let whole = joined(vec![
+            part(0, 10, vec![cell("cold", None, 1, 5), cell("hot", Some("good"), 1, 9)]),
+            part(7, 20, vec![cell("cold", None, 3, 50)]),
+        ]);
+        assert_eq!((whole.persons, whole.present.len(), whole.present[0].persons), (4, 1, 4));
+        assert_eq!(whole.scores, [bar(0, 55, 2), bar(1980, 2035, 2)]);
+        assert_eq!(whole.rules[0].points, i64::MAX);
+        assert_eq!(whole.first, [11, 21, 20, 10]);
+        // The part that has nobody in a category of the other scorecard counts, too.
+        let cells: Vec<_> = whole.grid.iter().map(|cell| (cell.category.as_deref(), cell.persons)).collect();
+        assert_eq!(cells, [(Some("cold"), 4), (Some("hot"), 1)]);
     }
 }

@@ -16,8 +16,8 @@ use scoring::derive;
 use scoring::record::{Record, earlier};
 use scoring::rule::Rule;
 use scoring::scorecard::Scorecards;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 
 /// So many reference days are looked at, at most.
@@ -297,28 +297,34 @@ impl Remarks {
     }
 }
 
-/// The names of categories, each with the highest of the bounds that it has.
-#[derive(Default)]
+/// The names of categories, each with the highest of the bounds that it has (`None`: it is a lowest one).
+#[derive(Default, Serialize, Deserialize)]
 pub struct Bands {
-    bounds: HashMap<String, i128>,
+    bounds: HashMap<String, Option<i64>>,
 }
 
 impl Bands {
     pub fn note(&mut self, configuration: &Configuration, study: &Study) {
-        let mut note = |band: &Category| {
-            let bound = band.min_score.map_or(i128::MIN, i128::from);
-            let known = self.bounds.entry(band.name.clone()).or_insert(bound);
-            *known = (*known).max(bound);
-        };
+        let mut note = |band: &Category| self.add(band.name.clone(), band.min_score);
         match study.question.person_kind.as_deref() {
             Some(kind) => category::bands(&configuration.categories, study.card, Some(kind)).for_each(&mut note),
             None => category::all_bands(&configuration.categories, study.card).for_each(&mut note),
         }
     }
 
+    /// Takes in those of other persons.
+    pub fn join(&mut self, others: Bands) {
+        others.bounds.into_iter().for_each(|(name, bound)| self.add(name, bound));
+    }
+
+    fn add(&mut self, name: String, bound: Option<i64>) {
+        let known = self.bounds.entry(name).or_insert(bound);
+        *known = (*known).max(bound);
+    }
+
     /// The highest first.
     pub fn names(&self) -> Vec<&str> {
-        let mut names: Vec<(&str, i128)> = self.bounds.iter().map(|(name, bound)| (name.as_str(), *bound)).collect();
+        let mut names: Vec<(&str, Option<i64>)> = self.bounds.iter().map(|(name, bound)| (name.as_str(), *bound)).collect();
         names.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         names.into_iter().map(|(name, _)| name).collect()
     }

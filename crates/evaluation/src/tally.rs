@@ -41,6 +41,11 @@ impl Tally {
         self.counts.entry((day as u32, score)).or_default().merge(count);
     }
 
+    /// All counts with their reference days and scores.
+    pub fn counts(&self) -> impl Iterator<Item = (usize, i64, Count)> {
+        self.counts.iter().map(|(&(day, score), &count)| (day as usize, score, count))
+    }
+
     pub fn whole(&self) -> Count {
         let mut whole = Count::default();
         self.counts.values().for_each(|count| whole.merge(*count));
