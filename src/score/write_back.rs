@@ -1,7 +1,7 @@
 //! The arrow back into the application's own tables: scores and categories are written to the rows
 //! from which the persons came, as the owner of the table.
 
-use crate::arrive::source::{Source, values_of_key};
+use crate::arrive::source::{Source, is_shortened, values_of_key};
 use crate::cluster;
 use crate::configure::config::{self, Config};
 use crate::error::Refusal;
@@ -160,8 +160,12 @@ fn of_persons(source: &Source, ids: &[i64]) -> Vec<Vec<Option<String>>> {
     OF_PERSONS.with(|of| of.rows(&[DatumWithOid::from(ids.to_vec()), DatumWithOid::from(source.source_id)]))
 }
 
-/// Of an attached table, or of its shards, the place of the one in which the row with a key is.
+/// Of an attached table, or of its shards, the place of the one in which the row with a key is; `None` for a key that is too
+/// long to be kept, by which no row can be looked up.
 fn place_of(sources: &[Rc<Source>], key: &str) -> Option<usize> {
+    if is_shortened(key) {
+        return None;
+    }
     if let [source] = sources
         && source.shard.is_none()
     {
