@@ -4,14 +4,12 @@
 use crate::arrive::progress::Progress;
 use crate::arrive::reach;
 use crate::arrive::source::{Cell as Value, Image, Role, Source, image};
-use crate::arrive::waiting;
+use crate::arrive::{take_few, waiting};
 use crate::configure::config::{self, Config};
 use crate::error::Refusal;
 use crate::pg::meet::{self, Side};
-use crate::pg::person::NewActivity;
 use crate::pg::source::{self as rows, After, Held, Place, RowChange, Rows, Scratch};
 use crate::pg::{self, Statement, TimeZone};
-use crate::score::activity_trigger;
 use crate::score::write_back;
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
@@ -401,55 +399,6 @@ fn fold(changes: Vec<Change>) -> Vec<Change> {
     folded
 }
 
-thread_local! {
-    static TAKE_NEW: Statement = const { Statement::new(
-        "INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes, source_id, source_key)
-         VALUES ($1, $2, $3, $4::jsonb, $5, $6)",
-    ) };
-}
-
-/// The one new row that most statements bring becomes an activity, when its person and its type
-/// are known; says whether it did.
-fn take_new(config: &Config, source: &Source, image: &Image) -> bool {
-    let (Some(person), Some(activity_type)) = (image.person.as_deref(), image.activity_type.as_deref()) else { return false };
-    if !config.knows_type(activity_type) {
-        return false;
-    }
-    pg::make_changes_visible();
-    let Some(person_id) = config.tables.person_of_tenant(&source.person_kind, person, image.tenant.as_deref()) else {
-        return false;
-    };
-    if config.tables.is_activity(source.source_id, &image.key) {
-        return false;
-    }
-    let occurred_at = image.moment.unwrap_or_else(pg::now);
-    let new = NewActivity {
-        person_id,
-        activity_type,
-        occurred_at,
-        attributes: image.attributes.as_deref(),
-        source_id: source.source_id,
-        source_key: &image.key,
-    };
-    if config.live
-        && let Some(activity_id) = config.tables.insert_activity(&new)
-    {
-        activity_trigger::score_new(config, activity_id, &new);
-        return true;
-    }
-    TAKE_NEW.with(|statement| {
-        statement.run(&[
-            DatumWithOid::from(person_id),
-            DatumWithOid::from(activity_type),
-            DatumWithOid::from(pg::timestamptz(occurred_at)),
-            DatumWithOid::from(image.attributes.as_deref()),
-            DatumWithOid::from(source.source_id),
-            DatumWithOid::from(image.key.as_str()),
-        ])
-    });
-    true
-}
-
 /// Brings the noted changes of a source to persons or activities.
 fn bring_over(config: &Config, source: &Source) {
     let level = write_back::level();
@@ -479,8 +428,9 @@ fn bring_over(config: &Config, source: &Source) {
 fn store(config: &Config, source: &Source, rows: Vec<(Option<String>, Option<Image>)>) {
     match (source.role, rows.as_slice()) {
         (_, []) => {}
-        (Role::Activity, [(None, Some(image))]) if take_new(config, source, image) => {}
+        (Role::Activity, _) if take_few::take_activities(config, source, &rows) => {}
         (Role::Activity, _) => waiting::take_activities(source, &rows),
+        (Role::Person, [row]) if take_few::take_person(config, source, row) => {}
         (Role::Person, _) => take_persons(source, &rows),
     }
 }
