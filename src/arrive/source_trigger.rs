@@ -50,6 +50,8 @@ struct ReachedChange {
     source: Rc<Source>,
     step: usize,
     key: Vec<String>,
+    /// Whether no row had the key before.
+    is_new: bool,
 }
 
 /// A row whose written-back columns the application overwrote.
@@ -306,11 +308,12 @@ pub fn note_reached_row<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapT
         };
         let (before, after) = (before.and_then(key), after.and_then(key));
         let (savepoint, level) = (pg::current_savepoint(), write_back::level());
+        let is_new = change.is_insert();
         let new = after.filter(|after| before.as_ref() != Some(after));
         for key in before.into_iter().chain(new) {
             noted += 1;
             REACHED.with_borrow_mut(|reached| {
-                reached.push(ReachedChange { savepoint, level, source: source.clone(), step: *step, key });
+                reached.push(ReachedChange { savepoint, level, source: source.clone(), step: *step, key, is_new });
             });
         }
     }
@@ -341,13 +344,17 @@ fn bring_reached(config: &Config) {
         let source = &change.source;
         (source.role != Role::Person, source.source_id, source.table.relation, change.step)
     };
-    changes.sort_by(|a, b| (order(a), &a.key).cmp(&(order(b), &b.key)));
+    // What is more than new comes first, and is what stays of several changes.
+    changes.sort_by(|a, b| (order(a), &a.key, a.is_new).cmp(&(order(b), &b.key, b.is_new)));
     changes.dedup_by(|a, b| order(a) == order(b) && a.key == b.key);
     for changes in changes.chunk_by(|a, b| order(a) == order(b)) {
         let (source, step) = (&changes[0].source, changes[0].step);
         let keys: Vec<u64> = changes.iter().map(|change| reach::meeting_key(change.key.iter().map(String::as_str))).collect();
         // Who has looked one of them up has committed by then, and is seen.
-        meet::meet(source.at_step(step).relation.into(), 0, &keys, Side::Changes);
+        let relation = source.at_step(step).relation;
+        meet::meet(relation.into(), 0, &keys, Side::Changes);
+        let changes: Vec<&ReachedChange> =
+            changes.iter().filter(|change| !change.is_new || reach::may_have_missed(relation)).collect();
         for changes in changes.chunks(1_000) {
             let lists: Vec<Vec<String>> = (0..changes[0].key.len())
                 .map(|column| changes.iter().map(|change| change.key[column].clone()).collect())
@@ -362,6 +369,9 @@ fn bring_reached(config: &Config) {
                     }
                 });
             });
+            if !rows.is_empty() {
+                reach::note_read();
+            }
             while !rows.is_empty() {
                 let rest = rows.split_off(rows.len().min(BATCH));
                 rows.iter().filter_map(|(_, image)| image.as_ref()).for_each(|image| check_moment(source, image));
@@ -481,6 +491,7 @@ fn rows_of(config: &Config, source: &Source, result: &Rows) {
         .hint(format!("SELECT leadscore.reattach('{}');", pg::name_of(source.table.relation)))
         .raise();
     }
+    reach::note_read();
     let from = reach::from(source);
     let mut scratch = Scratch::new();
     let mut progress = Progress::on(pg::name_of(source.table.relation));

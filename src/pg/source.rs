@@ -90,6 +90,10 @@ impl<'a> RowChange<'a> {
         RowChange { trigger }
     }
 
+    pub fn is_insert(&self) -> bool {
+        matches!(self.trigger.op(), Ok(PgTriggerOperation::Insert))
+    }
+
     pub fn is_update(&self) -> bool {
         matches!(self.trigger.op(), Ok(PgTriggerOperation::Update))
     }
