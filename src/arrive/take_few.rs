@@ -39,7 +39,7 @@ thread_local! {
 type Row = (Option<String>, Option<Image>);
 
 /// From so many rows on statements for many are faster.
-const MANY: usize = 8;
+const MANY: usize = 16;
 
 /// What becomes of the activity of one row.
 enum Step<'r> {
