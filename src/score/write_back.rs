@@ -9,7 +9,6 @@ use crate::pg::{self, latest::Latest};
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys::panic::CaughtError;
-use pgrx::prelude::*;
 use std::cell::{Cell, RefCell};
 use std::ffi::CString;
 use std::rc::Rc;
