@@ -3568,6 +3568,15 @@ BEGIN ATOMIC
          END) AS concat;
 END;
 
+CREATE OR REPLACE FUNCTION leadscore._is_shortened(key text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT (key ~ '^.{100}… [0-9a-f]{32}$'::text);
+END;
+
 CREATE OR REPLACE FUNCTION leadscore._differences()
  RETURNS TABLE(person_id bigint, item text, rule_id integer, activity_id bigint, stored text, derived text)
  LANGUAGE c
@@ -3621,8 +3630,10 @@ BEGIN
             FROM leadscore._source_rows(source.source_id) n
             JOIN leadscore._person_key k ON k.source_id = source.source_id AND k.external_id = n.key AND k.tenant IS NOT DISTINCT FROM n.tenant
             JOIN leadscore.person p ON p.person_id = k.person_id
-            WHERE (source.parts ? 'score' AND n.score::numeric IS DISTINCT FROM p.score)
-               OR (source.parts ? 'category' AND n.category IS DISTINCT FROM p.category)
+            WHERE ((source.parts ? 'score' AND n.score::numeric IS DISTINCT FROM p.score)
+                   OR (source.parts ? 'category' AND n.category IS DISTINCT FROM p.category))
+              -- Nothing is written back to a row whose key was too long to be kept.
+              AND NOT leadscore._is_shortened(n.key)
             ORDER BY 2;
             IF source.parts ? 'scorecards' THEN
                 RETURN QUERY
@@ -3634,8 +3645,9 @@ BEGIN
                 CROSS JOIN jsonb_array_elements(source.parts -> 'scorecards') c
                 CROSS JOIN LATERAL (SELECT n.scorecards -> (c.value ->> 'scorecard') AS written) w
                 LEFT JOIN leadscore.person_score p ON p.person_id = k.person_id AND p.scorecard = c.value ->> 'scorecard'
-                WHERE (c.value ? 'score' AND (w.written ->> 0)::numeric IS DISTINCT FROM coalesce(p.score, 0))
-                   OR (c.value ? 'category' AND w.written ->> 1 IS DISTINCT FROM p.category)
+                WHERE ((c.value ? 'score' AND (w.written ->> 0)::numeric IS DISTINCT FROM coalesce(p.score, 0))
+                       OR (c.value ? 'category' AND w.written ->> 1 IS DISTINCT FROM p.category))
+                  AND NOT leadscore._is_shortened(n.key)
                 ORDER BY 2;
             END IF;
             RETURN QUERY
@@ -7833,6 +7845,7 @@ REVOKE EXECUTE ON FUNCTION leadscore._recompute_here(timestamp with time zone,bo
 COMMENT ON FUNCTION leadscore.score_pending(integer) IS 'Scores persons that are pending in deferred mode, at most so many, and returns how many';
 REVOKE EXECUTE ON FUNCTION leadscore.score_pending(integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._person_line(leadscore.source,text,text,text,timestamp with time zone,jsonb,boolean) IS 'A person as verify() shows it';
+COMMENT ON FUNCTION leadscore._is_shortened(text) IS 'Whether a key was too long to be kept';
 COMMENT ON FUNCTION leadscore._differences() IS 'What is stored of persons and is not what the engine derives; persons that wait to be scored are left out';
 COMMENT ON FUNCTION leadscore.adjust(bigint,integer,text,date,date,text) IS 'Gives a person points with a reason, from a day (today) until a day (for ever), and returns the adjustment''s id';
 REVOKE EXECUTE ON FUNCTION leadscore.adjust(bigint,integer,text,date,date,text) FROM PUBLIC;

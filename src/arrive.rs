@@ -4,4 +4,5 @@ pub mod progress;
 pub mod reach;
 pub mod source;
 pub mod source_trigger;
+pub mod take_few;
 pub mod waiting;

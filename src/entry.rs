@@ -4,6 +4,7 @@
 //! `unsafe` is allowed here, and but for [`crate::pg`] nowhere else: pgrx's attributes write it,
 //! and two functions are called in ways that no attribute has.
 
+use crate::arrive::reach;
 use crate::arrive::source_trigger;
 use crate::arrive::waiting;
 use crate::ask::cooling;
@@ -51,6 +52,7 @@ fn transaction_ends(rolled_back: bool) {
     }
     source_trigger::forget_noted(0);
     source_trigger::forget_admitted();
+    reach::forget_missed();
     write_back::forget_noted(0);
     meet::forget_held();
     rescore::forget_derived();

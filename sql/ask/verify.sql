@@ -9,6 +9,14 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION leadscore._person_line(leadscore.source, text, text, text, timestamptz, jsonb, boolean) IS 'A person as verify() shows it';
 
+-- As src/arrive/source.rs shortens them.
+CREATE FUNCTION leadscore._is_shortened(key text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT key ~ '^.{100}… [0-9a-f]{32}$';
+END;
+COMMENT ON FUNCTION leadscore._is_shortened(text) IS 'Whether a key was too long to be kept';
+
 -- Whole tables are read at once, in memory: nearly always nobody differs.
 CREATE FUNCTION leadscore._differences()
 RETURNS TABLE (person_id bigint, item text, rule_id int, activity_id bigint, stored text, derived text)
@@ -58,8 +66,10 @@ BEGIN
             FROM leadscore._source_rows(source.source_id) n
             JOIN leadscore._person_key k ON k.source_id = source.source_id AND k.external_id = n.key AND k.tenant IS NOT DISTINCT FROM n.tenant
             JOIN leadscore.person p ON p.person_id = k.person_id
-            WHERE (source.parts ? 'score' AND n.score::numeric IS DISTINCT FROM p.score)
-               OR (source.parts ? 'category' AND n.category IS DISTINCT FROM p.category)
+            WHERE ((source.parts ? 'score' AND n.score::numeric IS DISTINCT FROM p.score)
+                   OR (source.parts ? 'category' AND n.category IS DISTINCT FROM p.category))
+              -- Nothing is written back to a row whose key was too long to be kept.
+              AND NOT leadscore._is_shortened(n.key)
             ORDER BY 2;
             IF source.parts ? 'scorecards' THEN
                 RETURN QUERY
@@ -71,8 +81,9 @@ BEGIN
                 CROSS JOIN jsonb_array_elements(source.parts -> 'scorecards') c
                 CROSS JOIN LATERAL (SELECT n.scorecards -> (c.value ->> 'scorecard') AS written) w
                 LEFT JOIN leadscore.person_score p ON p.person_id = k.person_id AND p.scorecard = c.value ->> 'scorecard'
-                WHERE (c.value ? 'score' AND (w.written ->> 0)::numeric IS DISTINCT FROM coalesce(p.score, 0))
-                   OR (c.value ? 'category' AND w.written ->> 1 IS DISTINCT FROM p.category)
+                WHERE ((c.value ? 'score' AND (w.written ->> 0)::numeric IS DISTINCT FROM coalesce(p.score, 0))
+                       OR (c.value ? 'category' AND w.written ->> 1 IS DISTINCT FROM p.category))
+                  AND NOT leadscore._is_shortened(n.key)
                 ORDER BY 2;
             END IF;
             RETURN QUERY

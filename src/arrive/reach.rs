@@ -4,6 +4,31 @@ use crate::arrive::source::{Cell, Source, Table};
 use crate::pg::meet::{self, Side};
 use crate::pg::source::{self as rows, Held};
 use crate::pg::{self, TimeZone};
+use std::cell::RefCell;
+use std::collections::HashSet;
+
+thread_local! {
+    /// Tables in which this transaction has looked for a row that was not there; `ANY` where it may have been any of them.
+    static MISSED: RefCell<HashSet<u32>> = RefCell::default();
+}
+
+const ANY: u32 = 0;
+
+/// Called when a transaction ends.
+pub fn forget_missed() {
+    MISSED.with_borrow_mut(HashSet::clear);
+}
+
+/// Notes that rows were read with what they reach, of which something may not have been there.
+pub fn note_read() {
+    MISSED.with_borrow_mut(|missed| missed.insert(ANY));
+}
+
+/// Whether rows of this transaction may reach a new row of a table: with a foreign key that is checked at commit they can come
+/// before it. Those of other transactions cannot have been committed before it, since its key was not there.
+pub fn may_have_missed(relation: u32) -> bool {
+    MISSED.with_borrow(|missed| missed.contains(&relation) || missed.contains(&ANY))
+}
 
 /// The number by which those who look a row up and those who change it meet.
 pub fn meeting_key<'k>(key: impl Iterator<Item = &'k str>) -> u64 {
@@ -25,10 +50,14 @@ pub fn reach(source: &Source, own: Vec<Option<Cell>>, held: Vec<Option<Held>>, z
         let found = keys.and_then(|keys| {
             // From here on nobody changes what was found, unseen, before this transaction ends.
             meet::meet(table.relation.into(), 0, &[meeting_key(keys.iter().map(|key| key.text.as_str()))], Side::Looks);
-            match rows::find_row(table, &part.to, &keys, zone, leads_on(source, step)) {
+            let found = match rows::find_row(table, &part.to, &keys, zone, leads_on(source, step)) {
                 Ok(found) => found,
                 Err(()) => find_by_query(source, step, table, &part.to, &keys, zone),
+            };
+            if found.is_none() {
+                MISSED.with_borrow_mut(|missed| missed.insert(table.relation));
             }
+            found
         });
         let (found, leads_on) = found.unzip();
         cells.push(found);

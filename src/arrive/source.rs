@@ -191,7 +191,17 @@ fn shortened(text: String) -> String {
     let number = text.bytes().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |hash, byte| {
         (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
     });
-    format!("{}… {number:032x}", text.chars().take(100).collect::<String>())
+    format!("{}… {number:032x}", text.chars().take(BEGINNING).collect::<String>())
+}
+
+/// How many characters of a longer text are kept.
+const BEGINNING: usize = 100;
+
+/// Whether a key is a shortened one, from which the values of its columns cannot be told.
+pub fn is_shortened(key: &str) -> bool {
+    key.rsplit_once("… ").is_some_and(|(beginning, number)| {
+        number.len() == 32 && number.bytes().all(|byte| byte.is_ascii_hexdigit()) && beginning.chars().count() == BEGINNING
+    })
 }
 
 /// Whether jsonb can hold what json can: it has no null character, no half of a character, and no number beyond numeric.
@@ -343,7 +353,7 @@ pub fn image(source: &Source, cells: &[Option<Cell>]) -> Option<Image> {
         key: source.key_in(cells, &parts.key)?,
         person: source.key_in(cells, &parts.person),
         tenant: text(parts.tenant).filter(|tenant| !tenant.is_empty()).map(shortened),
-        activity_type: text(parts.activity_type).or_else(|| source.activity_type.clone()),
+        activity_type: text(parts.activity_type).map(shortened).or_else(|| source.activity_type.clone()),
         moment: cell(parts.moment).and_then(|cell| cell.moment),
         attributes: (!parts.attributes.is_empty()).then(|| {
             // One that jsonb cannot hold is left out: the application's row stays what it is.
@@ -512,5 +522,9 @@ mod tests {
         assert_eq!(long("1"), long("1"));
         assert_ne!(long("1"), long("2"));
         assert!(long("1").len() < 300);
+        assert!(is_shortened(&long("1")));
+        for whole in ["", "x", "… 0123456789abcdef0123456789abcdef", &"x".repeat(1_000)] {
+            assert!(!is_shortened(whole), "{whole}");
+        }
     }
 }

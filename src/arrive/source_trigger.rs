@@ -4,14 +4,12 @@
 use crate::arrive::progress::Progress;
 use crate::arrive::reach;
 use crate::arrive::source::{Cell as Value, Image, Role, Source, image};
-use crate::arrive::waiting;
+use crate::arrive::{take_few, waiting};
 use crate::configure::config::{self, Config};
 use crate::error::Refusal;
 use crate::pg::meet::{self, Side};
-use crate::pg::person::NewActivity;
 use crate::pg::source::{self as rows, After, Held, Place, RowChange, Rows, Scratch};
 use crate::pg::{self, Statement, TimeZone};
-use crate::score::activity_trigger;
 use crate::score::write_back;
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
@@ -52,6 +50,8 @@ struct ReachedChange {
     source: Rc<Source>,
     step: usize,
     key: Vec<String>,
+    /// Whether no row had the key before.
+    is_new: bool,
 }
 
 /// A row whose written-back columns the application overwrote.
@@ -308,11 +308,12 @@ pub fn note_reached_row<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapT
         };
         let (before, after) = (before.and_then(key), after.and_then(key));
         let (savepoint, level) = (pg::current_savepoint(), write_back::level());
+        let is_new = change.is_insert();
         let new = after.filter(|after| before.as_ref() != Some(after));
         for key in before.into_iter().chain(new) {
             noted += 1;
             REACHED.with_borrow_mut(|reached| {
-                reached.push(ReachedChange { savepoint, level, source: source.clone(), step: *step, key });
+                reached.push(ReachedChange { savepoint, level, source: source.clone(), step: *step, key, is_new });
             });
         }
     }
@@ -343,13 +344,17 @@ fn bring_reached(config: &Config) {
         let source = &change.source;
         (source.role != Role::Person, source.source_id, source.table.relation, change.step)
     };
-    changes.sort_by(|a, b| (order(a), &a.key).cmp(&(order(b), &b.key)));
+    // What is more than new comes first, and is what stays of several changes.
+    changes.sort_by(|a, b| (order(a), &a.key, a.is_new).cmp(&(order(b), &b.key, b.is_new)));
     changes.dedup_by(|a, b| order(a) == order(b) && a.key == b.key);
     for changes in changes.chunk_by(|a, b| order(a) == order(b)) {
         let (source, step) = (&changes[0].source, changes[0].step);
         let keys: Vec<u64> = changes.iter().map(|change| reach::meeting_key(change.key.iter().map(String::as_str))).collect();
         // Who has looked one of them up has committed by then, and is seen.
-        meet::meet(source.at_step(step).relation.into(), 0, &keys, Side::Changes);
+        let relation = source.at_step(step).relation;
+        meet::meet(relation.into(), 0, &keys, Side::Changes);
+        let changes: Vec<&ReachedChange> =
+            changes.iter().filter(|change| !change.is_new || reach::may_have_missed(relation)).collect();
         for changes in changes.chunks(1_000) {
             let lists: Vec<Vec<String>> = (0..changes[0].key.len())
                 .map(|column| changes.iter().map(|change| change.key[column].clone()).collect())
@@ -364,6 +369,9 @@ fn bring_reached(config: &Config) {
                     }
                 });
             });
+            if !rows.is_empty() {
+                reach::note_read();
+            }
             while !rows.is_empty() {
                 let rest = rows.split_off(rows.len().min(BATCH));
                 rows.iter().filter_map(|(_, image)| image.as_ref()).for_each(|image| check_moment(source, image));
@@ -401,55 +409,6 @@ fn fold(changes: Vec<Change>) -> Vec<Change> {
     folded
 }
 
-thread_local! {
-    static TAKE_NEW: Statement = const { Statement::new(
-        "INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes, source_id, source_key)
-         VALUES ($1, $2, $3, $4::jsonb, $5, $6)",
-    ) };
-}
-
-/// The one new row that most statements bring becomes an activity, when its person and its type
-/// are known; says whether it did.
-fn take_new(config: &Config, source: &Source, image: &Image) -> bool {
-    let (Some(person), Some(activity_type)) = (image.person.as_deref(), image.activity_type.as_deref()) else { return false };
-    if !config.knows_type(activity_type) {
-        return false;
-    }
-    pg::make_changes_visible();
-    let Some(person_id) = config.tables.person_of_tenant(&source.person_kind, person, image.tenant.as_deref()) else {
-        return false;
-    };
-    if config.tables.is_activity(source.source_id, &image.key) {
-        return false;
-    }
-    let occurred_at = image.moment.unwrap_or_else(pg::now);
-    let new = NewActivity {
-        person_id,
-        activity_type,
-        occurred_at,
-        attributes: image.attributes.as_deref(),
-        source_id: source.source_id,
-        source_key: &image.key,
-    };
-    if config.live
-        && let Some(activity_id) = config.tables.insert_activity(&new)
-    {
-        activity_trigger::score_new(config, activity_id, &new);
-        return true;
-    }
-    TAKE_NEW.with(|statement| {
-        statement.run(&[
-            DatumWithOid::from(person_id),
-            DatumWithOid::from(activity_type),
-            DatumWithOid::from(pg::timestamptz(occurred_at)),
-            DatumWithOid::from(image.attributes.as_deref()),
-            DatumWithOid::from(source.source_id),
-            DatumWithOid::from(image.key.as_str()),
-        ])
-    });
-    true
-}
-
 /// Brings the noted changes of a source to persons or activities.
 fn bring_over(config: &Config, source: &Source) {
     let level = write_back::level();
@@ -479,8 +438,9 @@ fn bring_over(config: &Config, source: &Source) {
 fn store(config: &Config, source: &Source, rows: Vec<(Option<String>, Option<Image>)>) {
     match (source.role, rows.as_slice()) {
         (_, []) => {}
-        (Role::Activity, [(None, Some(image))]) if take_new(config, source, image) => {}
+        (Role::Activity, _) if take_few::take_activities(config, source, &rows) => {}
         (Role::Activity, _) => waiting::take_activities(source, &rows),
+        (Role::Person, [row]) if take_few::take_person(config, source, row) => {}
         (Role::Person, _) => take_persons(source, &rows),
     }
 }
@@ -531,6 +491,7 @@ fn rows_of(config: &Config, source: &Source, result: &Rows) {
         .hint(format!("SELECT leadscore.reattach('{}');", pg::name_of(source.table.relation)))
         .raise();
     }
+    reach::note_read();
     let from = reach::from(source);
     let mut scratch = Scratch::new();
     let mut progress = Progress::on(pg::name_of(source.table.relation));

@@ -2,7 +2,7 @@
 //! the key that both name, at every isolation level.
 
 use crate::arrive::source::{Image, Source};
-use crate::configure::config;
+use crate::configure::config::{self, Config};
 use crate::error::Refusal;
 use crate::pg::latest::Latest;
 use crate::pg::meet::{self, Side};
@@ -189,15 +189,43 @@ pub fn admit_waiting(ids: Option<Vec<Option<i64>>>) {
                 };
                 rows.iter().filter_map(key).collect()
             });
-            keys.sort_by_key(|(part, _)| *part);
-            for keys in keys.chunk_by(|a, b| a.0 == b.0) {
-                let of_part: Vec<u64> = keys.iter().map(|(_, key)| *key).collect();
-                meet::meet(waiting(), keys[0].0, &of_part, Side::Changes);
-            }
+            meet_arrived(&mut keys);
         }
         None => meet::meet_all(types(), 0, Side::Changes),
     }
     if ANYBODY_WAITS.with(|anybody| anybody.run(&[])) > 0 {
         ADMIT.with(|admit| admit.run(&[DatumWithOid::from(ids)]));
+    }
+}
+
+/// From here on rows that name one of these persons, by the part of each and its key, are seen to wait.
+fn meet_arrived(keys: &mut [(u32, u64)]) {
+    keys.sort_by_key(|(part, _)| *part);
+    for keys in keys.chunk_by(|a, b| a.0 == b.0) {
+        let of_part: Vec<u64> = keys.iter().map(|(_, key)| *key).collect();
+        meet::meet(waiting(), keys[0].0, &of_part, Side::Changes);
+    }
+}
+
+/// A person who has just arrived.
+pub struct Arrived {
+    pub person_id: i64,
+    pub kind: String,
+    pub tenant: Option<String>,
+    pub external_id: String,
+}
+
+/// The same for a few persons, of whom it is known by which keys rows wait for them.
+pub fn admit_few(config: &Config, persons: &[Arrived]) {
+    let part_and_key = |person: &Arrived| {
+        let key = person_key(&person.kind, person.tenant.as_deref(), &person.external_id);
+        (config.part_of(&person.kind, &person.external_id), key)
+    };
+    meet_arrived(&mut persons.iter().map(part_and_key).collect::<Vec<_>>());
+    pg::make_changes_visible();
+    let is_awaited = |person: &&Arrived| config.tables.is_awaited(&person.kind, &person.external_id);
+    let awaited: Vec<i64> = persons.iter().filter(is_awaited).map(|person| person.person_id).collect();
+    if !awaited.is_empty() {
+        ADMIT.with(|admit| admit.run(&[DatumWithOid::from(awaited)]));
     }
 }

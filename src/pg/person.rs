@@ -37,7 +37,7 @@ macro_rules! columns {
     };
 }
 
-columns!(PersonColumns: person_id tenant kind external_id status owner since attributes active score category last_activity_at scored_through penalised source_id recorded_at);
+columns!(PersonColumns: person_id tenant kind external_id status owner since attributes active score category last_activity_at scored_through penalised source_id recorded_at name departed);
 columns!(ActivityColumns: activity_id person_id activity_type occurred_at attributes recorded_at source_id source_key);
 columns!(RecordColumns: person_id kind activity_id rule_id adjustment_id scorecard points counts_from counts_until decays_until half_life);
 columns!(AdjustmentColumns: adjustment_id person_id points from_day until_day scorecard);
@@ -66,6 +66,10 @@ pub struct Tables {
     pub(super) person_score: pg_sys::Oid,
     category_change: pg_sys::Oid,
     state: pg_sys::Oid,
+    pub(super) waiting: pg_sys::Oid,
+    pub(super) source: pg_sys::Oid,
+    /// What visits of the website leave, of visitors who may be known later.
+    pub(super) visits: [pg_sys::Oid; 2],
     activity_ids: pg_sys::Oid,
     change_ids: pg_sys::Oid,
     pub(super) person_columns: PersonColumns,
@@ -291,6 +295,9 @@ impl Tables {
             person_score,
             category_change,
             state,
+            waiting: super::table(schema, "waiting"),
+            source: super::table(schema, "source"),
+            visits: ["visitor_person", "event"].map(|name| super::table(schema, name)),
             activity_ids: super::table(schema, "activity_activity_id_seq"),
             change_ids: super::table(schema, "category_change_change_id_seq"),
             person_columns,
@@ -565,15 +572,6 @@ impl Tables {
             tenant = unsafe { value::<String>(slot, self.person_columns.tenant) };
         });
         tenant
-    }
-
-    /// Whether a row of an attached table is an activity.
-    pub fn is_activity(&self, source_id: i32, source_key: &str) -> bool {
-        let table = Table::open(self.activity, pg_sys::AccessShareLock);
-        let number = Key::int(&table, c"source_id", source_id);
-        let mut found = false;
-        table.each(&[number, Key::text(&table, c"source_key", source_key)], &Snapshot::current(), |_| found = true);
-        found
     }
 }
 
@@ -1165,6 +1163,12 @@ impl Persons<'_> {
             let source: i32 = value(person.slot, self.columns.source_id)?;
             Some((source, value::<&str>(person.slot, self.columns.external_id)?))
         }
+    }
+
+    /// The application's own key of the person.
+    pub fn external_id<'p>(&self, person: &'p FoundPerson) -> Option<&'p str> {
+        // SAFETY: as for kind.
+        unsafe { value::<&str>(person.slot, self.columns.external_id) }
     }
 
     pub fn since(&self, person: &FoundPerson) -> pg_sys::TimestampTz {

@@ -59,7 +59,8 @@ pub unsafe fn plan(text: &CStr, types: &mut [pg_sys::Oid], few: bool) -> pg_sys:
             plan
         }
     });
-    if few {
+    // SAFETY: it is a plan of SPI's, of one statement.
+    if few && !unsafe { is_made(plan) } {
         const BY_INDEXES: [(&CStr, &CStr); 4] =
             [(c"enable_seqscan", c"off"), (c"enable_hashjoin", c"off"), (c"enable_mergejoin", c"off"), (c"jit", c"off")];
         // These settings are for the planner alone: the statement may fire triggers of others.
@@ -74,4 +75,75 @@ pub unsafe fn plan(text: &CStr, types: &mut [pg_sys::Oid], few: bool) -> pg_sys:
         });
     }
     plan
+}
+
+/// Whether a plan is made, and holds for whoever runs it now.
+///
+/// # Safety
+/// The plan is one of SPI's.
+unsafe fn is_made(plan: pg_sys::SPIPlanPtr) -> bool {
+    #[cfg(any(feature = "pg15", feature = "pg16"))]
+    use pg_sys::OverrideSearchPathMatchesCurrent as matches_path;
+    #[cfg(not(any(feature = "pg15", feature = "pg16")))]
+    use pg_sys::SearchPathMatchesCurrentEnvironment as matches_path;
+    // SAFETY: a kept plan has its sources, and a generic plan lives while its source refers to it.
+    unsafe {
+        // What others have changed by now makes plans invalid.
+        pg_sys::AcceptInvalidationMessages();
+        let sources = pg_sys::SPI_plan_get_plan_sources(plan);
+        if sources.is_null() || (*sources).length != 1 {
+            return false;
+        }
+        let source = (*(*sources).elements).ptr_value.cast::<pg_sys::CachedPlanSource>();
+        let made = (*source).gplan;
+        (*source).is_valid
+            && !(*source).dependsOnRLS
+            && !(*source).search_path.is_null()
+            && matches_path((*source).search_path)
+            && !made.is_null()
+            && (*made).is_valid
+            && !(*made).dependsOnRole
+            && (*made).saved_xmin == pg_sys::InvalidTransactionId
+    }
+}
+
+/// Runs a statement by the snapshot of the transaction, or one of its own where each statement has one, and returns how many
+/// rows it found or changed.
+pub fn run(text: &CStr, args: &[DatumWithOid]) -> usize {
+    let mut types: Vec<pg_sys::Oid> = args.iter().map(|arg| arg.oid()).collect();
+    let mut values: Vec<pg_sys::Datum> =
+        args.iter().map(|arg| arg.datum().map_or(pg_sys::Datum::from(0), |datum| datum.sans_lifetime())).collect();
+    let nulls: Vec<std::ffi::c_char> =
+        args.iter().map(|arg| (if arg.datum().is_some() { b' ' } else { b'n' }) as std::ffi::c_char).collect();
+    // SAFETY: the SPI connection is closed here, or by an abort; values are of the types.
+    unsafe {
+        if pg_sys::SPI_connect() < 0 {
+            error!("leadscore: SPI does not connect");
+        }
+        let plan = plan(text, &mut types, are_few(args));
+        let (snapshot, check) = (std::ptr::null_mut(), std::ptr::null_mut());
+        let done = pg_sys::SPI_execute_snapshot(plan, values.as_mut_ptr(), nulls.as_ptr(), snapshot, check, false, true, 0);
+        if done < 0 {
+            error!("leadscore: a statement failed: {done}");
+        }
+        let count = pg_sys::SPI_processed as usize;
+        pg_sys::SPI_finish();
+        count
+    }
+}
+
+/// A statement of our own about few rows, found by indexes.
+pub struct OfFew {
+    text: &'static CStr,
+}
+
+impl OfFew {
+    pub const fn new(text: &'static CStr) -> OfFew {
+        OfFew { text }
+    }
+
+    /// Runs it under a search_path that no caller controls, and returns how many rows it found or changed.
+    pub fn run(&self, args: &[DatumWithOid]) -> usize {
+        super::in_own_settings(|| run(self.text, args))
+    }
 }

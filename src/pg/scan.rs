@@ -1,7 +1,7 @@
 //! Whole tables of leadscore, read row by row as one snapshot shows them, without an executor run.
 
 use super::person::{ActivityColumns, Tables};
-use super::table::{StoredAt, guarded};
+use super::table::{Snapshot, StoredAt, Table, guarded};
 use super::{Jsonb, value};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
@@ -307,6 +307,25 @@ fn each(table: pg_sys::Oid, take: impl FnMut(*mut pg_sys::TupleTableSlot)) {
         let for_reading = pg_sys::ScanOptions::SO_ALLOW_STRAT | pg_sys::ScanOptions::SO_ALLOW_SYNC;
         each_row(relation, pg_sys::GetActiveSnapshot(), for_reading, take);
         pg_sys::table_close(relation, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+    }
+}
+
+/// Whether a table has any row by now.
+pub(super) fn has_rows(table: pg_sys::Oid) -> bool {
+    let (table, snapshot) = (Table::open(table, pg_sys::AccessShareLock), Snapshot::latest());
+    // SAFETY: what is opened here is closed here, or by an abort; the slot fits the relation.
+    unsafe {
+        let methods = &*(*table.relation).rd_tableam;
+        let (Some(begin), Some(next), Some(end)) = (methods.scan_begin, methods.scan_getnextslot, methods.scan_end) else {
+            error!("leadscore: a table access method cannot scan");
+        };
+        let options = pg_sys::ScanOptions::SO_TYPE_SEQSCAN | pg_sys::ScanOptions::SO_ALLOW_PAGEMODE;
+        let scan = guarded(|| begin(table.relation, snapshot.0, 0, ptr::null_mut(), ptr::null_mut(), options));
+        let slot = pg_sys::table_slot_create(table.relation, ptr::null_mut());
+        let found = guarded(|| next(scan, pg_sys::ScanDirection::ForwardScanDirection, slot));
+        pg_sys::ExecDropSingleTupleTableSlot(slot);
+        guarded(|| end(scan));
+        found
     }
 }
 

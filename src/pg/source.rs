@@ -1,8 +1,8 @@
 //! Rows of attached tables, as triggers and queries bring them.
 
-use super::TimeZone;
 use super::person::Tables;
 use super::table::{Key, Snapshot, Table};
+use super::{Jsonb, TimeZone};
 use crate::arrive::source::{self, Cell};
 use pgrx::prelude::*;
 use pgrx::{direct_function_call, pg_sys};
@@ -88,6 +88,10 @@ pub struct RowChange<'a> {
 impl<'a> RowChange<'a> {
     pub fn of(trigger: &'a PgTrigger<'a>) -> Self {
         RowChange { trigger }
+    }
+
+    pub fn is_insert(&self) -> bool {
+        matches!(self.trigger.op(), Ok(PgTriggerOperation::Insert))
     }
 
     pub fn is_update(&self) -> bool {
@@ -548,6 +552,145 @@ impl Tables {
         });
         found
     }
+}
+
+/// An activity that a row of an attached table is.
+#[derive(PartialEq)]
+pub struct AttachedActivity {
+    pub person_id: i64,
+    pub activity_id: i64,
+    pub activity_type: String,
+    pub occurred_at: i64,
+    pub attributes: Option<Jsonb>,
+}
+
+/// A person whom a row of an attached table is, as far as that table tells it.
+pub struct AttachedPerson {
+    pub person_id: i64,
+    pub name: Option<String>,
+    pub status: Option<String>,
+    pub owner: Option<String>,
+    pub attributes: Option<Jsonb>,
+    pub active: bool,
+    pub since: i64,
+    pub source_id: Option<i32>,
+    pub departed: bool,
+}
+
+impl Tables {
+    /// The activities that a row of an attached table is. `None` where the snapshot of the transaction does not show what
+    /// is committed by now.
+    pub fn activities_of(&self, source_id: i32, source_key: &str) -> Option<Vec<AttachedActivity>> {
+        let table = Table::open(self.activity, pg_sys::AccessShareLock);
+        let c = &self.activity_columns;
+        let keys = [Key::int(&table, c"source_id", source_id), Key::text(&table, c"source_key", source_key)];
+        let mut found = Vec::new();
+        self.each_sure(&table, &keys, |slot| {
+            // SAFETY: hands over extracted rows.
+            unsafe {
+                found.push(AttachedActivity {
+                    person_id: super::value(slot, c.person_id).unwrap_or_default(),
+                    activity_id: super::value(slot, c.activity_id).unwrap_or_default(),
+                    activity_type: super::value::<String>(slot, c.activity_type).unwrap_or_default(),
+                    occurred_at: super::value(slot, c.occurred_at).unwrap_or_default(),
+                    attributes: jsonb_in(slot, c.attributes),
+                });
+            }
+        })
+        .then_some(found)
+    }
+
+    /// The person with this key, of a tenant or of none. `Err` where the snapshot of the transaction does not show what is
+    /// committed by now.
+    pub fn attached_person(&self, kind: &str, external_id: &str, tenant: Option<&str>) -> Result<Option<AttachedPerson>, ()> {
+        let table = Table::open(self.person, pg_sys::AccessShareLock);
+        let c = &self.person_columns;
+        let keys = [Key::text(&table, c"kind", kind), Key::text(&table, c"external_id", external_id)];
+        let mut found = None;
+        let is_sure = self.each_sure(&table, &keys, |slot| {
+            // SAFETY: hands over extracted rows.
+            unsafe {
+                if super::value::<&str>(slot, c.tenant) == tenant {
+                    found = Some(AttachedPerson {
+                        person_id: super::value(slot, c.person_id).unwrap_or_default(),
+                        name: super::value(slot, c.name),
+                        status: super::value(slot, c.status),
+                        owner: super::value(slot, c.owner),
+                        attributes: jsonb_in(slot, c.attributes),
+                        active: super::value(slot, c.active).unwrap_or(true),
+                        since: super::value(slot, c.since).unwrap_or_default(),
+                        source_id: super::value(slot, c.source_id),
+                        departed: super::value(slot, c.departed).unwrap_or_default(),
+                    });
+                }
+            }
+        });
+        if is_sure { Ok(found) } else { Err(()) }
+    }
+
+    /// Whether the row of an attached table waits for its person or its type.
+    pub fn is_waiting(&self, source_id: i32, source_key: &str) -> bool {
+        let table = Table::open(self.waiting, pg_sys::AccessShareLock);
+        is_any(
+            &table,
+            &[Key::int(&table, c"source_id", source_id), Key::text(&table, c"source_key", source_key)],
+            &Snapshot::latest(),
+        )
+    }
+
+    /// Whether any row waits for the person with this key, of whatever tenant.
+    pub fn is_awaited(&self, kind: &str, external_id: &str) -> bool {
+        let table = Table::open(self.waiting, pg_sys::AccessShareLock);
+        is_any(
+            &table,
+            &[Key::text(&table, c"person_kind", kind), Key::text(&table, c"external_id", external_id)],
+            &Snapshot::latest(),
+        )
+    }
+
+    /// Whether the snapshot of the transaction shows that a table is attached.
+    pub fn is_in_sight(&self, source_id: i32) -> bool {
+        let table = Table::open(self.source, pg_sys::AccessShareLock);
+        is_any(&table, &[Key::int(&table, c"source_id", source_id)], &Snapshot::current())
+    }
+
+    /// Whether there are visits that may belong to persons who arrive, now that nobody can let others wait unseen: until the
+    /// transaction ends a lock keeps out who would.
+    pub fn has_visits(&self) -> bool {
+        drop(Table::open(self.waiting, pg_sys::RowExclusiveLock));
+        self.visits.iter().any(|&table| super::scan::has_rows(table))
+    }
+
+    /// Hands over rows by all that is committed by now. Says whether the snapshot of the transaction shows the same ones.
+    fn each_sure(&self, table: &Table, keys: &[Key], mut take: impl FnMut(*mut pg_sys::TupleTableSlot)) -> bool {
+        let place = |slot: *mut pg_sys::TupleTableSlot| {
+            // SAFETY: the slot holds a row.
+            pgrx::itemptr::item_pointer_to_u64(unsafe { (*slot).tts_tid })
+        };
+        let (mut latest, mut own) = (Vec::new(), Vec::new());
+        table.each(keys, &Snapshot::latest(), |slot| {
+            latest.push(place(slot));
+            take(slot);
+        });
+        if super::transaction_has_one_snapshot() {
+            table.each(keys, &Snapshot::current(), |slot| own.push(place(slot)));
+            return latest == own;
+        }
+        true
+    }
+}
+
+fn is_any(table: &Table, keys: &[Key], snapshot: &Snapshot) -> bool {
+    let mut found = false;
+    table.each(keys, snapshot, |_| found = true);
+    found
+}
+
+/// # Safety
+/// The slot holds a row, all of whose attributes are extracted, and a jsonb column at that place.
+unsafe fn jsonb_in(slot: *mut pg_sys::TupleTableSlot, at: usize) -> Option<Jsonb> {
+    // SAFETY: as the caller promises.
+    unsafe { (!*(*slot).tts_isnull.add(at)).then(|| Jsonb::copy(*(*slot).tts_values.add(at))) }
 }
 
 /// Runs `work` with the rights of leadscore's owner: what a foreign key leads to is found whatever policies and privileges

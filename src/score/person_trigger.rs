@@ -1,9 +1,11 @@
 //! Triggers on persons: what the application may write, what a new person's score is, and whom a change concerns.
 
+use crate::arrive::waiting::{self, Arrived};
 use crate::configure::config::{self, Config};
 use crate::error::{OrRaise, Refusal};
 use crate::pg::{self, ChangedRows, Jsonb};
 use crate::score::rescore;
+use crate::score::write_back::{self, Moved};
 use crate::score::writer::Writer;
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::{Date, DatumWithOid, TimestampWithTimeZone};
@@ -136,6 +138,7 @@ fn persons_arrived(config: &Config, inserted: &ChangedRows) {
     let mut table: Option<String> = None;
     // Of whom somebody else's trigger changed what leadscore had completed.
     let mut differing = Vec::new();
+    let (mut moved, mut arrived) = (Vec::new(), Vec::new());
     inserted.each_person(&config.tables, |persons, person_id, found| {
         ids.push(person_id);
         if let Some((number, _)) = persons.source(found) {
@@ -156,6 +159,17 @@ fn persons_arrived(config: &Config, inserted: &ChangedRows) {
             differing.push(person_id);
             return;
         }
+        if inserted.count() <= pg::plans::FEW as i64 {
+            let source = persons.source(found).map(|(number, key)| (number, key.to_owned()));
+            let category = stored.category.map(str::to_owned);
+            moved.push(Moved { person_id, source, score: stored.score, category });
+            arrived.extend(persons.external_id(found).map(|external_id| Arrived {
+                person_id,
+                kind: persons.kind(found).to_owned(),
+                tenant: persons.tenant(found).map(str::to_owned),
+                external_id: external_id.to_owned(),
+            }));
+        }
         writer.exchange(person_id, &[], &standing.records);
         writer.dues.extend(standing.due_on.map(|day| (person_id, day)));
         if !config.cards.is_main_alone() {
@@ -168,6 +182,15 @@ fn persons_arrived(config: &Config, inserted: &ChangedRows) {
         }
     });
     writer.close();
+    // Of a few persons it is known what goes back to their tables, and what waits for them.
+    if ids.len() <= pg::plans::FEW && differing.is_empty() && !config.has_aliases && !config.sources.is_empty() {
+        write_back::write_back_moved(config, moved);
+        waiting::admit_few(config, &arrived);
+        if config.tables.has_visits() {
+            rescore::run("SELECT leadscore._claim_visits($1)", &[DatumWithOid::from(ids)]);
+        }
+        return;
+    }
     rescore::rescore(config, differing.into_iter().collect());
     rescore::run("SELECT leadscore._persons_arrived($1, $2)", &[DatumWithOid::from(ids), DatumWithOid::from(attached)]);
 }

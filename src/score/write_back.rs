@@ -1,7 +1,7 @@
 //! The arrow back into the application's own tables: scores and categories are written to the rows
 //! from which the persons came, as the owner of the table.
 
-use crate::arrive::source::{Source, values_of_key};
+use crate::arrive::source::{Source, is_shortened, values_of_key};
 use crate::cluster;
 use crate::configure::config::{self, Config};
 use crate::error::Refusal;
@@ -9,7 +9,6 @@ use crate::pg::{self, latest::Latest};
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys::panic::CaughtError;
-use pgrx::prelude::*;
 use std::cell::{Cell, RefCell};
 use std::ffi::CString;
 use std::rc::Rc;
@@ -39,7 +38,19 @@ struct Queued {
     key: String,
 }
 
+/// A row of an attached table that this transaction has locked.
+#[derive(PartialEq)]
+struct LockedRow {
+    relation: u32,
+    key: String,
+}
+
+/// So many locked rows are remembered at most.
+const REMEMBERED: usize = 100;
+
 thread_local! {
+    /// Rows that need not be locked again, with the savepoint in which they were.
+    static LOCKED: RefCell<Vec<(u32, LockedRow)>> = const { RefCell::new(Vec::new()) };
     static OPEN: RefCell<Vec<Open>> = const { RefCell::new(Vec::new()) };
     static QUEUED: RefCell<Vec<Queued>> = const { RefCell::new(Vec::new()) };
     static LEVEL: Cell<u32> = const { Cell::new(0) };
@@ -47,6 +58,7 @@ thread_local! {
 
 /// Forgets what was noted in a savepoint, or in one within it: it was rolled back. 0 means the transaction, which ended.
 pub fn forget_noted(savepoint: u32) {
+    LOCKED.with_borrow_mut(|locked| locked.retain(|(since, _)| *since < savepoint));
     OPEN.with_borrow_mut(|open| open.retain(|o| o.savepoint < savepoint));
     QUEUED.with_borrow_mut(|queued| queued.retain(|q| q.savepoint < savepoint));
     if savepoint == 0 {
@@ -160,8 +172,12 @@ fn of_persons(source: &Source, ids: &[i64]) -> Vec<Vec<Option<String>>> {
     OF_PERSONS.with(|of| of.rows(&[DatumWithOid::from(ids.to_vec()), DatumWithOid::from(source.source_id)]))
 }
 
-/// Of an attached table, or of its shards, the place of the one in which the row with a key is.
+/// Of an attached table, or of its shards, the place of the one in which the row with a key is; `None` for a key that is too
+/// long to be kept, by which no row can be looked up.
 fn place_of(sources: &[Rc<Source>], key: &str) -> Option<usize> {
+    if is_shortened(key) {
+        return None;
+    }
     if let [source] = sources
         && source.shard.is_none()
     {
@@ -373,9 +389,21 @@ pub fn write_back_moved(config: &Config, moved: Vec<Moved>) {
 
 /// Locks the rows to which scores of these persons are written back, in the order of their keys.
 pub fn lock_sources_of(config: &Config, ids: Vec<i64>) {
+    // Of a few persons their own rows tell where they came from.
+    let known = (ids.len() <= pg::plans::FEW && !config.has_aliases).then(|| {
+        let persons = config.tables.persons_to_read();
+        let source = |&id: &i64| persons.source(&persons.look_at(id)?).map(|(number, key)| (number, key.to_owned()));
+        ids.iter().filter_map(source).collect::<Vec<_>>()
+    });
     for sources in config.attached().filter(|sources| sources[0].writes_back()) {
+        let keys: Vec<String> = match &known {
+            Some(known) => {
+                known.iter().filter(|(number, _)| *number == sources[0].source_id).map(|(_, key)| key.clone()).collect()
+            }
+            None => of_persons(&sources[0], &ids).into_iter().filter_map(|mut row| row.swap_remove(0)).collect(),
+        };
         let mut lists = vec![Vec::new(); sources.len()];
-        for key in of_persons(&sources[0], &ids).into_iter().filter_map(|mut row| row.swap_remove(0)) {
+        for key in keys {
             if let Some(at) = place_of(sources, &key) {
                 lists[at].push(key);
             }
@@ -385,7 +413,17 @@ pub fn lock_sources_of(config: &Config, ids: Vec<i64>) {
 }
 
 /// Locks the rows of an attached table that have these keys.
-fn lock_rows(source: &Source, keys: Vec<String>) {
+fn lock_rows(source: &Source, mut keys: Vec<String>) {
+    let row = |key: &String| LockedRow { relation: source.table.relation, key: key.clone() };
+    LOCKED.with_borrow(|locked| {
+        keys.retain(|key| {
+            let row = row(key);
+            !locked.iter().any(|(_, known)| *known == row)
+        });
+    });
+    if keys.is_empty() {
+        return;
+    }
     if let Some(key) = key_columns(source) {
         let names: Vec<&str> = key.iter().map(|(name, _)| name.as_str()).collect();
         let wanted = match key.as_slice() {
@@ -405,14 +443,18 @@ fn lock_rows(source: &Source, keys: Vec<String>) {
             names.join(", t.")
         );
         let args: Vec<DatumWithOid> = by_column(&keys, key.len()).into_iter().map(DatumWithOid::from).collect();
+        let statement = CString::new(statement).unwrap_or_default();
         pgrx::PgTryBuilder::new(|| {
-            pg::in_own_settings(|| {
-                pg::as_role(source.owner.into(), || Spi::connect_mut(|client| client.update(&statement, None, &args).map(|_| ())))
-            })
-            .unwrap_or_else(|e| error!("leadscore: {e}"));
+            pg::in_own_settings(|| pg::as_role(source.owner.into(), || pg::plans::run(&statement, &args)));
         })
         .catch_when(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, |caught| refuse_for_owner(source, &caught))
         .execute();
+        LOCKED.with_borrow_mut(|locked| {
+            if locked.len() + keys.len() <= REMEMBERED {
+                let savepoint = pg::current_savepoint();
+                locked.extend(keys.iter().map(|key| (savepoint, row(key))));
+            }
+        });
     }
 }
 

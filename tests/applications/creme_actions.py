@@ -16,6 +16,7 @@ from creme.activities.models import Activity, ActivitySubType  # noqa: E402
 from creme.assistants.models import ToDo  # noqa: E402
 from creme.creme_core.models import CremeUser, Relation  # noqa: E402
 from creme.persons.models import Contact, Organisation  # noqa: E402
+from django.db import connection  # noqa: E402
 from django.db import transaction as django_transaction  # noqa: E402
 from django.utils.timezone import now  # noqa: E402
 from worker import serve  # noqa: E402
@@ -90,4 +91,4 @@ ACTIONS = {
     "a contact goes to the trash": (contact, lambda _, thing: thing.trash()),
     "a contact is deleted": (contact, lambda _, thing: thing.delete()),
 }
-serve(ACTIONS, transaction)
+serve(ACTIONS, transaction, lambda _: connection.connection.info.backend_pid)

@@ -115,4 +115,4 @@ ACTIONS = {
 if sys.argv[1:] == ["fill"]:
     fill()
 else:
-    serve(ACTIONS, transaction)
+    serve(ACTIONS, transaction, lambda env: env.cr._cnx.info.backend_pid)

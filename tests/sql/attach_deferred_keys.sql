@@ -111,3 +111,20 @@ SHOW search_path;
 RESET ROLE;
 DROP OWNED BY regress_clerk;
 DROP ROLE regress_clerk;
+-- A row that others reach goes and comes again; one comes first for a key that was looked for, and first for one that was not.
+SET ROLE regress_application;
+BEGIN;
+DELETE FROM entity WHERE id = 1;
+INSERT INTO entity VALUES (1, 'again');
+COMMIT;
+BEGIN;
+INSERT INTO entity VALUES (21, 'first');
+INSERT INTO contact (entity_id, sector_id) VALUES (21, 77), (22, NULL);
+SAVEPOINT s;
+INSERT INTO entity VALUES (22, 'undone');
+ROLLBACK TO s;
+INSERT INTO sector VALUES (77, 'Millers');
+INSERT INTO entity VALUES (22, 'second');
+COMMIT;
+SELECT external_id, status, owner FROM leadscore.person WHERE external_id IN ('1', '21', '22') ORDER BY 1;
+:verify

@@ -1,0 +1,272 @@
+//! The few rows that most statements of an application change become activities, and the one row a person, without the
+//! statements that serve many. Where more has to be looked at than their persons and what they were before, those do it.
+
+use crate::arrive::source::{Image, Source};
+use crate::arrive::waiting;
+use crate::configure::config::Config;
+use crate::pg::person::NewActivity;
+use crate::pg::plans::OfFew;
+use crate::pg::source::AttachedActivity;
+use crate::pg::{self, Jsonb};
+use crate::score::activity_trigger;
+use crate::score::writer::Writer;
+use pgrx::datum::DatumWithOid;
+use std::collections::HashSet;
+
+thread_local! {
+    static BEGIN: OfFew = const { OfFew::new(
+        c"INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes, source_id, source_key)
+          VALUES ($1, $2, $3, $4::jsonb, $5, $6)",
+    ) };
+    static CHANGE: OfFew = const { OfFew::new(
+        c"UPDATE leadscore.activity SET activity_type = $3, occurred_at = $4, attributes = $5::jsonb
+          WHERE person_id = $1 AND activity_id = $2",
+    ) };
+    static END: OfFew =
+        const { OfFew::new(c"DELETE FROM leadscore.activity WHERE person_id = $1 AND activity_id = $2") };
+    static NEW_PERSON: OfFew = const { OfFew::new(
+        c"INSERT INTO leadscore.person (kind, tenant, external_id, name, status, owner, since, attributes, active, source_id)
+          VALUES ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9, $10)
+          ON CONFLICT DO NOTHING",
+    ) };
+    static CHANGE_PERSON: OfFew = const { OfFew::new(
+        c"UPDATE leadscore.person SET name = $2, status = $3, owner = $4, since = $5, attributes = $6::jsonb, active = $7
+          WHERE person_id = $1",
+    ) };
+}
+
+/// A changed row: the key that it had, if it was there, and what it is now, if it is anything.
+type Row = (Option<String>, Option<Image>);
+
+/// From so many rows on statements for many are faster.
+const MANY: usize = 16;
+
+/// What becomes of the activity of one row.
+enum Step<'r> {
+    Nothing,
+    Begin(NewActivity<'r>),
+    Change(NewActivity<'r>, i64),
+    End { person_id: i64, activity_id: i64 },
+}
+
+impl Step<'_> {
+    fn person_id(&self) -> Option<i64> {
+        match self {
+            Step::Nothing => None,
+            Step::Begin(new) | Step::Change(new, _) => Some(new.person_id),
+            Step::End { person_id, .. } => Some(*person_id),
+        }
+    }
+}
+
+/// Brings a few changed rows to activities; says whether it did. Otherwise nothing is done.
+pub fn take_activities(config: &Config, source: &Source, rows: &[Row]) -> bool {
+    // While changes are replayed no trigger of leadscore's tables does the rest.
+    if rows.len() >= MANY || !config.live || pg::is_replaying() {
+        return false;
+    }
+    pg::make_changes_visible();
+    let steps = || rows.iter().map(|row| step(config, source, row)).collect::<Option<Vec<_>>>();
+    let keys = |row: &'_ Row| row.1.as_ref().map(|image| image.key.clone()).or_else(|| row.0.clone());
+    let is_repeated = rows.len() > 1 && rows.iter().map(keys).collect::<HashSet<_>>().len() < rows.len();
+    let Some(mut planned) = steps().filter(|_| !is_repeated) else { return false };
+    // What several rows do to one person is one change of its score.
+    let persons: Vec<i64> = planned.iter().filter_map(Step::person_id).collect();
+    if persons.iter().collect::<HashSet<_>>().len() < persons.len() {
+        return false;
+    }
+    // One new activity writes its person's row without locking it first.
+    if !matches!(planned.as_slice(), [Step::Begin(_) | Step::Nothing] if rows[0].0.is_none()) {
+        if !lock(config, persons) {
+            return false;
+        }
+        // One who was just going or changing has been waited for.
+        let Some(again) = steps() else { return false };
+        if !again.iter().map(Step::person_id).eq(planned.iter().map(Step::person_id)) {
+            return false;
+        }
+        planned = again;
+    }
+    for (step, row) in planned.into_iter().zip(rows) {
+        let is_done = match step {
+            Step::Nothing => true,
+            Step::Begin(new) => begin(config, &new),
+            Step::Change(new, activity_id) => change(&new, activity_id),
+            Step::End { person_id, activity_id } => {
+                END.with(|statement| statement.run(&[DatumWithOid::from(person_id), DatumWithOid::from(activity_id)]) == 1)
+            }
+        };
+        if !is_done {
+            waiting::take_activities(source, std::slice::from_ref(row));
+        }
+    }
+    true
+}
+
+/// What is to be done for a row; `None` where more has to be known than its person and what it was before.
+fn step<'r>(config: &Config, source: &'r Source, (before_key, after): &'r Row) -> Option<Step<'r>> {
+    let found = match (before_key, after) {
+        (None, None) => return Some(Step::Nothing),
+        (Some(key), Some(image)) if *key != image.key => return None,
+        (None, Some(image)) => match config.tables.activities_of(source.source_id, &image.key)?.is_empty() {
+            true => None,
+            // It is of a row that is gone unseen, or that will change later.
+            false => return None,
+        },
+        (Some(key), _) => found(config, source, key)?,
+    };
+    let Some(image) = after else {
+        let end = |activity: AttachedActivity| Step::End { person_id: activity.person_id, activity_id: activity.activity_id };
+        return Some(found.map_or(Step::Nothing, end));
+    };
+    let (person, activity_type) = (image.person.as_deref()?, image.activity_type.as_deref()?);
+    if !config.knows_type(activity_type) {
+        return None;
+    }
+    let person_id = config.tables.person_of_tenant(&source.person_kind, person, image.tenant.as_deref())?;
+    let before = found.as_ref().map(|activity| activity.occurred_at);
+    let new = NewActivity {
+        person_id,
+        activity_type,
+        occurred_at: image.moment.or(before).unwrap_or_else(pg::now),
+        attributes: image.attributes.as_deref(),
+        source_id: source.source_id,
+        source_key: &image.key,
+    };
+    let Some(activity) = found else { return Some(Step::Begin(new)) };
+    if activity.person_id != person_id {
+        return None;
+    }
+    let is_same = activity.activity_type == activity_type
+        && activity.occurred_at == new.occurred_at
+        && activity.attributes == new.attributes.map(Jsonb::parse);
+    Some(if is_same { Step::Nothing } else { Step::Change(new, activity.activity_id) })
+}
+
+/// The activity that a row is, if it is one. `None` where it waits, or where the snapshot of the transaction does not tell.
+fn found(config: &Config, source: &Source, key: &str) -> Option<Option<AttachedActivity>> {
+    let waits = || config.tables.is_waiting(source.source_id, key);
+    if waits() {
+        return None;
+    }
+    let mut found = config.tables.activities_of(source.source_id, key).filter(|found| found.len() <= 1)?;
+    // One that was an activity may have come to wait just now.
+    if found.is_empty() && waits() {
+        return None;
+    }
+    Some(found.pop())
+}
+
+/// Locks persons; says whether they are all there. Persons are locked before their activities, in the order of their ids, and the
+/// rows that they came from before them. Deferred, nobody is waited for.
+fn lock(config: &Config, mut ids: Vec<i64>) -> bool {
+    if config.deferred || ids.is_empty() {
+        return true;
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    let writer = Writer::open(config, ids.iter().copied());
+    ids.into_iter().all(|person_id| writer.find_and_lock(person_id).is_some())
+}
+
+fn begin(config: &Config, new: &NewActivity) -> bool {
+    if let Some(activity_id) = config.tables.insert_activity(new) {
+        activity_trigger::score_new(config, activity_id, new);
+        return true;
+    }
+    BEGIN.with(|statement| {
+        statement.run(&[
+            DatumWithOid::from(new.person_id),
+            DatumWithOid::from(new.activity_type),
+            DatumWithOid::from(pg::timestamptz(new.occurred_at)),
+            DatumWithOid::from(new.attributes),
+            DatumWithOid::from(new.source_id),
+            DatumWithOid::from(new.source_key),
+        ])
+    });
+    true
+}
+
+fn change(new: &NewActivity, activity_id: i64) -> bool {
+    CHANGE.with(|statement| {
+        statement.run(&[
+            DatumWithOid::from(new.person_id),
+            DatumWithOid::from(activity_id),
+            DatumWithOid::from(new.activity_type),
+            DatumWithOid::from(pg::timestamptz(new.occurred_at)),
+            DatumWithOid::from(new.attributes),
+        ]) == 1
+    })
+}
+
+/// Stores what the row of a person is now; says whether it did. Otherwise nothing is done.
+pub fn take_person(config: &Config, source: &Source, row: &Row) -> bool {
+    match row {
+        _ if pg::is_replaying() => false,
+        (None, Some(image)) => new_person(config, source, image),
+        (Some(key), Some(image)) if *key == image.key => change_person(config, source, image),
+        _ => false,
+    }
+}
+
+/// A new row becomes a person, unless somebody has its key.
+fn new_person(config: &Config, source: &Source, image: &Image) -> bool {
+    pg::make_changes_visible();
+    if config.has_aliases || (pg::transaction_has_one_snapshot() && !config.tables.is_in_sight(source.source_id)) {
+        return false;
+    }
+    if !matches!(config.tables.attached_person(&source.person_kind, &image.key, image.tenant.as_deref()), Ok(None)) {
+        return false;
+    }
+    NEW_PERSON.with(|statement| {
+        statement.run(&[
+            DatumWithOid::from(source.person_kind.as_str()),
+            DatumWithOid::from(image.tenant.as_deref()),
+            DatumWithOid::from(image.key.as_str()),
+            DatumWithOid::from(image.name.as_deref()),
+            DatumWithOid::from(image.status.as_deref()),
+            DatumWithOid::from(image.owner.as_deref()),
+            DatumWithOid::from(pg::timestamptz(image.moment.unwrap_or_else(pg::now))),
+            DatumWithOid::from(image.attributes.as_deref()),
+            DatumWithOid::from(image.active),
+            DatumWithOid::from(source.source_id),
+        ]) == 1
+    })
+}
+
+/// The row of a person changes; what the table does not tell stays as it is.
+fn change_person(config: &Config, source: &Source, image: &Image) -> bool {
+    pg::make_changes_visible();
+    let key = (source.person_kind.as_str(), image.key.as_str(), image.tenant.as_deref());
+    let Ok(Some(person)) = config.tables.attached_person(key.0, key.1, key.2) else { return false };
+    if person.source_id != Some(source.source_id) || person.departed {
+        return false;
+    }
+    let parts = &source.parts;
+    // Parts that were lost say something, too.
+    if (parts.attributes.is_empty() && person.attributes.is_some()) || (parts.only_when.is_empty() && !person.active) {
+        return false;
+    }
+    let name = if parts.name.is_some() { &image.name } else { &person.name };
+    let status = if parts.status.is_some() { &image.status } else { &person.status };
+    let owner = if parts.owner.is_some() { &image.owner } else { &person.owner };
+    let since = image.moment.unwrap_or(person.since);
+    let attributes = image.attributes.as_deref();
+    if (name, status, owner, since) == (&person.name, &person.status, &person.owner, person.since)
+        && person.active == image.active
+        && person.attributes == attributes.map(Jsonb::parse)
+    {
+        return true;
+    }
+    CHANGE_PERSON.with(|statement| {
+        statement.run(&[
+            DatumWithOid::from(person.person_id),
+            DatumWithOid::from(name.as_deref()),
+            DatumWithOid::from(status.as_deref()),
+            DatumWithOid::from(owner.as_deref()),
+            DatumWithOid::from(pg::timestamptz(since)),
+            DatumWithOid::from(attributes),
+            DatumWithOid::from(image.active),
+        ]) == 1
+    })
+}
