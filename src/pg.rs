@@ -1,23 +1,26 @@
 //! The one module that talks to PostgreSQL below SPI: locks, the relcache, transition tables,
 //! and reading and writing single rows without an executor run. Everything unsafe is here.
+pub mod history;
 pub mod latest;
 pub mod meet;
 pub mod owner;
 pub mod person;
 pub mod plain;
 pub mod plans;
+pub mod records;
 pub mod scan;
 pub mod source;
 pub mod table;
+pub mod tables;
 
 use crate::error::Refusal;
-use person::Tables;
 use pgrx::prelude::*;
 use pgrx::{direct_function_call, direct_function_call_as_datum, pg_sys};
 use scoring::calendar::Day;
 use std::ffi::{CStr, CString};
 use std::ptr;
 use std::sync::OnceLock;
+use tables::Tables;
 
 /// The schema of a relation, which for a table of leadscore is where its siblings are.
 pub fn schema_of(relation: pg_sys::Oid) -> pg_sys::Oid {

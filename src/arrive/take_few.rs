@@ -4,9 +4,9 @@
 use crate::arrive::source::{Image, Source};
 use crate::arrive::waiting;
 use crate::configure::config::Config;
-use crate::pg::person::NewActivity;
 use crate::pg::plans::OfFew;
 use crate::pg::source::AttachedActivity;
+use crate::pg::tables::NewActivity;
 use crate::pg::{self, Jsonb};
 use crate::score::activity_trigger;
 use crate::score::writer::Writer;

@@ -3,7 +3,8 @@
 use crate::configure::config::{self, Config};
 use crate::configure::rulebook::Rulebook;
 use crate::pg;
-use crate::pg::person::{FoundPerson, Histories, Persons};
+use crate::pg::history::Histories;
+use crate::pg::person::{FoundPerson, Persons};
 use crate::score::history::{self, Seen};
 use scoring::activity::History;
 use scoring::person::Person;

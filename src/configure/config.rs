@@ -6,7 +6,7 @@ use crate::arrive::source::{Role, Source};
 use crate::cluster;
 use crate::configure::rulebook::Rulebook;
 use crate::error::{OrRaise, Refusal};
-use crate::pg::person::Tables;
+use crate::pg::tables::Tables;
 use crate::pg::{self, TimeZone};
 use elsa::FrozenMap;
 use pgrx::PgSqlErrorCode as Code;

@@ -1,7 +1,7 @@
 //! Whole tables of leadscore, read row by row as one snapshot shows them, without an executor run.
 
-use super::person::{ActivityColumns, Tables};
 use super::table::{Snapshot, StoredAt, Table, guarded};
+use super::tables::{ActivityColumns, Tables};
 use super::{Jsonb, value};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
@@ -274,7 +274,7 @@ impl Tables {
         each(self.person_score, |slot| {
             // SAFETY: `each` hands over extracted rows.
             unsafe {
-                let card = super::person::card(&self.cards, value::<&str>(slot, c.scorecard));
+                let card = super::tables::card(&self.cards, value::<&str>(slot, c.scorecard));
                 take(
                     value(slot, c.person_id).unwrap_or_default(),
                     card,

@@ -1,7 +1,7 @@
 //! Rows of attached tables, as triggers and queries bring them.
 
-use super::person::Tables;
 use super::table::{Key, Snapshot, Table};
+use super::tables::Tables;
 use super::{Jsonb, TimeZone};
 use crate::arrive::source::{self, Cell};
 use pgrx::prelude::*;

@@ -2,7 +2,8 @@
 
 use crate::configure::config::Config;
 use crate::configure::rulebook::Rulebook;
-use crate::pg::person::{FoundPerson, History as Stored, Persons};
+use crate::pg::history::History as Stored;
+use crate::pg::person::{FoundPerson, Persons};
 use scoring::activity::{Activity, History};
 use scoring::calendar::Day;
 use scoring::person::Person;

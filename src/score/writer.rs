@@ -2,8 +2,11 @@
 //! and the way back into the application's own tables.
 
 use crate::configure::config::Config;
-use crate::pg::person::{CategoryChange, FoundPerson, Histories, History, OtherScore, Persons, Records, Stored};
+use crate::pg::history::{Histories, History};
+use crate::pg::person::{FoundPerson, Persons, Stored};
+use crate::pg::records::Records;
 use crate::pg::table::StoredAt;
+use crate::pg::tables::{CategoryChange, OtherScore};
 use crate::pg::{self, Statement};
 use crate::score::history::Seen;
 use crate::score::write_back::{self, Moved};
