@@ -91,6 +91,9 @@ struct Cell {
     other_high: i64,
 }
 
+/// By scorecard, category and category there: the persons, and the two highest scores of a cell.
+type Cells = HashMap<(String, Option<String>, Option<String>), (i64, i64, i64)>;
+
 /// An active person; names by their places.
 struct Standing {
     person_id: i64,
@@ -151,7 +154,7 @@ fn joined(parts: Vec<Part>) -> Overview {
     let mut scores: BTreeMap<i64, i64> = BTreeMap::new();
     let mut rules: HashMap<Option<i32>, i128> = HashMap::new();
     let (mut first, mut cooling) = (Vec::new(), Vec::new());
-    let mut cells: HashMap<(String, Option<String>, Option<String>), (i64, i64, i64)> = HashMap::new();
+    let mut cells = Cells::new();
     for part in parts {
         for Present { category, persons } in part.present {
             *present.entry(category).or_default() += persons;
@@ -184,7 +187,7 @@ fn joined(parts: Vec<Part>) -> Overview {
 }
 
 /// How `main` stands against each scorecard that has categories: the highest scores first.
-fn grid(cells: HashMap<(String, Option<String>, Option<String>), (i64, i64, i64)>) -> Vec<Cell> {
+fn grid(cells: Cells) -> Vec<Cell> {
     let mut high: HashMap<(String, Option<String>), i64> = HashMap::new();
     let mut other_high: HashMap<(String, Option<String>), i64> = HashMap::new();
     for ((scorecard, category, other), (_, own, others)) in &cells {
