@@ -2233,6 +2233,17 @@ BEGIN ATOMIC
                    WHERE ((t.source_id = (_is_deferrable.s).source_id) AND (t.step = (((((_is_deferrable.s).parts -> 'steps'::text) -> (_is_deferrable.step - 1)) ->> 'parent'::text))::integer))), (_is_deferrable.s).source))::oid)))) AS "exists";
 END;
 
+CREATE OR REPLACE FUNCTION leadscore._has_loose_keys(relation regclass)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT (EXISTS ( SELECT
+            FROM pg_constraint c
+           WHERE ((c.contype = 'f'::"char") AND (c.confrelid = (_has_loose_keys.relation)::oid) AND (NOT (c.convalidated AND COALESCE(((to_jsonb(c.*) ->> 'conenforced'::text))::boolean, true)))))) AS "exists";
+END;
+
 CREATE OR REPLACE FUNCTION leadscore._put_reached_triggers(relation regclass, suffix text, with_moves boolean)
  RETURNS void
  LANGUAGE plpgsql
@@ -3514,6 +3525,7 @@ AS $function$
 DECLARE
     ids       bigint[];
     days      date[];
+    lost      record;
     elsewhere bigint := 0;
 BEGIN
     IF most < 1 THEN
@@ -3541,9 +3553,18 @@ BEGIN
         RETURN elsewhere;
     END IF;
     PERFORM leadscore._rescore(ids, days);
-    -- Of persons who went before their activities were scored.
-    DELETE FROM leadscore.activity a
-    WHERE a.person_id IN (SELECT u.id FROM unnest(ids) u(id) WHERE NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = u.id));
+    -- Of persons who went before their activities were scored. Rows of attached tables that came just then wait for the key that
+    -- they name, which only they tell.
+    FOR lost IN
+        WITH orphans AS (
+            DELETE FROM leadscore.activity a
+            WHERE a.person_id IN (SELECT u.id FROM unnest(ids) u(id) WHERE NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = u.id))
+            RETURNING a.source_id, a.source_key
+        )
+        SELECT o.source_id, array_agg(o.source_key) AS keys FROM orphans o WHERE o.source_id IS NOT NULL GROUP BY o.source_id
+    LOOP
+        PERFORM leadscore._recheck_at_commit(lost.source_id, lost.keys);
+    END LOOP;
     RETURN cardinality(ids) + elsewhere;
 END $function$;
 
@@ -7789,6 +7810,8 @@ COMMENT ON FUNCTION leadscore._put_triggers(integer) IS 'Puts leadscore''s trigg
 REVOKE EXECUTE ON FUNCTION leadscore._put_triggers(integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._is_deferrable(leadscore.source,integer) IS 'Whether the foreign key of a step is deferrable';
 REVOKE EXECUTE ON FUNCTION leadscore._is_deferrable(leadscore.source,integer) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._has_loose_keys(regclass) IS 'Whether a foreign key to a table lets rows refer to none that is there';
+REVOKE EXECUTE ON FUNCTION leadscore._has_loose_keys(regclass) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._put_reached_triggers(regclass,text,boolean) IS 'Puts leadscore''s triggers on a table that an attached one reaches';
 REVOKE EXECUTE ON FUNCTION leadscore._put_reached_triggers(regclass,text,boolean) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._drop_triggers(integer) IS 'Takes leadscore''s triggers off an attached table';

@@ -495,6 +495,18 @@ END;
 COMMENT ON FUNCTION leadscore._is_deferrable(leadscore.source, int) IS 'Whether the foreign key of a step is deferrable';
 REVOKE ALL ON FUNCTION leadscore._is_deferrable(leadscore.source, int) FROM PUBLIC;
 
+-- Whether rows can be committed that refer to a row that is not there: a foreign key was not validated, or is not enforced
+-- (which PostgreSQL knows from version 18 on).
+CREATE FUNCTION leadscore._has_loose_keys(relation regclass) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT EXISTS (SELECT FROM pg_constraint c
+                   WHERE c.contype = 'f' AND c.confrelid = relation
+                     AND NOT (c.convalidated AND coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true)));
+END;
+COMMENT ON FUNCTION leadscore._has_loose_keys(regclass) IS 'Whether a foreign key to a table lets rows refer to none that is there';
+REVOKE ALL ON FUNCTION leadscore._has_loose_keys(regclass) FROM PUBLIC;
+
 -- One set of triggers serves all attached tables that reach a table.
 CREATE FUNCTION leadscore._put_reached_triggers(relation regclass, suffix text, with_moves boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -261,6 +261,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit 
 DECLARE
     ids       bigint[];
     days      date[];
+    lost      record;
     elsewhere bigint := 0;
 BEGIN
     IF most < 1 THEN
@@ -288,9 +289,18 @@ BEGIN
         RETURN elsewhere;
     END IF;
     PERFORM leadscore._rescore(ids, days);
-    -- Of persons who went before their activities were scored.
-    DELETE FROM leadscore.activity a
-    WHERE a.person_id IN (SELECT u.id FROM unnest(ids) u(id) WHERE NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = u.id));
+    -- Of persons who went before their activities were scored. Rows of attached tables that came just then wait for the key that
+    -- they name, which only they tell.
+    FOR lost IN
+        WITH orphans AS (
+            DELETE FROM leadscore.activity a
+            WHERE a.person_id IN (SELECT u.id FROM unnest(ids) u(id) WHERE NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = u.id))
+            RETURNING a.source_id, a.source_key
+        )
+        SELECT o.source_id, array_agg(o.source_key) AS keys FROM orphans o WHERE o.source_id IS NOT NULL GROUP BY o.source_id
+    LOOP
+        PERFORM leadscore._recheck_at_commit(lost.source_id, lost.keys);
+    END LOOP;
     RETURN cardinality(ids) + elsewhere;
 END $$;
 COMMENT ON FUNCTION leadscore.score_pending(int) IS 'Scores persons that are pending in deferred mode, at most so many, and returns how many';

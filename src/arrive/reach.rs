@@ -24,10 +24,10 @@ pub fn note_read() {
     MISSED.with_borrow_mut(|missed| missed.insert(ANY));
 }
 
-/// Whether rows of this transaction may reach a new row of a table: with a foreign key that is checked at commit they can come
-/// before it. Those of other transactions cannot have been committed before it, since its key was not there.
-pub fn may_have_missed(relation: u32) -> bool {
-    MISSED.with_borrow(|missed| missed.contains(&relation) || missed.contains(&ANY))
+/// Whether rows that were there before may reach a new row of a table. With a foreign key that is checked at commit, rows of
+/// this transaction can come before it; committed ones only where a key is not validated or not enforced.
+pub fn may_have_missed(table: &Table) -> bool {
+    table.has_loose_keys || MISSED.with_borrow(|missed| missed.contains(&table.relation) || missed.contains(&ANY))
 }
 
 /// The number by which those who look a row up and those who change it meet.

@@ -36,6 +36,9 @@ pub struct Table {
     pub columns: Option<Vec<String>>,
     /// Their types, quoted and qualified.
     pub types: Option<Vec<String>>,
+    /// Of a table that is reached: whether rows may have been committed that refer to a row that was not there.
+    #[serde(default)]
+    pub has_loose_keys: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]

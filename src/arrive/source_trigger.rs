@@ -344,17 +344,17 @@ fn bring_reached(config: &Config) {
         let source = &change.source;
         (source.role != Role::Person, source.source_id, source.table.relation, change.step)
     };
-    // What is more than new comes first, and is what stays of several changes.
+    // Of several changes of a key the one that stays is not a mere INSERT.
     changes.sort_by(|a, b| (order(a), &a.key, a.is_new).cmp(&(order(b), &b.key, b.is_new)));
     changes.dedup_by(|a, b| order(a) == order(b) && a.key == b.key);
     for changes in changes.chunk_by(|a, b| order(a) == order(b)) {
         let (source, step) = (&changes[0].source, changes[0].step);
         let keys: Vec<u64> = changes.iter().map(|change| reach::meeting_key(change.key.iter().map(String::as_str))).collect();
         // Who has looked one of them up has committed by then, and is seen.
-        let relation = source.at_step(step).relation;
-        meet::meet(relation.into(), 0, &keys, Side::Changes);
+        let reached = source.at_step(step);
+        meet::meet(reached.relation.into(), 0, &keys, Side::Changes);
         let changes: Vec<&ReachedChange> =
-            changes.iter().filter(|change| !change.is_new || reach::may_have_missed(relation)).collect();
+            changes.iter().filter(|change| !change.is_new || reach::may_have_missed(reached)).collect();
         for changes in changes.chunks(1_000) {
             let lists: Vec<Vec<String>> = (0..changes[0].key.len())
                 .map(|column| changes.iter().map(|change| change.key[column].clone()).collect())

@@ -1,5 +1,5 @@
-//! The few rows that most statements of an application change become activities, and the one row a person, without the
-//! statements that serve many. Where more has to be looked at than their persons and what they were before, those do it.
+//! Brings up to 15 changed rows of an attached table to activities, and one row to a person, by index look-ups. Says no where
+//! the set-based statements of `sql/arrive/take.sql` must do it, since more has to be known than persons and what rows were.
 
 use crate::arrive::source::{Image, Source};
 use crate::arrive::waiting;
@@ -30,8 +30,10 @@ thread_local! {
           ON CONFLICT DO NOTHING",
     ) };
     static CHANGE_PERSON: OfFew = const { OfFew::new(
-        c"UPDATE leadscore.person SET name = $2, status = $3, owner = $4, since = $5, attributes = $6::jsonb, active = $7
-          WHERE person_id = $1",
+        c"UPDATE leadscore.person p
+          SET name = CASE WHEN $8 THEN $2 ELSE p.name END, status = CASE WHEN $9 THEN $3 ELSE p.status END,
+              owner = CASE WHEN $10 THEN $4 ELSE p.owner END, since = coalesce($5, p.since), attributes = $6::jsonb, active = $7
+          WHERE p.person_id = $1",
     ) };
 }
 
@@ -108,11 +110,14 @@ fn step<'r>(config: &Config, source: &'r Source, (before_key, after): &'r Row) -
     let found = match (before_key, after) {
         (None, None) => return Some(Step::Nothing),
         (Some(key), Some(image)) if *key != image.key => return None,
-        (None, Some(image)) => match config.tables.activities_of(source.source_id, &image.key)?.is_empty() {
-            true => None,
-            // It is of a row that is gone unseen, or that will change later.
-            false => return None,
-        },
+        (None, Some(image)) => {
+            // Another row has the key, which is gone unseen or will change later.
+            let is_taken = !config.tables.activities_of(source.source_id, &image.key)?.is_empty();
+            if is_taken || config.tables.is_waiting(source.source_id, &image.key) {
+                return None;
+            }
+            None
+        }
         (Some(key), _) => found(config, source, key)?,
     };
     let Some(image) = after else {
@@ -158,7 +163,7 @@ fn found(config: &Config, source: &Source, key: &str) -> Option<Option<AttachedA
 }
 
 /// Locks persons; says whether they are all there. Persons are locked before their activities, in the order of their ids, and the
-/// rows that they came from before them. Deferred, nobody is waited for.
+/// rows that they came from before them. Deferred, nobody is waited for: `score_pending()` sees who went meanwhile.
 fn lock(config: &Config, mut ids: Vec<i64>) -> bool {
     if config.deferred || ids.is_empty() {
         return true;
@@ -264,9 +269,13 @@ fn change_person(config: &Config, source: &Source, image: &Image) -> bool {
             DatumWithOid::from(name.as_deref()),
             DatumWithOid::from(status.as_deref()),
             DatumWithOid::from(owner.as_deref()),
-            DatumWithOid::from(pg::timestamptz(since)),
+            DatumWithOid::from(image.moment.map(pg::timestamptz)),
             DatumWithOid::from(attributes),
             DatumWithOid::from(image.active),
+            // What the table does not tell may just be changing.
+            DatumWithOid::from(parts.name.is_some()),
+            DatumWithOid::from(parts.status.is_some()),
+            DatumWithOid::from(parts.owner.is_some()),
         ]) == 1
     })
 }

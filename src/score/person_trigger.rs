@@ -138,7 +138,6 @@ fn persons_arrived(config: &Config, inserted: &ChangedRows) {
     let mut table: Option<String> = None;
     // Of whom somebody else's trigger changed what leadscore had completed.
     let mut differing = Vec::new();
-    let (mut moved, mut arrived) = (Vec::new(), Vec::new());
     inserted.each_person(&config.tables, |persons, person_id, found| {
         ids.push(person_id);
         if let Some((number, _)) = persons.source(found) {
@@ -159,17 +158,6 @@ fn persons_arrived(config: &Config, inserted: &ChangedRows) {
             differing.push(person_id);
             return;
         }
-        if inserted.count() <= pg::plans::FEW as i64 {
-            let source = persons.source(found).map(|(number, key)| (number, key.to_owned()));
-            let category = stored.category.map(str::to_owned);
-            moved.push(Moved { person_id, source, score: stored.score, category });
-            arrived.extend(persons.external_id(found).map(|external_id| Arrived {
-                person_id,
-                kind: persons.kind(found).to_owned(),
-                tenant: persons.tenant(found).map(str::to_owned),
-                external_id: external_id.to_owned(),
-            }));
-        }
         writer.exchange(person_id, &[], &standing.records);
         writer.dues.extend(standing.due_on.map(|day| (person_id, day)));
         if !config.cards.is_main_alone() {
@@ -182,8 +170,25 @@ fn persons_arrived(config: &Config, inserted: &ChangedRows) {
         }
     });
     writer.close();
-    // Of a few persons it is known what goes back to their tables, and what waits for them.
+    // A few are looked at for what goes back to their tables, and for what waits for them: triggers of others may have registered
+    // activities on them by now.
     if ids.len() <= pg::plans::FEW && differing.is_empty() && !config.has_aliases && !config.sources.is_empty() {
+        pg::make_changes_visible();
+        let persons = config.tables.persons_to_read();
+        let (mut moved, mut arrived) = (Vec::new(), Vec::new());
+        for &person_id in &ids {
+            let Some(found) = persons.look_at(person_id) else { continue };
+            let stored = persons.stored(&found);
+            let source = persons.source(&found).map(|(number, key)| (number, key.to_owned()));
+            moved.push(Moved { person_id, source, score: stored.score, category: stored.category.map(str::to_owned) });
+            arrived.extend(persons.external_id(&found).map(|external_id| Arrived {
+                person_id,
+                kind: persons.kind(&found).to_owned(),
+                tenant: persons.tenant(&found).map(str::to_owned),
+                external_id: external_id.to_owned(),
+            }));
+        }
+        drop(persons);
         write_back::write_back_moved(config, moved);
         waiting::admit_few(config, &arrived);
         if config.tables.has_visits() {
