@@ -19,7 +19,7 @@ pub fn forget_missed() {
     MISSED.with_borrow_mut(HashSet::clear);
 }
 
-/// Notes that rows were read with what they reach, of which something may not have been there.
+/// Notes that rows were read by a query with what they reach: in any of the tables something may not have been there.
 pub fn note_read() {
     MISSED.with_borrow_mut(|missed| missed.insert(ANY));
 }

@@ -227,8 +227,8 @@ fn note_change(source: &Rc<Source>, change: &RowChange) {
     }
 }
 
-/// `BEFORE INSERT OR DELETE OR UPDATE … FOR EACH STATEMENT` on an attached table to which scores are written back. One that came
-/// with the structure of a table, and has a number that is another table's here, would have nothing to end it.
+/// `BEFORE INSERT OR DELETE OR UPDATE … FOR EACH STATEMENT` on an attached table to which scores are written back. A trigger
+/// that came with the structure of a table, and names the source_id of another table in this database, does nothing.
 pub fn source_begins<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     if let Some(source) = source_of(&config::for_reading(), trigger)
         && source.writes_back()

@@ -14,22 +14,22 @@ use pgrx::datum::DatumWithOid;
 use std::collections::HashSet;
 
 thread_local! {
-    static BEGIN: OfFew = const { OfFew::new(
+    static INSERT_ACTIVITY: OfFew = const { OfFew::new(
         c"INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes, source_id, source_key)
           VALUES ($1, $2, $3, $4::jsonb, $5, $6)",
     ) };
-    static CHANGE: OfFew = const { OfFew::new(
+    static UPDATE_ACTIVITY: OfFew = const { OfFew::new(
         c"UPDATE leadscore.activity SET activity_type = $3, occurred_at = $4, attributes = $5::jsonb
           WHERE person_id = $1 AND activity_id = $2",
     ) };
-    static END: OfFew =
+    static DELETE_ACTIVITY: OfFew =
         const { OfFew::new(c"DELETE FROM leadscore.activity WHERE person_id = $1 AND activity_id = $2") };
-    static NEW_PERSON: OfFew = const { OfFew::new(
+    static INSERT_PERSON: OfFew = const { OfFew::new(
         c"INSERT INTO leadscore.person (kind, tenant, external_id, name, status, owner, since, attributes, active, source_id)
           VALUES ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9, $10)
           ON CONFLICT DO NOTHING",
     ) };
-    static CHANGE_PERSON: OfFew = const { OfFew::new(
+    static UPDATE_PERSON: OfFew = const { OfFew::new(
         c"UPDATE leadscore.person p
           SET name = CASE WHEN $8 THEN $2 ELSE p.name END, status = CASE WHEN $9 THEN $3 ELSE p.status END,
               owner = CASE WHEN $10 THEN $4 ELSE p.owner END, since = coalesce($5, p.since), attributes = $6::jsonb, active = $7
@@ -46,17 +46,17 @@ const MANY: usize = 16;
 /// What becomes of the activity of one row.
 enum Step<'r> {
     Nothing,
-    Begin(NewActivity<'r>),
-    Change(NewActivity<'r>, i64),
-    End { person_id: i64, activity_id: i64 },
+    Insert(NewActivity<'r>),
+    Update(NewActivity<'r>, i64),
+    Delete { person_id: i64, activity_id: i64 },
 }
 
 impl Step<'_> {
     fn person_id(&self) -> Option<i64> {
         match self {
             Step::Nothing => None,
-            Step::Begin(new) | Step::Change(new, _) => Some(new.person_id),
-            Step::End { person_id, .. } => Some(*person_id),
+            Step::Insert(new) | Step::Update(new, _) => Some(new.person_id),
+            Step::Delete { person_id, .. } => Some(*person_id),
         }
     }
 }
@@ -78,7 +78,7 @@ pub fn take_activities(config: &Config, source: &Source, rows: &[Row]) -> bool {
         return false;
     }
     // One new activity writes its person's row without locking it first.
-    if !matches!(planned.as_slice(), [Step::Begin(_) | Step::Nothing] if rows[0].0.is_none()) {
+    if !matches!(planned.as_slice(), [Step::Insert(_) | Step::Nothing] if rows[0].0.is_none()) {
         if !lock(config, persons) {
             return false;
         }
@@ -92,11 +92,10 @@ pub fn take_activities(config: &Config, source: &Source, rows: &[Row]) -> bool {
     for (step, row) in planned.into_iter().zip(rows) {
         let is_done = match step {
             Step::Nothing => true,
-            Step::Begin(new) => begin(config, &new),
-            Step::Change(new, activity_id) => change(&new, activity_id),
-            Step::End { person_id, activity_id } => {
-                END.with(|statement| statement.run(&[DatumWithOid::from(person_id), DatumWithOid::from(activity_id)]) == 1)
-            }
+            Step::Insert(new) => insert(config, &new),
+            Step::Update(new, activity_id) => update(&new, activity_id),
+            Step::Delete { person_id, activity_id } => DELETE_ACTIVITY
+                .with(|statement| statement.run(&[DatumWithOid::from(person_id), DatumWithOid::from(activity_id)]) == 1),
         };
         if !is_done {
             waiting::take_activities(source, std::slice::from_ref(row));
@@ -121,8 +120,9 @@ fn step<'r>(config: &Config, source: &'r Source, (before_key, after): &'r Row) -
         (Some(key), _) => found(config, source, key)?,
     };
     let Some(image) = after else {
-        let end = |activity: AttachedActivity| Step::End { person_id: activity.person_id, activity_id: activity.activity_id };
-        return Some(found.map_or(Step::Nothing, end));
+        let delete =
+            |activity: AttachedActivity| Step::Delete { person_id: activity.person_id, activity_id: activity.activity_id };
+        return Some(found.map_or(Step::Nothing, delete));
     };
     let (person, activity_type) = (image.person.as_deref()?, image.activity_type.as_deref()?);
     if !config.knows_type(activity_type) {
@@ -138,14 +138,14 @@ fn step<'r>(config: &Config, source: &'r Source, (before_key, after): &'r Row) -
         source_id: source.source_id,
         source_key: &image.key,
     };
-    let Some(activity) = found else { return Some(Step::Begin(new)) };
+    let Some(activity) = found else { return Some(Step::Insert(new)) };
     if activity.person_id != person_id {
         return None;
     }
     let is_same = activity.activity_type == activity_type
         && activity.occurred_at == new.occurred_at
         && activity.attributes == new.attributes.map(Jsonb::parse);
-    Some(if is_same { Step::Nothing } else { Step::Change(new, activity.activity_id) })
+    Some(if is_same { Step::Nothing } else { Step::Update(new, activity.activity_id) })
 }
 
 /// The activity that a row is, if it is one. `None` where it waits, or where the snapshot of the transaction does not tell.
@@ -174,12 +174,12 @@ fn lock(config: &Config, mut ids: Vec<i64>) -> bool {
     ids.into_iter().all(|person_id| writer.find_and_lock(person_id).is_some())
 }
 
-fn begin(config: &Config, new: &NewActivity) -> bool {
+fn insert(config: &Config, new: &NewActivity) -> bool {
     if let Some(activity_id) = config.tables.insert_activity(new) {
         activity_trigger::score_new(config, activity_id, new);
         return true;
     }
-    BEGIN.with(|statement| {
+    INSERT_ACTIVITY.with(|statement| {
         statement.run(&[
             DatumWithOid::from(new.person_id),
             DatumWithOid::from(new.activity_type),
@@ -192,8 +192,8 @@ fn begin(config: &Config, new: &NewActivity) -> bool {
     true
 }
 
-fn change(new: &NewActivity, activity_id: i64) -> bool {
-    CHANGE.with(|statement| {
+fn update(new: &NewActivity, activity_id: i64) -> bool {
+    UPDATE_ACTIVITY.with(|statement| {
         statement.run(&[
             DatumWithOid::from(new.person_id),
             DatumWithOid::from(activity_id),
@@ -223,7 +223,7 @@ fn new_person(config: &Config, source: &Source, image: &Image) -> bool {
     if !matches!(config.tables.attached_person(&source.person_kind, &image.key, image.tenant.as_deref()), Ok(None)) {
         return false;
     }
-    NEW_PERSON.with(|statement| {
+    INSERT_PERSON.with(|statement| {
         statement.run(&[
             DatumWithOid::from(source.person_kind.as_str()),
             DatumWithOid::from(image.tenant.as_deref()),
@@ -263,7 +263,7 @@ fn change_person(config: &Config, source: &Source, image: &Image) -> bool {
     {
         return true;
     }
-    CHANGE_PERSON.with(|statement| {
+    UPDATE_PERSON.with(|statement| {
         statement.run(&[
             DatumWithOid::from(person.person_id),
             DatumWithOid::from(name.as_deref()),

@@ -117,8 +117,8 @@ impl Default for Loss {
 }
 
 impl Loss {
-    /// How much less a record can give until a day; `None` if it gives no less. For one that is yet to start the night
-    /// is due.
+    /// How much less a record can give until a day; `None` if it gives no less. One that is yet to start has a due day,
+    /// which [`candidates`] looks at.
     pub fn by(record: &Record, at: Standpoint, until: Day) -> Option<Loss> {
         let can_go = record.counts_until.is_some_and(|day| day <= until) || record.fade != Fade::None;
         let points = record.points_on(at.scored_on).max(0);

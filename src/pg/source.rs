@@ -654,8 +654,8 @@ impl Tables {
         is_any(&table, &[Key::int(&table, c"source_id", source_id)], &Snapshot::current())
     }
 
-    /// Whether there are visits that may belong to persons who arrive, now that nobody can let others wait unseen: until the
-    /// transaction ends a lock keeps out who would.
+    /// Whether there are visits that may belong to persons who arrive. Until the transaction ends, a lock keeps others from adding
+    /// any that it would not see.
     pub fn has_visits(&self) -> bool {
         drop(Table::open(self.waiting, pg_sys::RowExclusiveLock));
         self.visits.iter().any(|&table| super::scan::has_rows(table))
