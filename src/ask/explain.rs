@@ -75,14 +75,13 @@ fn adjustments(person_id: i64) -> HashMap<i64, String> {
     .unwrap_or_else(|e| error!("leadscore: {e}"))
 }
 
-impl<'c> Registered<'c> {
-    /// What the person's activities are, as far as they are wanted.
-    fn of(config: &Config, rulebook: &'c Rulebook, person_id: i64, is_wanted: impl Fn(i64) -> bool) -> Registered<'c> {
-        let mut activities = HashMap::default();
+impl Registered<'_> {
+    /// Reads what the person's activities are, as far as they are wanted.
+    fn read(&mut self, config: &Config, person_id: i64, is_wanted: impl Fn(i64) -> bool) {
         config.tables.history_seen(person_id).each_activity(|row| {
             if is_wanted(row.activity_id) {
-                let asks = rulebook.asks_attributes(row.activity_type);
-                activities.insert(
+                let asks = self.rulebook.asks_attributes(row.activity_type);
+                self.activities.insert(
                     row.activity_id,
                     Known {
                         activity_type: row.activity_type.to_owned(),
@@ -92,7 +91,6 @@ impl<'c> Registered<'c> {
                 );
             }
         });
-        Registered { rulebook, activities, adjustments: HashMap::new() }
     }
 }
 
@@ -122,16 +120,15 @@ pub fn explain(person_id: Option<i64>, on_day: Option<Date>, scorecard: Option<&
             None => Standpoint::through(config.scored_on, one.persons.stored(one.found).scored_through),
         };
         let configuration = &one.rulebook.configuration;
-        let mut facts = Registered::of(&config, one.rulebook, person_id, |_| all);
-        if !one.history.adjustments.is_empty() {
-            facts.adjustments = adjustments(person_id);
-        }
+        let adjustments = if one.history.adjustments.is_empty() { HashMap::new() } else { adjustments(person_id) };
+        let mut facts = Registered { rulebook: one.rulebook, activities: HashMap::new(), adjustments };
         let mut lines = if all {
+            facts.read(&config, person_id, |_| true);
             explain::explain(configuration, &one.person, &mut one.history, at, card, &facts)
         } else {
             let lines = explain::explain_what_counts(configuration, &one.person, &mut one.history, at, card, &facts);
             let told: HashSet<i64> = lines.iter().filter_map(|line| line.activity_id).collect();
-            facts.activities = Registered::of(&config, one.rulebook, person_id, |id| told.contains(&id)).activities;
+            facts.read(&config, person_id, |id| told.contains(&id));
             lines
         };
         leave_out_hidden(&config, person_id, &mut lines);
