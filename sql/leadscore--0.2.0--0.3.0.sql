@@ -563,12 +563,12 @@ BEGIN
     LOCK TABLE leadscore.state IN ROW SHARE MODE;
 END $function$;
 
-CREATE OR REPLACE FUNCTION leadscore._rescore_counts(ids bigint[], days date[], touch boolean)
+CREATE OR REPLACE FUNCTION leadscore._rescore_counts(ids bigint[], days date[], in_run boolean)
  RETURNS bigint[]
  LANGUAGE c
 AS 'MODULE_PATHNAME', $function$rescore_wrapper$function$;
 
-CREATE OR REPLACE FUNCTION leadscore._rescore(ids bigint[], days date[] DEFAULT NULL::date[], touch boolean DEFAULT true)
+CREATE OR REPLACE FUNCTION leadscore._rescore(ids bigint[], days date[] DEFAULT NULL::date[], in_run boolean DEFAULT false)
  RETURNS leadscore._outcome
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -576,7 +576,7 @@ AS $function$
 DECLARE
     counts bigint[];
 BEGIN
-    counts := leadscore._rescore_counts(ids, days, touch);
+    counts := leadscore._rescore_counts(ids, days, in_run);
     RETURN (counts[1], counts[2], counts[3], counts[4])::leadscore._outcome;
 END $function$;
 
@@ -605,7 +605,7 @@ BEGIN
         DELETE FROM leadscore.score_record s WHERE s.person_id IN (SELECT g.id FROM gone g) RETURNING s.person_id
     )
     SELECT count(*) INTO orphaned FROM removed;
-    outcome := leadscore._rescore(ids, touch => false);
+    outcome := leadscore._rescore(ids, in_run => true);
     outcome.records_removed := outcome.records_removed + orphaned;
     RETURN outcome;
 END $function$;
@@ -3374,9 +3374,12 @@ BEGIN
         passed.to_derive := ARRAY(SELECT unnest(passed.to_derive) UNION SELECT unnest(begun.edited) ORDER BY 1);
         run := leadscore._with(run, (passed.counts[1], passed.counts[2], passed.counts[3], passed.counts[4])::leadscore._outcome);
         IF passed.to_derive <> '{}' THEN
-            UPDATE leadscore.person p SET scored_through = NULL
-            WHERE p.person_id = ANY (passed.to_derive) AND p.scored_through IS NOT NULL;
-            run := leadscore._with(run, leadscore._rescore(passed.to_derive, touch => false));
+            -- A run to a day that is over takes back what counted beyond it.
+            IF run.scored_on < leadscore.scoring_day(clock_timestamp()) THEN
+                UPDATE leadscore.person p SET scored_through = NULL
+                WHERE p.person_id = ANY (passed.to_derive) AND p.scored_through > run.scored_on;
+            END IF;
+            run := leadscore._with(run, leadscore._rescore(passed.to_derive, in_run => true));
         END IF;
     END IF;
 
@@ -3485,9 +3488,7 @@ BEGIN
         RETURN false;
     END IF;
     PERFORM leadscore._lock_persons(ids);
-    UPDATE leadscore.person p SET scored_through = NULL
-    WHERE p.person_id = ANY (ids) AND p.scored_through <= (SELECT s.scored_on FROM leadscore.state s);
-    part := leadscore._rescore(ids, touch => false);
+    part := leadscore._rescore(ids, in_run => true);
     DELETE FROM leadscore.pending n WHERE n.person_id = ANY (ids);
     UPDATE leadscore.run r
     SET records_added = r.records_added + part.records_added, records_removed = r.records_removed + part.records_removed,

@@ -215,8 +215,8 @@ fn differing(exact: bool) -> SetOfIterator<'static, i64> {
 }
 
 #[pg_extern(sql = false)]
-fn rescore(ids: Option<Vec<Option<i64>>>, days: Option<Vec<Option<Date>>>, touch: Option<bool>) -> Vec<i64> {
-    rescore::rescore_ids(ids.unwrap_or_default(), days, touch.unwrap_or(true))
+fn rescore(ids: Option<Vec<Option<i64>>>, days: Option<Vec<Option<Date>>>, in_run: Option<bool>) -> Vec<i64> {
+    rescore::rescore_ids(ids.unwrap_or_default(), days, in_run.unwrap_or_default())
 }
 
 #[pg_extern(sql = false)]

@@ -78,9 +78,12 @@ BEGIN
         passed.to_derive := ARRAY(SELECT unnest(passed.to_derive) UNION SELECT unnest(begun.edited) ORDER BY 1);
         run := leadscore._with(run, (passed.counts[1], passed.counts[2], passed.counts[3], passed.counts[4])::leadscore._outcome);
         IF passed.to_derive <> '{}' THEN
-            UPDATE leadscore.person p SET scored_through = NULL
-            WHERE p.person_id = ANY (passed.to_derive) AND p.scored_through IS NOT NULL;
-            run := leadscore._with(run, leadscore._rescore(passed.to_derive, touch => false));
+            -- A run to a day that is over takes back what counted beyond it.
+            IF run.scored_on < leadscore.scoring_day(clock_timestamp()) THEN
+                UPDATE leadscore.person p SET scored_through = NULL
+                WHERE p.person_id = ANY (passed.to_derive) AND p.scored_through > run.scored_on;
+            END IF;
+            run := leadscore._with(run, leadscore._rescore(passed.to_derive, in_run => true));
         END IF;
     END IF;
 
@@ -199,9 +202,7 @@ BEGIN
         RETURN false;
     END IF;
     PERFORM leadscore._lock_persons(ids);
-    UPDATE leadscore.person p SET scored_through = NULL
-    WHERE p.person_id = ANY (ids) AND p.scored_through <= (SELECT s.scored_on FROM leadscore.state s);
-    part := leadscore._rescore(ids, touch => false);
+    part := leadscore._rescore(ids, in_run => true);
     DELETE FROM leadscore.pending n WHERE n.person_id = ANY (ids);
     UPDATE leadscore.run r
     SET records_added = r.records_added + part.records_added, records_removed = r.records_removed + part.records_removed,

@@ -59,21 +59,21 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'write_back_wrapper';
 COMMENT ON FUNCTION leadscore._write_back(bigint[]) IS 'Brings scores and categories of persons to the attached tables that have columns for them';
 REVOKE ALL ON FUNCTION leadscore._write_back(bigint[]) FROM PUBLIC;
 
-CREATE FUNCTION leadscore._rescore_counts(ids bigint[], days date[], touch boolean) RETURNS bigint[]
+CREATE FUNCTION leadscore._rescore_counts(ids bigint[], days date[], in_run boolean) RETURNS bigint[]
 LANGUAGE c AS 'MODULE_PATHNAME', 'rescore_wrapper';
 COMMENT ON FUNCTION leadscore._rescore_counts(bigint[], date[], boolean) IS 'Derives some persons anew and returns what changed as four numbers';
 REVOKE ALL ON FUNCTION leadscore._rescore_counts(bigint[], date[], boolean) FROM PUBLIC;
 
 -- Derives the given persons anew on the day of the last run and stores what differs. What is new to them
--- on the given days, between that day and now, counts at once. With touch, a person's row is written even
--- if it stays the same: a transaction that goes by an older snapshot then fails to lock it, instead of deriving
--- from activities of the past.
-CREATE FUNCTION leadscore._rescore(ids bigint[], days date[] DEFAULT NULL, touch boolean DEFAULT true) RETURNS leadscore._outcome
+-- on the given days, between that day and now, counts at once. A person's row is written even if it stays the same:
+-- a transaction that goes by an older snapshot then fails to lock it, instead of deriving from activities of the past.
+-- In a run it is not, and persons are brought to its day.
+CREATE FUNCTION leadscore._rescore(ids bigint[], days date[] DEFAULT NULL, in_run boolean DEFAULT false) RETURNS leadscore._outcome
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     counts bigint[];
 BEGIN
-    counts := leadscore._rescore_counts(ids, days, touch);
+    counts := leadscore._rescore_counts(ids, days, in_run);
     RETURN (counts[1], counts[2], counts[3], counts[4])::leadscore._outcome;
 END $$;
 COMMENT ON FUNCTION leadscore._rescore(bigint[], date[], boolean) IS 'Derives some persons anew and stores what differs';
@@ -101,7 +101,7 @@ BEGIN
         DELETE FROM leadscore.score_record s WHERE s.person_id IN (SELECT g.id FROM gone g) RETURNING s.person_id
     )
     SELECT count(*) INTO orphaned FROM removed;
-    outcome := leadscore._rescore(ids, touch => false);
+    outcome := leadscore._rescore(ids, in_run => true);
     outcome.records_removed := outcome.records_removed + orphaned;
     RETURN outcome;
 END $$;

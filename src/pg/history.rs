@@ -62,6 +62,12 @@ impl<'t> Histories<'t> {
     }
 }
 
+/// The day on which the night must look at a person again, as it is stored.
+pub struct StoredDue {
+    at: StoredAt,
+    pub on: Option<Day>,
+}
+
 /// All that is stored of one person.
 pub struct History<'t> {
     of: Rc<Searches<'t>>,
@@ -134,19 +140,21 @@ impl History<'_> {
         refused
     }
 
-    /// Stores the day on which the night must look at a person again.
-    pub fn set_due(&self, due_on: Option<Day>) {
+    /// The day that is stored on which the night must look at the person again.
+    pub fn due(&self) -> Option<StoredDue> {
         let c = &self.of.tables.due_columns;
         let mut stored = None;
         self.each(&self.of.dues, self.of.tables.due, |slot| {
             // SAFETY: `each` hands over extracted rows.
-            stored = Some(unsafe { (StoredAt((*slot).tts_tid), value::<i32>(slot, c.due_on).map(Day)) });
+            stored = Some(unsafe { StoredDue { at: StoredAt((*slot).tts_tid), on: value::<i32>(slot, c.due_on).map(Day) } });
         });
-        if let Some((at, day)) = stored {
-            if day == due_on {
-                return;
-            }
-            self.of.tables.delete_dues(&Table::open(self.of.tables.due, pg_sys::RowExclusiveLock), &[at]);
+        stored
+    }
+
+    /// Stores another day than the one that is stored.
+    pub fn set_due(&self, stored: Option<StoredDue>, due_on: Option<Day>) {
+        if let Some(stored) = stored {
+            self.of.tables.delete_dues(&Table::open(self.of.tables.due, pg_sys::RowExclusiveLock), &[stored.at]);
         }
         if let Some(day) = due_on {
             self.of.tables.insert_dues(&[(self.person_id, day)]);

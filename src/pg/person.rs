@@ -200,13 +200,18 @@ impl Persons<'_> {
         }
     }
 
+    /// Whether somebody else seems to lock or change the row of a person who was looked at.
+    pub fn is_held(&self, person: &FoundPerson) -> bool {
+        // SAFETY: the slot holds the row.
+        !person.is_locked && unsafe { is_held(person.slot) }
+    }
+
     /// Stores what leadscore has in the row of a person who is locked or was looked at; heap-only
     /// as long as no index has a column that changes. Says whether it was the latest version, which
     /// nobody else holds. Where the transaction has one snapshot, a row that changed since then is a
     /// serialization failure.
     pub fn try_update(&self, person: &FoundPerson, stored: Stored) -> bool {
-        // SAFETY: the slot holds the row.
-        if !person.is_locked && unsafe { is_held(person.slot) } {
+        if self.is_held(person) {
             return false;
         }
         let is_plain = *self.is_plain.get_or_init(|| {

@@ -348,7 +348,7 @@ fn score_person(writer: &mut Writer, found: &FoundPerson, rows: &[ScoredActivity
     }
     stored.score = present.score;
     let changes_records = !kept.added().is_empty() || !kept.displaced().is_empty();
-    let change = Change { records: changes_records, scores: None };
+    let change = Change { rows: changes_records, scores: None };
     let is_written = writer.try_settle(person_id, found, stored, &change);
     if is_written {
         let is_displaced = |record: &Record| kept.displaced().contains(record);

@@ -72,7 +72,7 @@ pub fn pass_days(last_day: Date, today: Date, left_out: Vec<Option<i64>>) -> (Ve
     let mut left: Vec<i64> = passings.iter().filter(|passing| passing.is_unclear).map(|passing| passing.person_id).collect();
     passings.retain(|passing| !passing.is_unclear);
     let mut writer = Writer::open(&config, passings.iter().map(|passing| passing.person_id));
-    writer.touches = false;
+    writer.is_run = true;
     writer.pass_all(&passings, last_day, &mut left);
     // However the persons were read, changes are told in one order.
     writer.changes.sort_by_key(|change| change.person_id);
@@ -113,7 +113,7 @@ impl Writer<'_> {
         let Some((new, mut silence)) = self.passed(seen, passing, last_day) else { return false };
         let changed = |silence: &Option<Silence>| Change {
             // A record that ended and gave nothing changes no score, and yet a record went.
-            records: passing.has_ended || silence.as_ref().is_some_and(|silence| !silence.records.is_empty()),
+            rows: passing.has_ended || silence.as_ref().is_some_and(|silence| !silence.records.is_empty()),
             scores: None,
         };
         if !self.try_settle(person_id, seen, new, &changed(&silence)) {

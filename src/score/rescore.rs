@@ -61,33 +61,68 @@ impl FromIterator<i64> for ToDerive {
 }
 
 impl Writer<'_> {
-    /// Derives a locked person anew and stores what differs. `day` is that of its latest new
-    /// activity: what happened after the last run's day counts at once.
+    /// Finds a person, derives it anew and stores what differs, by which it is locked. `day` is that of its latest
+    /// new activity: what happened after the last run's day counts at once. `false` when there is none.
+    fn find_and_derive(&mut self, person_id: i64, day: Option<Day>) -> bool {
+        let Some(seen) = self.look_at(person_id) else { return false };
+        if self.writes_or_leaves(&seen) && self.try_derive(person_id, &seen, day) {
+            return true;
+        }
+        let Some(locked) = self.lock(person_id, seen) else { return false };
+        self.derive(person_id, &locked, day);
+        true
+    }
+
+    /// Whether deriving a person writes its row or else nothing at all, so that it need not be locked first.
+    fn writes_or_leaves(&self, seen: &FoundPerson) -> bool {
+        let is_main_alone = || self.config.rulebook(self.persons().tenant(seen)).configuration.cards.is_main_alone();
+        !self.is_run || (!pg::transaction_has_one_snapshot() && is_main_alone())
+    }
+
+    /// Derives a locked person anew and stores what differs.
     pub fn derive(&mut self, person_id: i64, locked: &FoundPerson, day: Option<Day>) {
+        if !self.try_derive(person_id, locked, day) {
+            error!("leadscore: a locked person was changed");
+        }
+    }
+
+    /// The same for a person who was only looked at, and is locked by it. `false`, and nothing is done, when somebody
+    /// else writes it.
+    fn try_derive(&mut self, person_id: i64, seen: &FoundPerson, day: Option<Day>) -> bool {
         DERIVED.set(true);
         let config = self.config;
-        let mut stored = self.persons().stored(locked);
+        let mut stored = self.persons().stored(seen);
         let today = config.day(pg::now());
+        if self.is_run {
+            stored.scored_through = stored.scored_through.filter(|&through| through > config.scored_on);
+        }
         stored.scored_through = stored.scored_through.max(day.filter(|&day| day > config.scored_on && day <= today));
         let registered = self.history(person_id);
-        let seen = self.seen(person_id, locked);
-        let history = history::history(config, seen.rulebook, &registered);
-        let person = seen.person(self.persons(), locked);
-        let standing = derive::derive(&seen.rulebook.configuration, &person, history, self.standpoint(&stored))
+        let by_rules = self.seen(person_id, seen);
+        let history = history::history(config, by_rules.rulebook, &registered);
+        let person = by_rules.person(self.persons(), seen);
+        let standing = derive::derive(&by_rules.rulebook.configuration, &person, history, self.standpoint(&stored))
             .map_err(Refusal::from)
             .or_raise();
 
         let (surplus, missing) = difference(registered.records(), standing.records);
-        let change = Change { records: !surplus.is_empty() || !missing.is_empty(), scores: Some(&standing.scores) };
-        self.exchange(person_id, &surplus, &missing);
-        registered.set_due(standing.due_on);
+        let due = registered.due();
+        let is_due_otherwise = due.as_ref().and_then(|due| due.on) != standing.due_on;
+        let changes_rows = !surplus.is_empty() || !missing.is_empty() || is_due_otherwise;
         let new = Stored {
             score: standing.scores[0],
             last_activity_at: standing.last_activity_at,
             penalised: standing.is_penalised,
             ..stored
         };
-        self.settle(person_id, locked, new, &change);
+        if !self.try_settle(person_id, seen, new, &Change { rows: changes_rows, scores: Some(&standing.scores) }) {
+            return false;
+        }
+        self.exchange(person_id, &surplus, &missing);
+        if is_due_otherwise {
+            registered.set_due(due, standing.due_on);
+        }
+        true
     }
 
     /// Derives a locked person anew as far as some activity rules go, whose points simply add up, and
@@ -116,37 +151,36 @@ impl Writer<'_> {
         stored.score = i64::try_from(i128::from(stored.score) + gained).map_err(|_| Refusal::score_out_of_range()).or_raise();
         let (surplus, missing) = difference(records, derived);
         self.exchange(person_id, &surplus, &missing);
-        self.settle(person_id, locked, stored, &Change { records: true, scores: None });
+        self.settle(person_id, locked, stored, &Change { rows: true, scores: None });
         true
     }
 }
 
 /// Derives persons anew, each once. Returns those that are not there.
 pub fn rescore(config: &Config, persons: ToDerive) -> Vec<i64> {
-    rescore_with(config, persons, true).1
+    rescore_with(config, persons, false).1
 }
 
-fn rescore_with(config: &Config, persons: ToDerive, touches: bool) -> (Outcome, Vec<i64>) {
+fn rescore_with(config: &Config, persons: ToDerive, in_run: bool) -> (Outcome, Vec<i64>) {
     let persons = persons.sorted();
     let mut missing = Vec::new();
     if persons.is_empty() {
         return (Outcome::default(), missing);
     }
     let mut writer = Writer::open(config, persons.iter().map(|(person_id, _)| *person_id));
-    writer.touches = touches;
+    writer.is_run = in_run;
     for (person_id, day) in persons {
-        match writer.find_and_lock(person_id) {
-            Some(locked) => writer.derive(person_id, &locked, day),
-            None => missing.push(person_id),
+        if !writer.find_and_derive(person_id, day) {
+            missing.push(person_id);
         }
     }
     (writer.close(), missing)
 }
 
 /// `_rescore(bigint[], date[], boolean)`: derives persons anew, with the days of what is new to them if any are given,
-/// and returns what changed as the four counts of `leadscore._outcome`. With `touch` their rows are written even if they
-/// stay the same.
-pub fn rescore_ids(ids: Vec<Option<i64>>, days: Option<Vec<Option<Date>>>, touch: bool) -> Vec<i64> {
+/// and returns what changed as the four counts of `leadscore._outcome`. In a run they are brought to its day, and rows
+/// that stay the same are not written.
+pub fn rescore_ids(ids: Vec<Option<i64>>, days: Option<Vec<Option<Date>>>, in_run: bool) -> Vec<i64> {
     let config = config::current(pg::own_schema());
     let mut persons = ToDerive::default();
     let days = days.unwrap_or_default();
@@ -156,7 +190,7 @@ pub fn rescore_ids(ids: Vec<Option<i64>>, days: Option<Vec<Option<Date>>>, touch
             persons.push(person_id, day);
         }
     }
-    rescore_with(&config, persons, touch).0.counts()
+    rescore_with(&config, persons, in_run).0.counts()
 }
 
 /// Derives persons anew for whom some activity rules, whose points simply add up, apply now or no longer.

@@ -61,16 +61,16 @@ pub struct Writer<'c> {
     /// Of persons for whom none is stored, the days on which the night must look at them again.
     pub dues: Vec<(i64, Day)>,
     others: Vec<OtherScore>,
-    /// Whether a person's row is written even if nothing changes: a transaction with an older
-    /// snapshot must notice that something happened. In a run, and of a new person, nobody needs to.
-    pub touches: bool,
+    /// Whether a run brings persons to its day. Otherwise a person's row is written even if nothing changes:
+    /// a transaction with an older snapshot must notice that something happened.
+    pub is_run: bool,
     pub outcome: Outcome,
 }
 
 /// What becomes of a person besides its row.
 pub struct Change<'s> {
-    /// Whether any of its records changed.
-    pub records: bool,
+    /// Whether any of its rows elsewhere changes: its records, or the day on which it is due.
+    pub rows: bool,
     /// The scores on all scorecards, by their places; `None` where only `main`'s can have changed.
     pub scores: Option<&'s [i64]>,
 }
@@ -92,7 +92,7 @@ impl<'c> Writer<'c> {
             changes: Vec::new(),
             dues: Vec::new(),
             others: Vec::new(),
-            touches: true,
+            is_run: false,
             outcome: Outcome::default(),
         }
     }
@@ -163,8 +163,8 @@ impl<'c> Writer<'c> {
         let kind = self.persons.kind(seen);
         let category = if is_active { configuration.category(MAIN, kind, new.score) } else { None };
         let new = Stored { category, ..new };
-        let must_write = new != before || change.records || (self.touches && !seen.is_own);
-        if must_write && !self.persons.try_update(seen, new) {
+        let must_write = new != before || change.rows || (!self.is_run && !seen.is_own);
+        if must_write && !self.persons.try_update(seen, new) || !must_write && self.persons.is_held(seen) {
             return false;
         }
         let mut changed = self.note(person_id, seen, before, new);
