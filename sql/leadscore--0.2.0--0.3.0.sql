@@ -3201,8 +3201,8 @@ BEGIN
             FROM present r
             LEFT JOIN leadscore.waiting v ON v.source_id = of_source AND v.source_key = r.key
             WHERE r.ready AND NOT EXISTS (SELECT FROM existing e WHERE e.source_key = r.key)
-            -- Whatever the plan, activities are numbered alike.
-            ORDER BY coalesce(r.moment, v.occurred_at, now()), r.key
+            -- Whatever the plan, activities are numbered alike; those of a person are found side by side from then on.
+            ORDER BY r.person_id, coalesce(r.moment, v.occurred_at, now()), r.key
         ), released AS (
             DELETE FROM leadscore.waiting w
             WHERE w.source_id = of_source AND (of_part IS NULL OR leadscore._part_of_key(of_source, w.source_key) = of_part)
@@ -5135,6 +5135,16 @@ BEGIN
     ORDER BY 7, 5 DESC, 1;
 END $function$;
 
+CREATE OR REPLACE FUNCTION leadscore._scorecards(person_id bigint)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE COST 1000
+BEGIN ATOMIC
+ SELECT jsonb_object_agg(s.scorecard, jsonb_build_object('score', s.score, 'category', s.category)) AS jsonb_object_agg
+    FROM leadscore.person_score s
+   WHERE (s.person_id = _scorecards.person_id);
+END;
+
 CREATE OR REPLACE VIEW leadscore.worklist WITH (security_invoker=true) AS
  SELECT p.person_id,
     p.kind,
@@ -5151,9 +5161,7 @@ CREATE OR REPLACE VIEW leadscore.worklist WITH (security_invoker=true) AS
     leadscore._top_rules(p.person_id) AS why,
     p.name,
     p.tenant,
-    ( SELECT jsonb_object_agg(s.scorecard, jsonb_build_object('score', s.score, 'category', s.category)) AS jsonb_object_agg
-           FROM leadscore.person_score s
-          WHERE (s.person_id = p.person_id)) AS scorecards
+    leadscore._scorecards(p.person_id) AS scorecards
    FROM leadscore.person p
   WHERE p.active;
 
@@ -7906,6 +7914,7 @@ COMMENT ON FUNCTION leadscore.history(bigint,date,date,text) IS 'The score and c
 COMMENT ON FUNCTION leadscore.forecast(bigint,date,text) IS 'Each day after the last run''s until another, included, on which a person''s score or category changes if nothing more is registered';
 COMMENT ON FUNCTION leadscore._cooling(integer,text) IS 'Persons that will fall to a lower category, for leadscore.cooling()';
 COMMENT ON FUNCTION leadscore.cooling(integer,text) IS 'Persons that will fall to a lower category of a scorecard within so many days if nothing more is registered, when and to which; goes by the scores as they stand';
+COMMENT ON FUNCTION leadscore._scorecards(bigint) IS 'Score and category of a person on each other scorecard than main';
 COMMENT ON FUNCTION leadscore._assumption(jsonb,text) IS 'What a checked document makes of the configuration that there is';
 COMMENT ON FUNCTION leadscore._assumed_day(jsonb,timestamp with time zone,text) IS 'The day of a preview; refuses one that is none, and a scorecard that there would not be';
 COMMENT ON FUNCTION leadscore._preview_persons(text,date,text,text) IS 'The rows of preview_persons()';

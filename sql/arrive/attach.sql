@@ -1432,8 +1432,8 @@ BEGIN
             FROM present r
             LEFT JOIN leadscore.waiting v ON v.source_id = of_source AND v.source_key = r.key
             WHERE r.ready AND NOT EXISTS (SELECT FROM existing e WHERE e.source_key = r.key)
-            -- Whatever the plan, activities are numbered alike.
-            ORDER BY coalesce(r.moment, v.occurred_at, now()), r.key
+            -- Whatever the plan, activities are numbered alike; those of a person are found side by side from then on.
+            ORDER BY r.person_id, coalesce(r.moment, v.occurred_at, now()), r.key
         ), released AS (
             DELETE FROM leadscore.waiting w
             WHERE w.source_id = of_source AND (of_part IS NULL OR leadscore._part_of_key(of_source, w.source_key) = of_part)

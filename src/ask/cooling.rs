@@ -144,9 +144,9 @@ impl Loss {
 
 /// When and to which category one person falls, if it does until a day.
 pub fn fall(config: &Config, persons: &OneByOne, card: u16, person_id: i64, stands: &Above, until: Day) -> Option<Fall> {
-    persons.ask(person_id, |mut one| {
+    persons.ask(person_id, |one| {
         let configuration = &one.rulebook.configuration;
-        let days = course(configuration, &one.person, &mut one.history, config.scored_on, until);
+        let days = course(configuration, &one.person, &mut one.history(), config.scored_on, until);
         let days = days.map_err(Refusal::from).or_raise();
         let is_below = |scores: &[i64]| scores[card as usize] < stands.floor;
         let (so_far, later) = days.split_at(days.partition_point(|(day, _)| *day <= stands.reach));

@@ -17,8 +17,8 @@ fn day(date: Date) -> Day {
 pub fn score_at(person_id: i64, on_day: Date, scorecard: &str) -> Option<i64> {
     let config = config::for_reading();
     let card = config.cards.place(scorecard)?;
-    one::ask(&config, person_id, |mut one| {
-        let scores = derive::score_at(&one.rulebook.configuration, &one.person, &mut one.history, day(on_day));
+    one::ask(&config, person_id, |one| {
+        let scores = derive::score_at(&one.rulebook.configuration, &one.person, &mut one.history(), day(on_day));
         scores.map_err(Refusal::from).or_raise()[card as usize]
     })
 }
@@ -27,9 +27,9 @@ pub fn score_at(person_id: i64, on_day: Date, scorecard: &str) -> Option<i64> {
 pub fn course(person_id: i64, from_day: Date, until_day: Date, scorecard: &str) -> Vec<(Date, i64, Option<String>)> {
     let config = config::for_reading();
     let Some(card) = config.cards.place(scorecard) else { return Vec::new() };
-    let rows = one::ask(&config, person_id, |mut one| {
+    let rows = one::ask(&config, person_id, |one| {
         let configuration = &one.rulebook.configuration;
-        let course = course::course(configuration, &one.person, &mut one.history, day(from_day), day(until_day));
+        let course = course::course(configuration, &one.person, &mut one.history(), day(from_day), day(until_day));
         let mut rows: Vec<(Day, i64, Option<String>)> = Vec::new();
         for (day, scores) in course.map_err(Refusal::from).or_raise() {
             let score = scores[card as usize];

@@ -114,19 +114,20 @@ pub fn explain(person_id: Option<i64>, on_day: Option<Date>, scorecard: Option<&
     let (Some(person_id), Some(card)) = (person_id, config.cards.place(scorecard.unwrap_or_default())) else {
         return Vec::new();
     };
-    one::ask(&config, person_id, |mut one| {
+    one::ask(&config, person_id, |one| {
         let at = match on_day {
             Some(day) => Standpoint::on(Day(day.to_pg_epoch_days())),
             None => Standpoint::through(config.scored_on, one.persons.stored(one.found).scored_through),
         };
         let configuration = &one.rulebook.configuration;
-        let adjustments = if one.history.adjustments.is_empty() { HashMap::new() } else { adjustments(person_id) };
+        let mut history = one.history();
+        let adjustments = if history.adjustments.is_empty() { HashMap::new() } else { adjustments(person_id) };
         let mut facts = Registered { rulebook: one.rulebook, activities: HashMap::new(), adjustments };
         let mut lines = if all {
             facts.read(&config, person_id, |_| true);
-            explain::explain(configuration, &one.person, &mut one.history, at, card, &facts)
+            explain::explain(configuration, &one.person, &mut history, at, card, &facts)
         } else {
-            let lines = explain::explain_what_counts(configuration, &one.person, &mut one.history, at, card, &facts);
+            let lines = explain::explain_what_counts(configuration, &one.person, &mut history, at, card, &facts);
             let told: HashSet<i64> = lines.iter().filter_map(|line| line.activity_id).collect();
             facts.read(&config, person_id, |id| told.contains(&id));
             lines

@@ -3,7 +3,7 @@
 use crate::configure::config::{self, Config};
 use crate::configure::rulebook::Rulebook;
 use crate::pg;
-use crate::pg::history::Histories;
+use crate::pg::history::{Histories, History as Stored};
 use crate::pg::person::{FoundPerson, Persons};
 use crate::score::history::{self, Seen};
 use scoring::activity::History;
@@ -13,9 +13,17 @@ use scoring::person::Person;
 pub struct One<'a, 'c> {
     pub person: Person<'a>,
     pub rulebook: &'c Rulebook,
-    pub history: History<'c>,
+    config: &'a Config,
+    pub stored: &'a Stored<'c>,
     pub persons: &'a Persons<'c>,
     pub found: &'a FoundPerson,
+}
+
+impl<'c> One<'_, 'c> {
+    /// All that is registered on the person.
+    pub fn history(&self) -> History<'c> {
+        history::history(self.config, self.rulebook, self.stored)
+    }
 }
 
 /// Answers with what is known of a person; `None` when there is no such person, or none that the caller may see.
@@ -46,8 +54,7 @@ impl<'c> OneByOne<'c> {
         let stored = self.histories.seen(person_id);
         let seen = Seen::of(config, persons, &found, || stored.has_refused());
         let person = seen.person(persons, &found);
-        let history = history::history(config, seen.rulebook, &stored);
-        Some(answer(One { person, rulebook: seen.rulebook, history, persons, found: &found }))
+        Some(answer(One { person, rulebook: seen.rulebook, config, stored: &stored, persons, found: &found }))
     }
 }
 

@@ -52,7 +52,7 @@ pub fn preview_persons(assumption: &str, question: &Question, mut take: impl FnM
     let on_day = Day(question.on_day.to_pg_epoch_days());
     if let Some(ids) = question.tenant.and_then(|tenant| few_of(&config, tenant)) {
         let persons = OneByOne::of(&config);
-        ids.into_iter().for_each(|person_id| preview_one(&config, &persons, person_id, card, on_day, &mut take));
+        ids.into_iter().for_each(|person_id| preview_one(&persons, person_id, card, on_day, &mut take));
         return;
     }
     let visible = config.tables.visible();
@@ -106,17 +106,17 @@ fn few_of(config: &Config, tenant: &str) -> Option<Vec<i64>> {
 }
 
 /// The same for one person, found by indexes.
-fn preview_one(config: &Config, persons: &OneByOne, person_id: i64, card: u16, on_day: Day, take: &mut impl FnMut(&Previewed)) {
+fn preview_one(persons: &OneByOne, person_id: i64, card: u16, on_day: Day, take: &mut impl FnMut(&Previewed)) {
     pg::check_for_interrupts();
-    persons.ask(person_id, |mut one| {
+    persons.ask(person_id, |one| {
         if !one.person.is_active {
             return;
         }
         let configuration = &one.rulebook.configuration;
-        let scores = derive::score_at(configuration, &one.person, &mut one.history, on_day).map_err(Refusal::from).or_raise();
+        let scores = derive::score_at(configuration, &one.person, &mut one.history(), on_day).map_err(Refusal::from).or_raise();
         let score_after = scores[card as usize];
         let stored = one.persons.stored(one.found);
-        let others = if card == MAIN { Vec::new() } else { config.tables.history_seen(person_id).other_scores() };
+        let others = if card == MAIN { Vec::new() } else { one.stored.other_scores() };
         let (score_before, category_before) = match others.iter().find(|(of, ..)| *of == card) {
             _ if card == MAIN => (Some(stored.score), stored.category),
             Some((_, score, category)) => (Some(*score), category.as_deref()),

@@ -18,8 +18,8 @@ const DAYS_AHEAD: i32 = 365;
 pub fn change(person_id: i64, score: i64, days: i32) -> Option<i64> {
     let config = config::for_reading();
     let day = config.scored_on.plus(-days);
-    let before = one::ask(&config, person_id, |mut one| {
-        score_at(&one.rulebook.configuration, &one.person, &mut one.history, day).map_err(Refusal::from).or_raise()[0]
+    let before = one::ask(&config, person_id, |one| {
+        score_at(&one.rulebook.configuration, &one.person, &mut one.history(), day).map_err(Refusal::from).or_raise()[0]
     })?;
     Some(i64::try_from(i128::from(score) - i128::from(before)).unwrap_or_else(|_| {
         Refusal::new(
@@ -35,12 +35,12 @@ pub fn change(person_id: i64, score: i64, days: i32) -> Option<i64> {
 pub fn outlook(person_id: Option<i64>, category: Option<&str>) -> Option<String> {
     let config = config::for_reading();
     let today = config.scored_on;
-    one::ask(&config, person_id?, |mut one| {
+    one::ask(&config, person_id?, |one| {
         let configuration = &one.rulebook.configuration;
         if !one.person.is_active {
             return None;
         }
-        let course = course(configuration, &one.person, &mut one.history, today, today.plus(DAYS_AHEAD));
+        let course = course(configuration, &one.person, &mut one.history(), today, today.plus(DAYS_AHEAD));
         let course = course.map_err(Refusal::from).or_raise();
         let turn = course.into_iter().skip(1).find_map(|(day, scores)| {
             let next = configuration.category(MAIN, one.person.kind, scores[0]);
@@ -83,7 +83,7 @@ pub fn top_rules(person_id: i64) -> Option<String> {
         let configuration = &one.rulebook.configuration;
         let mut points: HashMap<&str, i128> = HashMap::new();
         let visible = config.tables.visible_of(person_id);
-        for (stored_at, record) in config.tables.history_seen(person_id).records() {
+        for (stored_at, record) in one.stored.records() {
             let is_shown = visible.has_record(&stored_at) && visible.has_cause(&record);
             if is_shown && configuration.cards.reaches(record.card, MAIN) {
                 // One whose rule is gone counts until the next run.
