@@ -74,8 +74,7 @@ BEGIN
         run := leadscore._with(run, leadscore._rescore_all(false));
     ELSE
         SELECT * INTO passed
-        FROM leadscore._pass_days(begun.last_day, run.scored_on, ARRAY(SELECT n.person_id FROM leadscore.pending n UNION SELECT unnest(begun.edited))) d;
-        passed.to_derive := ARRAY(SELECT unnest(passed.to_derive) UNION SELECT unnest(begun.edited) ORDER BY 1);
+        FROM leadscore._pass_days(begun.last_day, run.scored_on, ARRAY(SELECT n.person_id FROM leadscore.pending n) || begun.edited) d;
         run := leadscore._with(run, (passed.counts[1], passed.counts[2], passed.counts[3], passed.counts[4])::leadscore._outcome);
         IF passed.to_derive <> '{}' THEN
             -- A run to a day that is over takes back what counted beyond it.
