@@ -109,6 +109,7 @@ bench: setup install
 lint:
 	@$(ENVIRONMENT)
 	cargo fmt --check --all
+	export PGRX_PG_CONFIG_PATH="$$PG_CONFIG"
 	cargo clippy --workspace --all-targets $(FEATURES) -- -D warnings
 
 deny:
