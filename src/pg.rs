@@ -1,5 +1,6 @@
 //! The one module that talks to PostgreSQL below SPI: locks, the relcache, transition tables,
 //! and reading and writing single rows without an executor run. Everything unsafe is here.
+pub mod attached;
 pub mod history;
 pub mod latest;
 pub mod meet;
@@ -544,7 +545,7 @@ pub fn now() -> pg_sys::TimestampTz {
 
 /// A jsonb value outside of any memory context. Equal bytes are equal values, but not the other
 /// way round.
-#[derive(PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Jsonb(Vec<u64>);
 
 impl Jsonb {

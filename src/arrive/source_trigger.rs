@@ -356,18 +356,17 @@ fn bring_reached(config: &Config) {
         let changes: Vec<&ReachedChange> =
             changes.iter().filter(|change| !change.is_new || reach::may_have_missed(reached)).collect();
         for changes in changes.chunks(1_000) {
-            let lists: Vec<Vec<String>> = (0..changes[0].key.len())
-                .map(|column| changes.iter().map(|change| change.key[column].clone()).collect())
-                .collect();
-            let query =
-                format!("SELECT {} {} WHERE {}", reach::columns(source), reach::from(source), reach::concerned(source, step));
-            let mut rows = Vec::new();
-            rows::as_leadscore(|| {
-                rows::read_table(&query, &lists, true, zone(config, source), |cells| {
-                    if let Some(key) = source.key_in(&cells, &source.parts.key) {
-                        rows.push((Some(key), image(source, &cells[..source.parts.columns.len()])));
-                    }
+            let mut rows = few_that_reach(config, source, step, changes).unwrap_or_else(|()| {
+                let mut rows = Vec::new();
+                let lists: Vec<Vec<String>> = (0..changes[0].key.len())
+                    .map(|column| changes.iter().map(|change| change.key[column].clone()).collect())
+                    .collect();
+                let query =
+                    format!("SELECT {} {} WHERE {}", reach::columns(source), reach::from(source), reach::concerned(source, step));
+                rows::as_leadscore(|| {
+                    rows::read_table(&query, &lists, true, zone(config, source), |cells| rows.extend(row_of(source, &cells)));
                 });
+                rows
             });
             if !rows.is_empty() {
                 reach::note_read();
@@ -379,6 +378,31 @@ fn bring_reached(config: &Config) {
             }
         }
     }
+}
+
+/// A row as it is, by its key.
+fn row_of(source: &Source, cells: &[Option<Value>]) -> Option<(Option<String>, Option<Image>)> {
+    let key = source.key_in(cells, &source.parts.key)?;
+    Some((Some(key), image(source, &cells[..source.parts.columns.len()])))
+}
+
+/// A few rows that reach changed ones, without a query; `Err` where it takes one.
+fn few_that_reach(
+    config: &Config,
+    source: &Source,
+    step: usize,
+    changes: &[&ReachedChange],
+) -> Result<Vec<(Option<String>, Option<Image>)>, ()> {
+    if changes.len() > pg::plans::FEW {
+        return Err(());
+    }
+    pg::make_changes_visible();
+    let mut rows = Vec::new();
+    for change in changes {
+        let found = reach::rows_that_reach(source, step, &change.key, zone(config, source))?;
+        rows.extend(found.iter().filter_map(|cells| row_of(source, cells)));
+    }
+    Ok(rows)
 }
 
 fn moment(image: Option<&Image>) -> Option<TimestampWithTimeZone> {
@@ -423,7 +447,7 @@ fn bring_over(config: &Config, source: &Source) {
             Now::Is(after) => after,
             Now::Reaches(own, held) => {
                 pg::make_changes_visible();
-                let image = image(source, &reach::reach(source, own, held, zone));
+                let image = image(source, &reach::reach(source, own, held, zone, reach::For::Row));
                 image.iter().for_each(|image| check_moment(source, image));
                 image
             }

@@ -221,6 +221,12 @@ fn understand(schema: pg_sys::Oid, document: Option<String>, origin: Origin) -> 
     let document = document.unwrap_or_else(|| error!("leadscore: the configuration cannot be read"));
     let document: Document = understood(&document);
     let cards = Scorecards::new(document.scorecards.clone()).map_err(Refusal::from).or_raise();
+    let mut sources = cluster::on_this_node(document.sources);
+    for nth in 0..sources.len() {
+        let source = &sources[nth];
+        sources[nth].reads_written =
+            source.writes_back() && sources.iter().any(|other| other.reads_any(source.table.relation, source.written()));
+    }
     Config {
         tables: Tables::of(schema, &cards),
         scored_on: document.scored_on,
@@ -229,7 +235,7 @@ fn understand(schema: pg_sys::Oid, document: Option<String>, origin: Origin) -> 
         time_zone: TimeZone::named(&document.time_zone),
         cards,
         has_aliases: document.has_aliases,
-        sources: cluster::on_this_node(document.sources).into_iter().map(Rc::new).collect(),
+        sources: sources.into_iter().map(Rc::new).collect(),
         renamed: document.renamed,
         has_tenants: document.has_tenants,
         tenants: OnceCell::new(),

@@ -235,24 +235,33 @@ fn score(config: &Config, inserted: &ChangedRows) {
     score_batch(config, inserted, &mut batch);
 }
 
-/// Scores an activity that was inserted without firing a trigger; its type is known and its
-/// moment within the calendar.
-pub fn score_new(config: &Config, activity_id: i64, new: &NewActivity) {
-    let Some(day) = config.time_zone.day(new.occurred_at) else { refuse(new.person_id, new.activity_type, new.occurred_at) };
-    let rulebook = Rulebooks { config, latest: None }.of(new.person_id);
-    let attributes = new.attributes.filter(|_| rulebook.asks_attributes(new.activity_type)).map(Jsonb::parse);
-    let matching = rulebook.matching(new.activity_type, attributes.as_ref()).collect();
+/// Scores activities that were inserted without firing a trigger; their types are known and their moments within the calendar.
+pub fn score_new(config: &Config, added: &[(i64, NewActivity)]) {
+    if added.is_empty() {
+        return;
+    }
+    let mut rulebooks = Rulebooks { config, latest: None };
     let mut batch = Batch::new(config);
-    batch.rows.push(ScoredActivity {
-        person_id: new.person_id,
-        activity_id,
-        occurred_at: new.occurred_at,
-        day,
-        matching: batch.matching.keep(matching),
-    });
+    for (activity_id, new) in added {
+        let Some(day) = config.time_zone.day(new.occurred_at) else {
+            refuse(new.person_id, new.activity_type, new.occurred_at)
+        };
+        let rulebook = rulebooks.of(new.person_id);
+        let attributes = new.attributes.filter(|_| rulebook.asks_attributes(new.activity_type)).map(Jsonb::parse);
+        let matching = rulebook.matching(new.activity_type, attributes.as_ref()).collect();
+        batch.rows.push(ScoredActivity {
+            person_id: new.person_id,
+            activity_id: *activity_id,
+            occurred_at: new.occurred_at,
+            day,
+            matching: batch.matching.keep(matching),
+        });
+    }
     score_rows(config, &mut batch, |person_id| {
         refuse_unseen(&config.tables, person_id);
-        refuse(person_id, new.activity_type, new.occurred_at)
+        if let Some((_, new)) = added.iter().find(|(_, new)| new.person_id == person_id) {
+            refuse(person_id, new.activity_type, new.occurred_at);
+        }
     });
 }
 

@@ -46,6 +46,14 @@ impl ToDerive {
         self.0.push((person_id, day));
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn has(&self, person_id: i64) -> bool {
+        self.0.iter().any(|(known, _)| *known == person_id)
+    }
+
     /// Each person once, in the order of their ids, with the latest of its days.
     pub fn sorted(mut self) -> Vec<(i64, Option<Day>)> {
         self.0.sort_unstable_by(|a, b| (a.0, b.1).cmp(&(b.0, a.1)));
