@@ -398,6 +398,12 @@ pub fn snapshot_is_current() -> bool {
     }
 }
 
+/// A number that changes with each transaction of others that ends and may have written something.
+pub fn completed_transactions() -> u64 {
+    // SAFETY: the snapshot is read before anything can change it.
+    unsafe { (*pg_sys::GetLatestSnapshot()).snapXactCompletionCount }
+}
+
 /// Raises the error of a transaction whose snapshot does not show what has been committed since.
 pub fn refuse_snapshot() -> ! {
     let code = PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE;

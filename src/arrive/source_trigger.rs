@@ -15,7 +15,7 @@ use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// Changed rows are brought over at the latest when so many are noted, to bound memory.
@@ -297,15 +297,14 @@ pub fn note_reached_row<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapT
     let mut noted = 0;
     for ((source, step), _) in steps.iter().zip(left).filter(|(_, left)| !left) {
         let (table, to) = (source.at_step(*step), &source.parts.steps[step - 1].to);
+        let names: Vec<String> = to.iter().filter_map(|&at| table.columns().get(at).cloned()).collect();
         // No moment is a key, so the zone does not matter.
-        let (before, after) = change.cells(table.columns(), TimeZone::named("UTC"));
+        let (before, after) = change.cells(&names, TimeZone::named("UTC"));
         let after = match after {
             After::Row(cells) | After::Superseded(cells) => Some(cells),
             After::Gone => None,
         };
-        let key = |cells: Vec<Option<Value>>| -> Option<Vec<String>> {
-            to.iter().map(|&at| cells[at].as_ref().map(|cell| cell.text.clone())).collect()
-        };
+        let key = |cells: Vec<Option<Value>>| cells.into_iter().map(|cell| cell.map(|cell| cell.text)).collect::<Option<Vec<_>>>();
         let (before, after) = (before.and_then(key), after.and_then(key));
         let (savepoint, level) = (pg::current_savepoint(), write_back::level());
         let is_new = change.is_insert();
@@ -347,11 +346,13 @@ fn bring_reached(config: &Config) {
     // Of several changes of a key the one that stays is not a mere INSERT.
     changes.sort_by(|a, b| (order(a), &a.key, a.is_new).cmp(&(order(b), &b.key, b.is_new)));
     changes.dedup_by(|a, b| order(a) == order(b) && a.key == b.key);
+    let mut met = HashSet::new();
     for changes in changes.chunk_by(|a, b| order(a) == order(b)) {
         let (source, step) = (&changes[0].source, changes[0].step);
-        let keys: Vec<u64> = changes.iter().map(|change| reach::meeting_key(change.key.iter().map(String::as_str))).collect();
-        // Who has looked one of them up has committed by then, and is seen.
         let reached = source.at_step(step);
+        let keys = changes.iter().map(|change| reach::meeting_key(change.key.iter().map(String::as_str)));
+        let keys: Vec<u64> = keys.filter(|key| met.insert((reached.relation, *key))).collect();
+        // Who has looked one of them up has committed by then, and is seen.
         meet::meet(reached.relation.into(), 0, &keys, Side::Changes);
         let changes: Vec<&ReachedChange> =
             changes.iter().filter(|change| !change.is_new || reach::may_have_missed(reached)).collect();

@@ -75,33 +75,40 @@ pub fn take_activities(config: &Config, source: &Source, rows: &[Row]) -> bool {
         return false;
     }
     pg::make_changes_visible();
+    let committed = pg::completed_transactions();
     let steps = || rows.iter().map(|row| step(config, source, row)).collect::<Option<Vec<_>>>();
     let keys = |row: &'_ Row| row.1.as_ref().map(|image| image.key.clone()).or_else(|| row.0.clone());
     let is_repeated = rows.len() > 1 && rows.iter().map(keys).collect::<HashSet<_>>().len() < rows.len();
     let Some(mut planned) = steps().filter(|_| !is_repeated) else { return false };
     let persons = |steps: &[Step]| steps.iter().flat_map(Step::persons).collect::<Vec<_>>();
     let concerned = persons(&planned);
+    if concerned.is_empty() {
+        return true;
+    }
     let directly = !config.deferred && config.tables.writes_activities();
     // What several rows do to one person is one change of its score.
     if !directly && concerned.iter().collect::<HashSet<_>>().len() < concerned.len() {
         return false;
     }
     // One new activity writes its person's row without locking it first.
+    let mut writer = None;
     if !matches!(planned.as_slice(), [Step::Insert(_) | Step::Nothing] if rows[0].0.is_none()) {
-        if !lock(config, concerned.clone()) {
-            return false;
-        }
+        let Some(locked) = lock(config, concerned.clone()) else { return false };
         // One who was just going or changing has been waited for.
-        let Some(again) = steps() else { return false };
-        if persons(&again) != concerned {
-            return false;
+        if pg::completed_transactions() != committed {
+            let Some(again) = steps() else { return false };
+            if persons(&again) != concerned {
+                return false;
+            }
+            planned = again;
         }
-        planned = again;
+        writer = locked.0;
     }
     if directly {
-        carry_out(config, planned);
+        carry_out(config, writer, planned);
         return true;
     }
+    drop(writer);
     for (step, row) in planned.into_iter().zip(rows) {
         let is_done = match step {
             Step::Nothing => true,
@@ -117,7 +124,7 @@ pub fn take_activities(config: &Config, source: &Source, rows: &[Row]) -> bool {
 }
 
 /// Writes activities of persons who are locked, but for one that is new, and what follows for the persons, as the statements would.
-fn carry_out(config: &Config, steps: Vec<Step>) {
+fn carry_out<'c>(config: &'c Config, writer: Option<Writer<'c>>, steps: Vec<Step>) {
     let mut derived = ToDerive::default();
     let mut added = Vec::new();
     let day = |new: &NewActivity| Some(config.day(new.occurred_at));
@@ -152,11 +159,11 @@ fn carry_out(config: &Config, steps: Vec<Step>) {
             scored.push((activity_id, new));
         }
     }
-    activity_trigger::score_new(config, &scored);
-    if !derived.is_empty() {
-        pg::make_changes_visible();
-        rescore::rescore(config, derived);
-    }
+    let Some(mut writer) = writer else { return activity_trigger::score_new(config, &scored) };
+    pg::make_changes_visible();
+    activity_trigger::score_added(config, Some(&mut writer), &scored);
+    rescore::rescore_by(&mut writer, derived);
+    writer.close();
 }
 
 /// What is to be done for a row; `None` where more has to be known than its person and what it was before.
@@ -213,16 +220,20 @@ fn found(config: &Config, source: &Source, key: &str) -> Option<Option<AttachedA
     Some(found.pop())
 }
 
-/// Locks persons; says whether they are all there. Persons are locked before their activities, in the order of their ids, and the
-/// rows that they came from before them. Deferred, nobody is waited for: `score_pending()` sees who went meanwhile.
-fn lock(config: &Config, mut ids: Vec<i64>) -> bool {
+/// Persons who are locked, by the writer of what follows for them; deferred there is none.
+struct Locked<'c>(Option<Writer<'c>>);
+
+/// Locks persons; `None` where they are not all there. Persons are locked before their activities, in the order of their ids, and
+/// the rows that they came from before them. Deferred, nobody is waited for: `score_pending()` sees who went meanwhile.
+fn lock(config: &Config, mut ids: Vec<i64>) -> Option<Locked<'_>> {
     if config.deferred || ids.is_empty() {
-        return true;
+        return Some(Locked(None));
     }
     ids.sort_unstable();
     ids.dedup();
     let writer = Writer::open(config, ids.iter().copied());
-    ids.into_iter().all(|person_id| writer.find_and_lock(person_id).is_some())
+    let are_there = ids.into_iter().all(|person_id| writer.find_and_lock(person_id).is_some());
+    are_there.then_some(Locked(Some(writer)))
 }
 
 fn insert(config: &Config, new: &NewActivity) -> bool {

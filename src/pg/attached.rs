@@ -6,7 +6,7 @@ use super::source::{self, Held};
 use super::table::{IndexWriter, Row, Scan, Snapshot, Table, guarded, refuse_unseen};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::ops::ControlFlow;
 use std::ptr;
 
@@ -21,27 +21,25 @@ pub enum Written<'v> {
 }
 
 /// An attached table that is open.
-pub struct Attached<'n> {
+pub struct Attached {
     table: Table,
     owner: pg_sys::Oid,
     /// Numbers and types of the columns of its key.
     key: Vec<(i16, pg_sys::Oid)>,
-    /// The search_path under which the owner's code runs.
-    path: &'n CStr,
 }
 
-impl<'n> Attached<'n> {
+impl Attached {
     /// Opens it to lock rows.
-    pub fn to_lock(table: u32, owner: u32, key: &[&str], path: &'n CStr) -> Result<Self, TakesStatement> {
-        Attached::open(table, owner, key, path, pg_sys::RowShareLock)
+    pub fn to_lock(table: u32, owner: u32, key: &[&str]) -> Result<Self, TakesStatement> {
+        Attached::open(table, owner, key, pg_sys::RowShareLock)
     }
 
     /// Opens it to write rows.
-    pub fn to_write(table: u32, owner: u32, key: &[&str], path: &'n CStr) -> Result<Self, TakesStatement> {
-        Attached::open(table, owner, key, path, pg_sys::RowExclusiveLock)
+    pub fn to_write(table: u32, owner: u32, key: &[&str]) -> Result<Self, TakesStatement> {
+        Attached::open(table, owner, key, pg_sys::RowExclusiveLock)
     }
 
-    fn open(table: u32, owner: u32, key: &[&str], path: &'n CStr, lock: u32) -> Result<Self, TakesStatement> {
+    fn open(table: u32, owner: u32, key: &[&str], lock: u32) -> Result<Self, TakesStatement> {
         let (table, owner) = (Table::open(table.into(), lock), owner.into());
         // SAFETY: the table is open, so its description stays; the rest looks up the catalogs.
         unsafe {
@@ -61,7 +59,7 @@ impl<'n> Attached<'n> {
             }
         }
         let key = key.iter().map(|name| column(&table, name)).collect::<Result<_, _>>()?;
-        Ok(Attached { table, owner, key, path })
+        Ok(Attached { table, owner, key })
     }
 
     /// Locks the row with this key until the transaction ends, as FOR NO KEY UPDATE would.
@@ -209,7 +207,9 @@ impl<'n> Attached<'n> {
 
     /// Runs what may call the owner's functions.
     fn as_owner<T>(&self, work: impl FnOnce() -> T) -> T {
-        super::as_role(self.owner, || super::with_search_path(self.path, work))
+        // SAFETY: the table is open.
+        let path = path_beside(unsafe { (*self.table.relation).rd_id });
+        super::as_role(self.owner, || super::with_search_path(&path, work))
     }
 
     /// A value for a column; `Err` where its type takes a cast.
@@ -233,6 +233,12 @@ impl<'n> Attached<'n> {
         };
         Ok(Column { place, type_id, datum })
     }
+}
+
+/// The search_path for code of a table's owner: what it names without a schema is looked for beside the table.
+pub fn path_beside(table: pg_sys::Oid) -> CString {
+    let schema = pgrx::spi::quote_identifier(super::schema_name(table));
+    CString::new(format!("pg_catalog, {schema}, public, pg_temp")).unwrap_or_default()
 }
 
 /// The number and the type of a column.

@@ -782,6 +782,10 @@ impl Tables {
 }
 
 fn is_any(table: &Table, keys: &[Key], snapshot: &Snapshot) -> bool {
+    // Most of the time nothing waits.
+    if table.is_empty() {
+        return false;
+    }
     let mut found = false;
     table.each(keys, snapshot, |_| found = true);
     found

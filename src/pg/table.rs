@@ -42,6 +42,12 @@ impl Table {
         Table { relation: unsafe { pg_sys::table_open(table, lock as pg_sys::LOCKMODE) } }
     }
 
+    /// Whether it has no pages, so that there is no row in it whatever the snapshot.
+    pub fn is_empty(&self) -> bool {
+        // SAFETY: the table is open.
+        unsafe { pg_sys::RelationGetNumberOfBlocksInFork(self.relation, pg_sys::ForkNumber::MAIN_FORKNUM) == 0 }
+    }
+
     /// An index by which rows with these keys are found.
     pub fn index(&self, keys: &[Key]) -> pg_sys::Relation {
         let columns: Vec<i16> = keys.iter().map(|key| key.column).collect();

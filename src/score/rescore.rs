@@ -170,19 +170,25 @@ pub fn rescore(config: &Config, persons: ToDerive) -> Vec<i64> {
 }
 
 fn rescore_with(config: &Config, persons: ToDerive, in_run: bool) -> (Outcome, Vec<i64>) {
-    let persons = persons.sorted();
-    let mut missing = Vec::new();
     if persons.is_empty() {
-        return (Outcome::default(), missing);
+        return (Outcome::default(), Vec::new());
     }
+    let persons = persons.sorted();
     let mut writer = Writer::open(config, persons.iter().map(|(person_id, _)| *person_id));
     writer.is_run = in_run;
-    for (person_id, day) in persons {
+    let missing = rescore_by(&mut writer, ToDerive(persons));
+    (writer.close(), missing)
+}
+
+/// Derives persons anew by a writer that is open. Returns those that are not there.
+pub fn rescore_by(writer: &mut Writer, persons: ToDerive) -> Vec<i64> {
+    let mut missing = Vec::new();
+    for (person_id, day) in persons.sorted() {
         if !writer.find_and_derive(person_id, day) {
             missing.push(person_id);
         }
     }
-    (writer.close(), missing)
+    missing
 }
 
 /// `_rescore(bigint[], date[], boolean)`: derives persons anew, with the days of what is new to them if any are given,

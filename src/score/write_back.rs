@@ -5,7 +5,7 @@ use crate::arrive::source::{Source, is_shortened, values_of_key};
 use crate::cluster;
 use crate::configure::config::{self, Config};
 use crate::error::Refusal;
-use crate::pg::attached::{Attached, TakesStatement, Written};
+use crate::pg::attached::{self, Attached, TakesStatement, Written};
 use crate::pg::{self, latest::Latest};
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::DatumWithOid;
@@ -284,12 +284,6 @@ fn refuse_for_owner(source: &Source, caught: &CaughtError) -> ! {
     .raise()
 }
 
-/// The search_path for the owner's code: what it names without a schema is looked for beside the table.
-fn path_of(source: &Source) -> CString {
-    let schema = pgrx::spi::quote_identifier(pg::schema_name(source.table.relation.into()));
-    CString::new(format!("pg_catalog, {schema}, public, pg_temp")).unwrap_or_default()
-}
-
 /// The names of the key columns, not quoted.
 fn key_names(source: &Source) -> Option<Vec<&str>> {
     let of = |&at: &usize| {
@@ -305,10 +299,10 @@ fn write_few(source: &Source, standings: &mut Standings) {
     if source.shard.is_some() || source.reads_written || standings.keys.len() > pg::plans::FEW {
         return;
     }
-    let (Some(names), path) = (key_names(source), path_of(source)) else { return };
+    let Some(names) = key_names(source) else { return };
     let done: Vec<bool> = {
         let (table, owner) = (source.table.relation, source.owner);
-        let Ok(table) = Attached::to_write(table, owner, &names, &path) else { return };
+        let Ok(table) = Attached::to_write(table, owner, &names) else { return };
         let column = |at: Option<usize>| at.and_then(|at| source.table.columns().get(at)).map(String::as_str);
         (0..standings.keys.len())
             .map(|nth| {
@@ -410,7 +404,7 @@ fn write_by_statement(source: &Source, Standings { keys, scores, categories }: S
             pg::name_of(source.table.relation)
         ))
     };
-    let path = path_of(source);
+    let path = attached::path_beside(source.table.relation.into());
     pgrx::PgTryBuilder::new(|| {
         let _level = Level::begin();
         cluster::with_shards(source, || {
@@ -535,7 +529,7 @@ fn lock_few(source: &Source, keys: &[String]) -> Result<(), TakesStatement> {
     if source.shard.is_some() || keys.len() > pg::plans::FEW {
         return Err(TakesStatement);
     }
-    let (names, path) = (key_names(source).ok_or(TakesStatement)?, path_of(source));
+    let names = key_names(source).ok_or(TakesStatement)?;
     let mut keys: Vec<Vec<String>> = keys.iter().map(|key| values_of_key(key, names.len())).collect();
     if keys.len() > 1 {
         // Texts are in the order of their collation.
@@ -551,7 +545,7 @@ fn lock_few(source: &Source, keys: &[String]) -> Result<(), TakesStatement> {
         }
         keys.sort_by_cached_key(|key| key.iter().map(|value| value.parse::<i64>().unwrap_or_default()).collect::<Vec<_>>());
     }
-    let table = Attached::to_lock(source.table.relation, source.owner, &names, &path)?;
+    let table = Attached::to_lock(source.table.relation, source.owner, &names)?;
     keys.iter().try_for_each(|key| table.lock(key))
 }
 
