@@ -170,7 +170,7 @@ fn note_change(source: &Rc<Source>, change: &RowChange) {
     if left[0] && !is_overwritten {
         return;
     }
-    let config = config::current(pg::own_schema());
+    let config = config::present();
     let (before, after) = change.cells(source.own(), zone(&config, source));
     // Neither in a partition nor while changes are replayed does a statement trigger follow.
     let flush = change.in_partition() || pg::is_replaying();
@@ -249,7 +249,7 @@ pub fn source_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTup
     if let Some(source) = source
         && (source.writes_back() || NOTED.with_borrow(|noted| !noted.is_empty()))
     {
-        let config = config::current(pg::own_schema());
+        let config = config::present();
         bring_over(&config, &source);
         correct_overwritten(&config, &source);
     }
@@ -317,7 +317,7 @@ pub fn note_reached_row<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapT
         }
     }
     if noted > 0 && (change.in_partition() || pg::is_replaying() || REACHED.with_borrow(|reached| reached.len() >= BATCH)) {
-        bring_reached(&config::current(pg::own_schema()));
+        bring_reached(&config::present());
     }
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
 }
@@ -325,7 +325,7 @@ pub fn note_reached_row<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapT
 /// The same for the statement.
 pub fn reached_changed<'a>(_: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     if REACHED.with_borrow(|reached| !reached.is_empty()) {
-        bring_reached(&config::current(pg::own_schema()));
+        bring_reached(&config::present());
     }
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
 }

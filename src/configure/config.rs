@@ -364,6 +364,12 @@ pub fn current(schema: pg_sys::Oid) -> Rc<Config> {
     kept_or(schema, state, || read(schema))
 }
 
+/// The same of the schema of leadscore, which need not be looked up while this backend keeps its configuration.
+pub fn present() -> Rc<Config> {
+    let schema = KEPT.with_borrow(|kept| kept.as_ref().filter(|k| k.config.is_some()).map(|k| k.schema));
+    current(schema.unwrap_or_else(pg::own_schema))
+}
+
 /// The configuration that this backend keeps, or what is read now, and kept from here on unless it
 /// changed while it was read.
 fn kept_or(schema: pg_sys::Oid, state: pg_sys::Oid, read: impl Fn() -> Config) -> Rc<Config> {
@@ -406,6 +412,10 @@ pub fn as_seen() -> Config {
 /// The configuration that this backend keeps, or that of now, for who only reads: no lock is
 /// taken, so it serves on a standby too. Whoever asks, it is read with its owner's rights.
 pub fn for_reading() -> Rc<Config> {
+    // Whatever happens to the table that it was read from ends it.
+    if let Some(config) = KEPT.with_borrow(|kept| kept.as_ref().and_then(|k| k.config.clone())) {
+        return config;
+    }
     let schema = pg::own_schema();
     let state = pg::table(schema, "state");
     kept_or(schema, state, || pg::as_role(pg::owner_of(state), || read(schema)))

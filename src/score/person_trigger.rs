@@ -150,7 +150,7 @@ fn persons_arrived(config: &Config, count: i64, each: impl FnOnce(Take)) {
         ids.push(person_id);
         if let Some((number, _)) = persons.source(found) {
             attached.push(person_id);
-            if table.is_none() {
+            if table.is_none() && count >= TOLD {
                 table = config
                     .sources
                     .iter()

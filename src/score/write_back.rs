@@ -6,6 +6,7 @@ use crate::cluster;
 use crate::configure::config::{self, Config};
 use crate::error::Refusal;
 use crate::pg::attached::{self, Attached, TakesStatement, Written};
+use crate::pg::person::Persons;
 use crate::pg::{self, latest::Latest};
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::DatumWithOid;
@@ -91,7 +92,7 @@ impl Drop for Level {
 /// The BEFORE trigger of a statement on a table to which scores are written back.
 pub fn source_begins(relation: u32) {
     // A run writes to its rows: it is waited for before any of them is locked.
-    pg::lock_as_writer(pg::table(pg::own_schema(), "state"));
+    config::present();
     OPEN.with_borrow_mut(|open| open.push(Open { savepoint: pg::current_savepoint(), relation, depth: pg::trigger_depth() }));
 }
 
@@ -446,10 +447,9 @@ pub fn write_back_moved(config: &Config, moved: Vec<Moved>) {
 }
 
 /// Locks the rows to which scores of these persons are written back, in the order of their keys.
-pub fn lock_sources_of(config: &Config, ids: Vec<i64>) {
+pub fn lock_sources_of(config: &Config, persons: &Persons, ids: Vec<i64>) {
     // Of a few persons their own rows tell where they came from.
     let known = (ids.len() <= pg::plans::FEW && !config.has_aliases).then(|| {
-        let persons = config.tables.persons_to_read();
         let source = |&id: &i64| persons.source(&persons.look_at(id)?).map(|(number, key)| (number, key.to_owned()));
         ids.iter().filter_map(source).collect::<Vec<_>>()
     });
@@ -551,9 +551,9 @@ fn lock_few(source: &Source, keys: &[String]) -> Result<(), TakesStatement> {
 
 /// `_lock_sources(bigint[])`.
 pub fn lock_sources(ids: Option<Vec<Option<i64>>>) {
-    let config = config::current(pg::own_schema());
+    let config = config::present();
     if config.writes_back() {
-        lock_sources_of(&config, ids.into_iter().flatten().flatten().collect());
+        lock_sources_of(&config, &config.tables.persons_to_read(), ids.into_iter().flatten().flatten().collect());
     }
 }
 
@@ -561,7 +561,7 @@ pub fn lock_sources(ids: Option<Vec<Option<i64>>>) {
 pub fn write_back(ids: Option<Vec<Option<i64>>>) {
     let Some(ids) = ids else { return };
     let ids: Vec<i64> = ids.into_iter().flatten().collect();
-    write_back_of(&config::current(pg::own_schema()), &ids);
+    write_back_of(&config::present(), &ids);
 }
 
 fn write_back_of(config: &Config, ids: &[i64]) {
