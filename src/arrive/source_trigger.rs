@@ -304,7 +304,8 @@ pub fn note_reached_row<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapT
             After::Row(cells) | After::Superseded(cells) => Some(cells),
             After::Gone => None,
         };
-        let key = |cells: Vec<Option<Value>>| cells.into_iter().map(|cell| cell.map(|cell| cell.text)).collect::<Option<Vec<_>>>();
+        let key =
+            |cells: Vec<Option<Value>>| cells.into_iter().map(|cell| cell.map(|cell| cell.text)).collect::<Option<Vec<_>>>();
         let (before, after) = (before.and_then(key), after.and_then(key));
         let (savepoint, level) = (pg::current_savepoint(), write_back::level());
         let is_new = change.is_insert();
@@ -382,18 +383,13 @@ fn bring_reached(config: &Config) {
 }
 
 /// A row as it is, by its key.
-fn row_of(source: &Source, cells: &[Option<Value>]) -> Option<(Option<String>, Option<Image>)> {
+fn row_of(source: &Source, cells: &[Option<Value>]) -> Option<take_few::Row> {
     let key = source.key_in(cells, &source.parts.key)?;
     Some((Some(key), image(source, &cells[..source.parts.columns.len()])))
 }
 
 /// A few rows that reach changed ones, without a query; `Err` where it takes one.
-fn few_that_reach(
-    config: &Config,
-    source: &Source,
-    step: usize,
-    changes: &[&ReachedChange],
-) -> Result<Vec<(Option<String>, Option<Image>)>, ()> {
+fn few_that_reach(config: &Config, source: &Source, step: usize, changes: &[&ReachedChange]) -> Result<Vec<take_few::Row>, ()> {
     if changes.len() > pg::plans::FEW {
         return Err(());
     }

@@ -41,7 +41,7 @@ thread_local! {
 }
 
 /// A changed row: the key that it had, if it was there, and what it is now, if it is anything.
-type Row = (Option<String>, Option<Image>);
+pub type Row = (Option<String>, Option<Image>);
 
 /// From so many rows on statements for many are faster.
 const MANY: usize = 16;
@@ -152,7 +152,8 @@ fn carry_out<'c>(config: &'c Config, writer: Option<Writer<'c>>, steps: Vec<Step
     added.sort_by(|a, b| (a.occurred_at, a.source_key).cmp(&(b.occurred_at, b.source_key)));
     let mut scored = Vec::new();
     for new in added {
-        let activity_id = config.tables.insert_activity(&new).unwrap_or_else(|| error!("leadscore: an activity cannot be stored"));
+        let activity_id =
+            config.tables.insert_activity(&new).unwrap_or_else(|| error!("leadscore: an activity cannot be stored"));
         if derived.has(new.person_id) {
             derived.push(new.person_id, day(&new));
         } else {
@@ -268,9 +269,8 @@ fn update(activity: &AttachedActivity, new: &NewActivity) -> bool {
 }
 
 fn delete(activity: &AttachedActivity) -> bool {
-    DELETE_ACTIVITY.with(|statement| {
-        statement.run(&[DatumWithOid::from(activity.person_id), DatumWithOid::from(activity.activity_id)]) == 1
-    })
+    DELETE_ACTIVITY
+        .with(|statement| statement.run(&[DatumWithOid::from(activity.person_id), DatumWithOid::from(activity.activity_id)]) == 1)
 }
 
 /// Stores what the row of a person is now; says whether it did. Otherwise nothing is done.

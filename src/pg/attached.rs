@@ -44,9 +44,8 @@ impl Attached {
         // SAFETY: the table is open, so its description stays; the rest looks up the catalogs.
         unsafe {
             let (relation, class) = ((*table.relation).rd_id, &*(*table.relation).rd_rel);
-            let may = |mode: u32| {
-                pg_sys::pg_class_aclcheck(relation, owner, mode as pg_sys::AclMode) == pg_sys::AclResult::ACLCHECK_OK
-            };
+            let may =
+                |mode: u32| pg_sys::pg_class_aclcheck(relation, owner, mode as pg_sys::AclMode) == pg_sys::AclResult::ACLCHECK_OK;
             let is_simple = class.relkind as u8 == pg_sys::RELKIND_RELATION
                 && class.relam == pg_sys::HEAP_TABLE_AM_OID
                 && !class.relhassubclass
@@ -85,8 +84,7 @@ impl Attached {
 
     /// The row with this key, as the transaction sees it by now.
     fn find(&self, key: &[String]) -> Result<Option<Row>, TakesStatement> {
-        let held: Option<Vec<Held>> =
-            self.key.iter().zip(key).map(|((_, type_id), value)| Held::read(value, *type_id)).collect();
+        let held: Option<Vec<Held>> = self.key.iter().zip(key).map(|((_, type_id), value)| Held::read(value, *type_id)).collect();
         let held = held.filter(|held| held.len() == self.key.len()).ok_or(TakesStatement)?;
         let wanted: Vec<(i16, &Held)> = self.key.iter().zip(&held).map(|((number, _), value)| (*number, value)).collect();
         let snapshot = Snapshot::current();
@@ -95,6 +93,10 @@ impl Attached {
             let (index, keys) = source::index_by(&self.table, &wanted, true).ok_or(TakesStatement)?;
             let row = Row::to_store(&self.table);
             let scan = Scan::begin(&self.table, index, &keys, &snapshot);
+            // For a while several rows may have a key that is checked at commit.
+            if !(*(*index).rd_index).indimmediate {
+                return Err(TakesStatement);
+            }
             Ok(scan.next(row.0).then_some(row))
         }
     }

@@ -280,7 +280,9 @@ impl Table {
             pg_sys::TM_Result::TM_Ok => true,
             pg_sys::TM_Result::TM_Updated | pg_sys::TM_Result::TM_Deleted => false,
             // SAFETY: the table is open.
-            other => error!("leadscore: a row of {} cannot be deleted: {other}", super::name_of(unsafe { (*self.relation).rd_id })),
+            other => {
+                error!("leadscore: a row of {} cannot be deleted: {other}", super::name_of(unsafe { (*self.relation).rd_id }))
+            }
         }
     }
 }

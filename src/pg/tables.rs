@@ -2,8 +2,8 @@
 
 use super::person::{FoundPerson, Persons};
 use super::plain::{SlowReason, Write};
-use super::table::{IndexWriter, Key, Row, Snapshot, StoredAt, Table};
 use super::source::{AttachedActivity, AttachedPerson};
+use super::table::{IndexWriter, Key, Row, Snapshot, StoredAt, Table};
 use super::{Statement, source, value};
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys;

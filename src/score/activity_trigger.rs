@@ -253,9 +253,7 @@ pub fn score_added(config: &Config, writer: Option<&mut Writer>, added: &[(i64, 
     let mut rulebooks = Rulebooks { config, latest: None };
     let mut batch = Batch::new(config);
     for (activity_id, new) in added {
-        let Some(day) = config.time_zone.day(new.occurred_at) else {
-            refuse(new.person_id, new.activity_type, new.occurred_at)
-        };
+        let Some(day) = config.time_zone.day(new.occurred_at) else { refuse(new.person_id, new.activity_type, new.occurred_at) };
         let rulebook = rulebooks.of(new.person_id);
         let attributes = new.attributes.filter(|_| rulebook.asks_attributes(new.activity_type)).map(Jsonb::parse);
         let matching = rulebook.matching(new.activity_type, attributes.as_ref()).collect();

@@ -4,8 +4,8 @@ use crate::arrive::waiting::{self, Arrived};
 use crate::configure::config::{self, Config};
 use crate::configure::rulebook::Rulebook;
 use crate::error::{OrRaise, Refusal};
-use crate::pg::source::AttachedPerson;
 use crate::pg::person::{FoundPerson, Persons};
+use crate::pg::source::AttachedPerson;
 use crate::pg::tables::{NewPerson, ToldPerson};
 use crate::pg::{self, ChangedRows, Jsonb};
 use crate::score::rescore;
@@ -210,7 +210,14 @@ fn persons_arrived(config: &Config, count: i64, each: impl FnOnce(Take)) {
 
 /// Stores a person whom a row of an attached table became, and what follows, as an INSERT would. `false`, and nothing is done,
 /// where more belongs to one, or somebody else has its key.
-pub fn new_person(config: &Config, source_id: i32, kind: &str, tenant: Option<&str>, external_id: &str, told: ToldPerson) -> bool {
+pub fn new_person(
+    config: &Config,
+    source_id: i32,
+    kind: &str,
+    tenant: Option<&str>,
+    external_id: &str,
+    told: ToldPerson,
+) -> bool {
     if !config.live || kind.is_empty() {
         return false;
     }

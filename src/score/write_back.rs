@@ -308,8 +308,8 @@ fn write_few(source: &Source, standings: &mut Standings) {
         (0..standings.keys.len())
             .map(|nth| {
                 let score = column(source.parts.score).map(|name| (name, Written::Score(standings.scores[nth])));
-                let category = column(source.parts.category)
-                    .map(|name| (name, Written::Category(standings.categories[nth].as_deref())));
+                let category =
+                    column(source.parts.category).map(|name| (name, Written::Category(standings.categories[nth].as_deref())));
                 let values: Vec<(&str, Written)> = score.into_iter().chain(category).collect();
                 table.write(&values_of_key(&standings.keys[nth], names.len()), &values).is_ok()
             })
@@ -536,9 +536,8 @@ fn lock_few(source: &Source, keys: &[String]) -> Result<(), TakesStatement> {
         let types = source.table.types.as_deref().unwrap_or_default();
         let is_number = |&at: &usize| {
             let at = source.parts.columns.get(at).and_then(|(_, at)| usize::try_from(*at).ok());
-            at.and_then(|at| types.get(at)).is_some_and(|name| {
-                matches!(name.as_str(), "pg_catalog.int2" | "pg_catalog.int4" | "pg_catalog.int8")
-            })
+            at.and_then(|at| types.get(at))
+                .is_some_and(|name| matches!(name.as_str(), "pg_catalog.int2" | "pg_catalog.int4" | "pg_catalog.int8"))
         };
         if !source.parts.key.iter().all(is_number) {
             return Err(TakesStatement);

@@ -187,6 +187,21 @@ TABLE tag;
 TABLE odd;
 SELECT * FROM leadscore.verify();
 
+-- For a while two rows have one key, which is checked at commit.
+CREATE TABLE late (id int, position int, score int, category text);
+ALTER TABLE late ADD PRIMARY KEY (id) DEFERRABLE INITIALLY DEFERRED;
+SELECT FROM leadscore.attach_person('late', 'late', score => 'score', category => 'category');
+INSERT INTO late VALUES (1, 1);
+BEGIN;
+INSERT INTO late VALUES (1, 2);
+INSERT INTO leadscore.activity (person_id, activity_type, occurred_at)
+SELECT person_id, 'call', '2026-03-01' FROM leadscore.person WHERE kind = 'late';
+SELECT * FROM late ORDER BY position;
+DELETE FROM late WHERE position = 1;
+COMMIT;
+TABLE late;
+SELECT * FROM leadscore.verify();
+
 -- What the owner may not do.
 CREATE ROLE regress_owner;
 GRANT USAGE ON SCHEMA leadscore TO regress_owner;
