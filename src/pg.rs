@@ -1,5 +1,6 @@
 //! The one module that talks to PostgreSQL below SPI: locks, the relcache, transition tables,
 //! and reading and writing single rows without an executor run. Everything unsafe is here.
+pub mod attached;
 pub mod history;
 pub mod latest;
 pub mod meet;
@@ -397,6 +398,12 @@ pub fn snapshot_is_current() -> bool {
     }
 }
 
+/// A number that changes with each transaction of others that ends and may have written something.
+pub fn completed_transactions() -> u64 {
+    // SAFETY: the snapshot is read before anything can change it.
+    unsafe { (*pg_sys::GetLatestSnapshot()).snapXactCompletionCount }
+}
+
 /// Raises the error of a transaction whose snapshot does not show what has been committed since.
 pub fn refuse_snapshot() -> ! {
     let code = PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE;
@@ -544,7 +551,7 @@ pub fn now() -> pg_sys::TimestampTz {
 
 /// A jsonb value outside of any memory context. Equal bytes are equal values, but not the other
 /// way round.
-#[derive(PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Jsonb(Vec<u64>);
 
 impl Jsonb {

@@ -40,16 +40,27 @@ pub fn leads_on(source: &Source, step: usize) -> impl Fn(usize) -> bool + '_ {
     move |at| source.parts.steps.iter().any(|part| part.parent == step && part.from.contains(&at))
 }
 
+/// Who looks up what a row reaches.
+#[derive(Clone, Copy, PartialEq)]
+pub enum For {
+    /// A row that changes: what it reaches must not change unseen before its transaction ends.
+    Row,
+    /// What is reached, which itself has changed: as a query would read it.
+    Reached,
+}
+
 /// What is read of a row with what it reaches, from its own bound columns.
-pub fn reach(source: &Source, own: Vec<Option<Cell>>, held: Vec<Option<Held>>, zone: TimeZone) -> Vec<Option<Cell>> {
+pub fn reach(source: &Source, own: Vec<Option<Cell>>, held: Vec<Option<Held>>, zone: TimeZone, whom: For) -> Vec<Option<Cell>> {
     let mut cells = vec![Some(own)];
     let mut leads = vec![held];
     for (part, table) in source.parts.steps.iter().zip(&source.steps) {
         let step = cells.len();
         let keys: Option<Vec<&Held>> = part.from.iter().map(|&at| leads[part.parent].get(at)?.as_ref()).collect();
         let found = keys.and_then(|keys| {
-            // From here on nobody changes what was found, unseen, before this transaction ends.
-            meet::meet(table.relation.into(), 0, &[meeting_key(keys.iter().map(|key| key.text.as_str()))], Side::Looks);
+            if whom == For::Row {
+                // From here on nobody changes what was found, unseen, before this transaction ends.
+                meet::meet(table.relation.into(), 0, &[meeting_key(keys.iter().map(|key| key.text.as_str()))], Side::Looks);
+            }
             let found = match rows::find_row(table, &part.to, &keys, zone, leads_on(source, step)) {
                 Ok(found) => found,
                 Err(()) => find_by_query(source, step, table, &part.to, &keys, zone),
@@ -65,6 +76,35 @@ pub fn reach(source: &Source, own: Vec<Option<Cell>>, held: Vec<Option<Held>>, z
     }
     source.read(&cells)
 }
+
+/// The rows that reach a row with this key in a step, read with what they reach; found by the indexes of the foreign keys on the
+/// way. `Err` where there are many, or it takes a query.
+pub fn rows_that_reach(source: &Source, step: usize, key: &[String], zone: TimeZone) -> Result<Vec<Vec<Option<Cell>>>, ()> {
+    let (mut step, mut keys) = (step, vec![key.to_vec()]);
+    loop {
+        let part = &source.parts.steps[step - 1];
+        let mut found = Vec::new();
+        for key in &keys {
+            found.extend(rows::find_rows(source.at_step(part.parent), &part.from, key, zone, leads_on(source, part.parent))?);
+        }
+        if part.parent == 0 {
+            return Ok(found.into_iter().map(|(own, held)| reach(source, own, held, zone, For::Reached)).collect());
+        }
+        // From the table in between back to the table itself.
+        step = part.parent;
+        let to = &source.parts.steps[step - 1].to;
+        let key = |(cells, _): &rows::FoundRow| {
+            to.iter().map(|&at| cells.get(at)?.as_ref().map(|cell| cell.text.clone())).collect::<Option<Vec<_>>>()
+        };
+        keys = found.iter().filter_map(key).collect();
+        if keys.len() > MOST_BETWEEN {
+            return Err(());
+        }
+    }
+}
+
+/// Rows of more rows in between are left to a query.
+const MOST_BETWEEN: usize = 16;
 
 /// The row with this key, of a partitioned table or by an index that only the planner can use.
 fn find_by_query(

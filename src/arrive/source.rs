@@ -25,6 +25,9 @@ pub struct Source {
     /// Which shard of the table it is, where Citus distributes it.
     #[serde(skip)]
     pub shard: Option<Shard>,
+    /// Whether any attached table reads a column to which it writes back.
+    #[serde(skip)]
+    pub reads_written: bool,
 }
 
 /// A table of the application.
@@ -146,6 +149,13 @@ impl Source {
     pub fn written(&self) -> &[String] {
         let columns = self.table.columns();
         &columns[self.parts.reads.min(columns.len())..]
+    }
+
+    /// Whether it reads any of these columns of a table.
+    pub fn reads_any(&self, relation: u32, columns: &[String]) -> bool {
+        let is_one = |column: &String| columns.contains(column);
+        (self.table.relation == relation && self.own().iter().any(is_one))
+            || self.steps.iter().any(|step| step.relation == relation && step.columns().iter().any(is_one))
     }
 
     /// A step's table; 0 is the table itself.

@@ -15,7 +15,7 @@ use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::prelude::*;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// Changed rows are brought over at the latest when so many are noted, to bound memory.
@@ -170,7 +170,7 @@ fn note_change(source: &Rc<Source>, change: &RowChange) {
     if left[0] && !is_overwritten {
         return;
     }
-    let config = config::current(pg::own_schema());
+    let config = config::present();
     let (before, after) = change.cells(source.own(), zone(&config, source));
     // Neither in a partition nor while changes are replayed does a statement trigger follow.
     let flush = change.in_partition() || pg::is_replaying();
@@ -249,7 +249,7 @@ pub fn source_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTup
     if let Some(source) = source
         && (source.writes_back() || NOTED.with_borrow(|noted| !noted.is_empty()))
     {
-        let config = config::current(pg::own_schema());
+        let config = config::present();
         bring_over(&config, &source);
         correct_overwritten(&config, &source);
     }
@@ -297,15 +297,15 @@ pub fn note_reached_row<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapT
     let mut noted = 0;
     for ((source, step), _) in steps.iter().zip(left).filter(|(_, left)| !left) {
         let (table, to) = (source.at_step(*step), &source.parts.steps[step - 1].to);
+        let names: Vec<String> = to.iter().filter_map(|&at| table.columns().get(at).cloned()).collect();
         // No moment is a key, so the zone does not matter.
-        let (before, after) = change.cells(table.columns(), TimeZone::named("UTC"));
+        let (before, after) = change.cells(&names, TimeZone::named("UTC"));
         let after = match after {
             After::Row(cells) | After::Superseded(cells) => Some(cells),
             After::Gone => None,
         };
-        let key = |cells: Vec<Option<Value>>| -> Option<Vec<String>> {
-            to.iter().map(|&at| cells[at].as_ref().map(|cell| cell.text.clone())).collect()
-        };
+        let key =
+            |cells: Vec<Option<Value>>| cells.into_iter().map(|cell| cell.map(|cell| cell.text)).collect::<Option<Vec<_>>>();
         let (before, after) = (before.and_then(key), after.and_then(key));
         let (savepoint, level) = (pg::current_savepoint(), write_back::level());
         let is_new = change.is_insert();
@@ -318,7 +318,7 @@ pub fn note_reached_row<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapT
         }
     }
     if noted > 0 && (change.in_partition() || pg::is_replaying() || REACHED.with_borrow(|reached| reached.len() >= BATCH)) {
-        bring_reached(&config::current(pg::own_schema()));
+        bring_reached(&config::present());
     }
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
 }
@@ -326,7 +326,7 @@ pub fn note_reached_row<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapT
 /// The same for the statement.
 pub fn reached_changed<'a>(_: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     if REACHED.with_borrow(|reached| !reached.is_empty()) {
-        bring_reached(&config::current(pg::own_schema()));
+        bring_reached(&config::present());
     }
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
 }
@@ -347,27 +347,28 @@ fn bring_reached(config: &Config) {
     // Of several changes of a key the one that stays is not a mere INSERT.
     changes.sort_by(|a, b| (order(a), &a.key, a.is_new).cmp(&(order(b), &b.key, b.is_new)));
     changes.dedup_by(|a, b| order(a) == order(b) && a.key == b.key);
+    let mut met = HashSet::new();
     for changes in changes.chunk_by(|a, b| order(a) == order(b)) {
         let (source, step) = (&changes[0].source, changes[0].step);
-        let keys: Vec<u64> = changes.iter().map(|change| reach::meeting_key(change.key.iter().map(String::as_str))).collect();
-        // Who has looked one of them up has committed by then, and is seen.
         let reached = source.at_step(step);
+        let keys = changes.iter().map(|change| reach::meeting_key(change.key.iter().map(String::as_str)));
+        let keys: Vec<u64> = keys.filter(|key| met.insert((reached.relation, *key))).collect();
+        // Who has looked one of them up has committed by then, and is seen.
         meet::meet(reached.relation.into(), 0, &keys, Side::Changes);
         let changes: Vec<&ReachedChange> =
             changes.iter().filter(|change| !change.is_new || reach::may_have_missed(reached)).collect();
         for changes in changes.chunks(1_000) {
-            let lists: Vec<Vec<String>> = (0..changes[0].key.len())
-                .map(|column| changes.iter().map(|change| change.key[column].clone()).collect())
-                .collect();
-            let query =
-                format!("SELECT {} {} WHERE {}", reach::columns(source), reach::from(source), reach::concerned(source, step));
-            let mut rows = Vec::new();
-            rows::as_leadscore(|| {
-                rows::read_table(&query, &lists, true, zone(config, source), |cells| {
-                    if let Some(key) = source.key_in(&cells, &source.parts.key) {
-                        rows.push((Some(key), image(source, &cells[..source.parts.columns.len()])));
-                    }
+            let mut rows = few_that_reach(config, source, step, changes).unwrap_or_else(|()| {
+                let mut rows = Vec::new();
+                let lists: Vec<Vec<String>> = (0..changes[0].key.len())
+                    .map(|column| changes.iter().map(|change| change.key[column].clone()).collect())
+                    .collect();
+                let query =
+                    format!("SELECT {} {} WHERE {}", reach::columns(source), reach::from(source), reach::concerned(source, step));
+                rows::as_leadscore(|| {
+                    rows::read_table(&query, &lists, true, zone(config, source), |cells| rows.extend(row_of(source, &cells)));
                 });
+                rows
             });
             if !rows.is_empty() {
                 reach::note_read();
@@ -379,6 +380,26 @@ fn bring_reached(config: &Config) {
             }
         }
     }
+}
+
+/// A row as it is, by its key.
+fn row_of(source: &Source, cells: &[Option<Value>]) -> Option<take_few::Row> {
+    let key = source.key_in(cells, &source.parts.key)?;
+    Some((Some(key), image(source, &cells[..source.parts.columns.len()])))
+}
+
+/// A few rows that reach changed ones, without a query; `Err` where it takes one.
+fn few_that_reach(config: &Config, source: &Source, step: usize, changes: &[&ReachedChange]) -> Result<Vec<take_few::Row>, ()> {
+    if changes.len() > pg::plans::FEW {
+        return Err(());
+    }
+    pg::make_changes_visible();
+    let mut rows = Vec::new();
+    for change in changes {
+        let found = reach::rows_that_reach(source, step, &change.key, zone(config, source))?;
+        rows.extend(found.iter().filter_map(|cells| row_of(source, cells)));
+    }
+    Ok(rows)
 }
 
 fn moment(image: Option<&Image>) -> Option<TimestampWithTimeZone> {
@@ -423,7 +444,7 @@ fn bring_over(config: &Config, source: &Source) {
             Now::Is(after) => after,
             Now::Reaches(own, held) => {
                 pg::make_changes_visible();
-                let image = image(source, &reach::reach(source, own, held, zone));
+                let image = image(source, &reach::reach(source, own, held, zone, reach::For::Row));
                 image.iter().for_each(|image| check_moment(source, image));
                 image
             }

@@ -6,11 +6,14 @@ use crate::arrive::waiting;
 use crate::configure::config::Config;
 use crate::pg::plans::OfFew;
 use crate::pg::source::AttachedActivity;
-use crate::pg::tables::NewActivity;
+use crate::pg::tables::{NewActivity, ToldPerson};
 use crate::pg::{self, Jsonb};
 use crate::score::activity_trigger;
+use crate::score::person_trigger;
+use crate::score::rescore::{self, ToDerive};
 use crate::score::writer::Writer;
 use pgrx::datum::DatumWithOid;
+use pgrx::prelude::*;
 use std::collections::HashSet;
 
 thread_local! {
@@ -19,7 +22,7 @@ thread_local! {
           VALUES ($1, $2, $3, $4::jsonb, $5, $6)",
     ) };
     static UPDATE_ACTIVITY: OfFew = const { OfFew::new(
-        c"UPDATE leadscore.activity SET activity_type = $3, occurred_at = $4, attributes = $5::jsonb
+        c"UPDATE leadscore.activity SET person_id = $6, activity_type = $3, occurred_at = $4, attributes = $5::jsonb
           WHERE person_id = $1 AND activity_id = $2",
     ) };
     static DELETE_ACTIVITY: OfFew =
@@ -38,7 +41,7 @@ thread_local! {
 }
 
 /// A changed row: the key that it had, if it was there, and what it is now, if it is anything.
-type Row = (Option<String>, Option<Image>);
+pub type Row = (Option<String>, Option<Image>);
 
 /// From so many rows on statements for many are faster.
 const MANY: usize = 16;
@@ -47,17 +50,21 @@ const MANY: usize = 16;
 enum Step<'r> {
     Nothing,
     Insert(NewActivity<'r>),
-    Update(NewActivity<'r>, i64),
-    Delete { person_id: i64, activity_id: i64 },
+    Update(AttachedActivity, NewActivity<'r>),
+    Delete(AttachedActivity),
 }
 
 impl Step<'_> {
-    fn person_id(&self) -> Option<i64> {
-        match self {
-            Step::Nothing => None,
-            Step::Insert(new) | Step::Update(new, _) => Some(new.person_id),
-            Step::Delete { person_id, .. } => Some(*person_id),
-        }
+    /// The person whom it had and the one whom it has.
+    fn persons(&self) -> impl Iterator<Item = i64> {
+        let (before, after) = match self {
+            Step::Nothing => (None, None),
+            Step::Insert(new) => (None, Some(new.person_id)),
+            Step::Update(activity, new) if activity.person_id == new.person_id => (None, Some(new.person_id)),
+            Step::Update(activity, new) => (Some(activity.person_id), Some(new.person_id)),
+            Step::Delete(activity) => (Some(activity.person_id), None),
+        };
+        before.into_iter().chain(after)
     }
 }
 
@@ -68,40 +75,96 @@ pub fn take_activities(config: &Config, source: &Source, rows: &[Row]) -> bool {
         return false;
     }
     pg::make_changes_visible();
+    let committed = pg::completed_transactions();
     let steps = || rows.iter().map(|row| step(config, source, row)).collect::<Option<Vec<_>>>();
     let keys = |row: &'_ Row| row.1.as_ref().map(|image| image.key.clone()).or_else(|| row.0.clone());
     let is_repeated = rows.len() > 1 && rows.iter().map(keys).collect::<HashSet<_>>().len() < rows.len();
     let Some(mut planned) = steps().filter(|_| !is_repeated) else { return false };
+    let persons = |steps: &[Step]| steps.iter().flat_map(Step::persons).collect::<Vec<_>>();
+    let concerned = persons(&planned);
+    if concerned.is_empty() {
+        return true;
+    }
+    let directly = !config.deferred && config.tables.writes_activities();
     // What several rows do to one person is one change of its score.
-    let persons: Vec<i64> = planned.iter().filter_map(Step::person_id).collect();
-    if persons.iter().collect::<HashSet<_>>().len() < persons.len() {
+    if !directly && concerned.iter().collect::<HashSet<_>>().len() < concerned.len() {
         return false;
     }
     // One new activity writes its person's row without locking it first.
+    let mut writer = None;
     if !matches!(planned.as_slice(), [Step::Insert(_) | Step::Nothing] if rows[0].0.is_none()) {
-        if !lock(config, persons) {
-            return false;
-        }
+        let Some(locked) = lock(config, concerned.clone()) else { return false };
         // One who was just going or changing has been waited for.
-        let Some(again) = steps() else { return false };
-        if !again.iter().map(Step::person_id).eq(planned.iter().map(Step::person_id)) {
-            return false;
+        if pg::completed_transactions() != committed {
+            let Some(again) = steps() else { return false };
+            if persons(&again) != concerned {
+                return false;
+            }
+            planned = again;
         }
-        planned = again;
+        writer = locked.0;
     }
+    if directly {
+        carry_out(config, writer, planned);
+        return true;
+    }
+    drop(writer);
     for (step, row) in planned.into_iter().zip(rows) {
         let is_done = match step {
             Step::Nothing => true,
             Step::Insert(new) => insert(config, &new),
-            Step::Update(new, activity_id) => update(&new, activity_id),
-            Step::Delete { person_id, activity_id } => DELETE_ACTIVITY
-                .with(|statement| statement.run(&[DatumWithOid::from(person_id), DatumWithOid::from(activity_id)]) == 1),
+            Step::Update(activity, new) => update(&activity, &new),
+            Step::Delete(activity) => delete(&activity),
         };
         if !is_done {
             waiting::take_activities(source, std::slice::from_ref(row));
         }
     }
     true
+}
+
+/// Writes activities of persons who are locked, but for one that is new, and what follows for the persons, as the statements would.
+fn carry_out<'c>(config: &'c Config, writer: Option<Writer<'c>>, steps: Vec<Step>) {
+    let mut derived = ToDerive::default();
+    let mut added = Vec::new();
+    let day = |new: &NewActivity| Some(config.day(new.occurred_at));
+    for step in steps {
+        match step {
+            Step::Nothing => {}
+            Step::Insert(new) => added.push(new),
+            // Somebody may have changed it in ways that no rule sees, without locking its person.
+            Step::Update(activity, new) if !config.tables.update_activity(&activity, &new) => {
+                update(&activity, &new);
+            }
+            Step::Update(activity, new) => {
+                derived.push(activity.person_id, None);
+                derived.push(new.person_id, day(&new));
+            }
+            Step::Delete(activity) if !config.tables.delete_activity(&activity) => {
+                delete(&activity);
+            }
+            Step::Delete(activity) => {
+                derived.push(activity.person_id, None);
+            }
+        }
+    }
+    // The later of two at one instant is the one with the higher number.
+    added.sort_by(|a, b| (a.occurred_at, a.source_key).cmp(&(b.occurred_at, b.source_key)));
+    let mut scored = Vec::new();
+    for new in added {
+        let activity_id =
+            config.tables.insert_activity(&new).unwrap_or_else(|| error!("leadscore: an activity cannot be stored"));
+        if derived.has(new.person_id) {
+            derived.push(new.person_id, day(&new));
+        } else {
+            scored.push((activity_id, new));
+        }
+    }
+    let Some(mut writer) = writer else { return activity_trigger::score_new(config, &scored) };
+    pg::make_changes_visible();
+    activity_trigger::score_added(config, Some(&mut writer), &scored);
+    rescore::rescore_by(&mut writer, derived);
+    writer.close();
 }
 
 /// What is to be done for a row; `None` where more has to be known than its person and what it was before.
@@ -120,9 +183,7 @@ fn step<'r>(config: &Config, source: &'r Source, (before_key, after): &'r Row) -
         (Some(key), _) => found(config, source, key)?,
     };
     let Some(image) = after else {
-        let delete =
-            |activity: AttachedActivity| Step::Delete { person_id: activity.person_id, activity_id: activity.activity_id };
-        return Some(found.map_or(Step::Nothing, delete));
+        return Some(found.map_or(Step::Nothing, Step::Delete));
     };
     let (person, activity_type) = (image.person.as_deref()?, image.activity_type.as_deref()?);
     if !config.knows_type(activity_type) {
@@ -139,13 +200,11 @@ fn step<'r>(config: &Config, source: &'r Source, (before_key, after): &'r Row) -
         source_key: &image.key,
     };
     let Some(activity) = found else { return Some(Step::Insert(new)) };
-    if activity.person_id != person_id {
-        return None;
-    }
-    let is_same = activity.activity_type == activity_type
+    let is_same = activity.person_id == person_id
+        && activity.activity_type == activity_type
         && activity.occurred_at == new.occurred_at
         && activity.attributes == new.attributes.map(Jsonb::parse);
-    Some(if is_same { Step::Nothing } else { Step::Update(new, activity.activity_id) })
+    Some(if is_same { Step::Nothing } else { Step::Update(activity, new) })
 }
 
 /// The activity that a row is, if it is one. `None` where it waits, or where the snapshot of the transaction does not tell.
@@ -162,21 +221,25 @@ fn found(config: &Config, source: &Source, key: &str) -> Option<Option<AttachedA
     Some(found.pop())
 }
 
-/// Locks persons; says whether they are all there. Persons are locked before their activities, in the order of their ids, and the
-/// rows that they came from before them. Deferred, nobody is waited for: `score_pending()` sees who went meanwhile.
-fn lock(config: &Config, mut ids: Vec<i64>) -> bool {
+/// Persons who are locked, by the writer of what follows for them; deferred there is none.
+struct Locked<'c>(Option<Writer<'c>>);
+
+/// Locks persons; `None` where they are not all there. Persons are locked before their activities, in the order of their ids, and
+/// the rows that they came from before them. Deferred, nobody is waited for: `score_pending()` sees who went meanwhile.
+fn lock(config: &Config, mut ids: Vec<i64>) -> Option<Locked<'_>> {
     if config.deferred || ids.is_empty() {
-        return true;
+        return Some(Locked(None));
     }
     ids.sort_unstable();
     ids.dedup();
     let writer = Writer::open(config, ids.iter().copied());
-    ids.into_iter().all(|person_id| writer.find_and_lock(person_id).is_some())
+    let are_there = ids.into_iter().all(|person_id| writer.find_and_lock(person_id).is_some());
+    are_there.then_some(Locked(Some(writer)))
 }
 
 fn insert(config: &Config, new: &NewActivity) -> bool {
     if let Some(activity_id) = config.tables.insert_activity(new) {
-        activity_trigger::score_new(config, activity_id, new);
+        activity_trigger::score_new(config, &[(activity_id, new.clone())]);
         return true;
     }
     INSERT_ACTIVITY.with(|statement| {
@@ -192,16 +255,22 @@ fn insert(config: &Config, new: &NewActivity) -> bool {
     true
 }
 
-fn update(new: &NewActivity, activity_id: i64) -> bool {
+fn update(activity: &AttachedActivity, new: &NewActivity) -> bool {
     UPDATE_ACTIVITY.with(|statement| {
         statement.run(&[
-            DatumWithOid::from(new.person_id),
-            DatumWithOid::from(activity_id),
+            DatumWithOid::from(activity.person_id),
+            DatumWithOid::from(activity.activity_id),
             DatumWithOid::from(new.activity_type),
             DatumWithOid::from(pg::timestamptz(new.occurred_at)),
             DatumWithOid::from(new.attributes),
+            DatumWithOid::from(new.person_id),
         ]) == 1
     })
+}
+
+fn delete(activity: &AttachedActivity) -> bool {
+    DELETE_ACTIVITY
+        .with(|statement| statement.run(&[DatumWithOid::from(activity.person_id), DatumWithOid::from(activity.activity_id)]) == 1)
 }
 
 /// Stores what the row of a person is now; says whether it did. Otherwise nothing is done.
@@ -222,6 +291,17 @@ fn new_person(config: &Config, source: &Source, image: &Image) -> bool {
     }
     if !matches!(config.tables.attached_person(&source.person_kind, &image.key, image.tenant.as_deref()), Ok(None)) {
         return false;
+    }
+    let told = ToldPerson {
+        name: image.name.as_deref(),
+        status: image.status.as_deref(),
+        owner: image.owner.as_deref(),
+        since: image.moment.unwrap_or_else(pg::now),
+        attributes: image.attributes.as_deref(),
+        active: image.active,
+    };
+    if person_trigger::new_person(config, source.source_id, &source.person_kind, image.tenant.as_deref(), &image.key, told) {
+        return true;
     }
     INSERT_PERSON.with(|statement| {
         statement.run(&[
@@ -263,9 +343,21 @@ fn change_person(config: &Config, source: &Source, image: &Image) -> bool {
     {
         return true;
     }
+    let person_id = person.person_id;
+    let told = ToldPerson {
+        name: name.as_deref(),
+        status: status.as_deref(),
+        owner: owner.as_deref(),
+        since,
+        attributes,
+        active: image.active,
+    };
+    if person_trigger::change_person(config, &source.person_kind, image.tenant.as_deref(), &person, &told) {
+        return true;
+    }
     UPDATE_PERSON.with(|statement| {
         statement.run(&[
-            DatumWithOid::from(person.person_id),
+            DatumWithOid::from(person_id),
             DatumWithOid::from(name.as_deref()),
             DatumWithOid::from(status.as_deref()),
             DatumWithOid::from(owner.as_deref()),

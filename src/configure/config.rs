@@ -221,6 +221,12 @@ fn understand(schema: pg_sys::Oid, document: Option<String>, origin: Origin) -> 
     let document = document.unwrap_or_else(|| error!("leadscore: the configuration cannot be read"));
     let document: Document = understood(&document);
     let cards = Scorecards::new(document.scorecards.clone()).map_err(Refusal::from).or_raise();
+    let mut sources = cluster::on_this_node(document.sources);
+    for nth in 0..sources.len() {
+        let source = &sources[nth];
+        sources[nth].reads_written =
+            source.writes_back() && sources.iter().any(|other| other.reads_any(source.table.relation, source.written()));
+    }
     Config {
         tables: Tables::of(schema, &cards),
         scored_on: document.scored_on,
@@ -229,7 +235,7 @@ fn understand(schema: pg_sys::Oid, document: Option<String>, origin: Origin) -> 
         time_zone: TimeZone::named(&document.time_zone),
         cards,
         has_aliases: document.has_aliases,
-        sources: cluster::on_this_node(document.sources).into_iter().map(Rc::new).collect(),
+        sources: sources.into_iter().map(Rc::new).collect(),
         renamed: document.renamed,
         has_tenants: document.has_tenants,
         tenants: OnceCell::new(),
@@ -358,6 +364,12 @@ pub fn current(schema: pg_sys::Oid) -> Rc<Config> {
     kept_or(schema, state, || read(schema))
 }
 
+/// The same of the schema of leadscore, which need not be looked up while this backend keeps its configuration.
+pub fn present() -> Rc<Config> {
+    let schema = KEPT.with_borrow(|kept| kept.as_ref().filter(|k| k.config.is_some()).map(|k| k.schema));
+    current(schema.unwrap_or_else(pg::own_schema))
+}
+
 /// The configuration that this backend keeps, or what is read now, and kept from here on unless it
 /// changed while it was read.
 fn kept_or(schema: pg_sys::Oid, state: pg_sys::Oid, read: impl Fn() -> Config) -> Rc<Config> {
@@ -400,6 +412,10 @@ pub fn as_seen() -> Config {
 /// The configuration that this backend keeps, or that of now, for who only reads: no lock is
 /// taken, so it serves on a standby too. Whoever asks, it is read with its owner's rights.
 pub fn for_reading() -> Rc<Config> {
+    // Whatever happens to the table that it was read from ends it.
+    if let Some(config) = KEPT.with_borrow(|kept| kept.as_ref().and_then(|k| k.config.clone())) {
+        return config;
+    }
     let schema = pg::own_schema();
     let state = pg::table(schema, "state");
     kept_or(schema, state, || pg::as_role(pg::owner_of(state), || read(schema)))

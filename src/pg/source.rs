@@ -1,6 +1,6 @@
 //! Rows of attached tables, as triggers and queries bring them.
 
-use super::table::{Key, Snapshot, Table};
+use super::table::{Key, Row, Scan, Snapshot, StoredAt, Table, is_for_all_snapshots};
 use super::tables::Tables;
 use super::{Jsonb, TimeZone};
 use crate::arrive::source::{self, Cell};
@@ -187,6 +187,20 @@ unsafe fn is_same(a: pg_sys::Datum, b: pg_sys::Datum, type_id: pg_sys::Oid) -> b
             std::slice::from_raw_parts(value.cast_mut_ptr::<u8>(), size)
         };
         if by_value { a == b } else { bytes(a) == bytes(b) }
+    }
+}
+
+/// Whether two values of a type are the same number, or the same text whether it is compressed or not.
+///
+/// # Safety
+/// They are of that type.
+pub(super) unsafe fn is_equal(a: pg_sys::Datum, b: pg_sys::Datum, type_id: pg_sys::Oid) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe {
+        match type_id {
+            pg_sys::TEXTOID | pg_sys::VARCHAROID => String::from_datum(a, false) == String::from_datum(b, false),
+            _ => is_same(a, b, type_id),
+        }
     }
 }
 
@@ -411,6 +425,33 @@ impl Held {
         }
     }
 
+    /// A value of one of the usual types of keys, from the text that is kept of it; `None` of any other type.
+    pub(super) fn read(text: &str, type_id: pg_sys::Oid) -> Option<Held> {
+        let number = |datum: pg_sys::Datum| (vec![datum.value() as u64], true);
+        let (words, by_value) = match type_id {
+            pg_sys::INT2OID => number(text.parse::<i16>().ok()?.into()),
+            pg_sys::INT4OID => number(text.parse::<i32>().ok()?.into()),
+            pg_sys::INT8OID => number(text.parse::<i64>().ok()?.into()),
+            pg_sys::UUIDOID => {
+                let bytes = u128::from_str_radix(&text.replace('-', ""), 16).ok()?.to_be_bytes();
+                (bytes.chunks_exact(8).map(|half| u64::from_ne_bytes(half.try_into().expect("eight bytes"))).collect(), false)
+            }
+            pg_sys::TEXTOID | pg_sys::VARCHAROID => {
+                let size = pg_sys::VARHDRSZ + text.len();
+                let mut words = vec![0u64; size.div_ceil(8)];
+                // SAFETY: the vector has room for the length and the bytes.
+                unsafe {
+                    let to = words.as_mut_ptr().cast::<u8>();
+                    pgrx::set_varsize_4b(to.cast(), i32::try_from(size).ok()?);
+                    ptr::copy_nonoverlapping(text.as_ptr(), to.add(pg_sys::VARHDRSZ), text.len());
+                }
+                (words, false)
+            }
+            _ => return None,
+        };
+        Some(Held { words, by_value, type_id, text: text.to_owned() })
+    }
+
     fn datum(&self) -> pg_sys::Datum {
         if self.by_value { pg_sys::Datum::from(self.words[0]) } else { pg_sys::Datum::from(self.words.as_ptr()) }
     }
@@ -454,33 +495,89 @@ pub fn find_row(
         if (*(*open.relation).rd_rel).relkind as u8 != pg_sys::RELKIND_RELATION {
             return Err(());
         }
-        let description = (*open.relation).rd_att;
-        let numbers = numbers(description, table.columns());
+        let numbers = numbers((*open.relation).rd_att, table.columns());
         let wanted: Vec<(i16, &Held)> = to.iter().zip(keys).map(|(&at, key)| (numbers[at], *key)).collect();
-        let (index, keys) = unique_index(&open, &wanted).ok_or(())?;
+        let (index, keys) = index_by(&open, &wanted, true).ok_or(())?;
         let mut found = None;
         open.each_in(index, &keys, &Snapshot::latest(), |slot| {
-            let values: Vec<Option<pg_sys::Datum>> = (0..(*description).natts as usize)
-                .map(|nth| (!*(*slot).tts_isnull.add(nth)).then(|| *(*slot).tts_values.add(nth)))
-                .collect();
-            let cells = numbers
-                .iter()
-                .map(|&number| {
-                    let type_id = pg_sys::SPI_gettypeid(description, i32::from(number));
-                    values[position(number)].map(|value| cell(value, type_id, zone))
-                })
-                .collect();
-            found = Some((cells, held(&values, description, table.columns(), &leads_on)));
+            found = Some(found_row(slot, &numbers, table.columns(), zone, &leads_on));
         });
         Ok(found)
     }
 }
 
-/// A unique index of exactly these columns, and how to look for the values in it.
+/// More rows than so many are left to a query.
+const MOST_ROWS: usize = 64;
+
+/// The rows of a table with these values in some of its bound columns, as they are by now, found by an index. `Err` where that
+/// takes a query.
+pub fn find_rows(
+    table: &source::Table,
+    by: &[usize],
+    key: &[String],
+    zone: TimeZone,
+    leads_on: impl Fn(usize) -> bool,
+) -> Result<Vec<FoundRow>, ()> {
+    if table.partitioned {
+        return Err(());
+    }
+    let open = Table::open(table.relation.into(), pg_sys::AccessShareLock);
+    // SAFETY: the table is open; the slot fits it, and is dropped after the scan that fills it. Values are copied.
+    unsafe {
+        if (*(*open.relation).rd_rel).relkind as u8 != pg_sys::RELKIND_RELATION {
+            return Err(());
+        }
+        let description = (*open.relation).rd_att;
+        let numbers = numbers(description, table.columns());
+        let hold = |(&at, text): (&usize, &String)| {
+            let type_id = pg_sys::SPI_gettypeid(description, i32::from(numbers[at]));
+            Some((numbers[at], Held::read(text, type_id)?))
+        };
+        let held = by.iter().zip(key).map(hold).collect::<Option<Vec<_>>>().ok_or(())?;
+        let wanted: Vec<(i16, &Held)> = held.iter().map(|(number, held)| (*number, held)).collect();
+        let (index, keys) = index_by(&open, &wanted, false).ok_or(())?;
+        let snapshot = Snapshot::latest();
+        let row = Row::to_store(&open);
+        let scan = Scan::begin(&open, index, &keys, &snapshot);
+        let mut found = Vec::new();
+        while scan.next(row.0) {
+            if found.len() == MOST_ROWS {
+                return Err(());
+            }
+            found.push(found_row(row.0, &numbers, table.columns(), zone, &leads_on));
+        }
+        Ok(found)
+    }
+}
+
+/// # Safety
+/// The slot holds a row, all of whose attributes are extracted, with these columns under these numbers.
+unsafe fn found_row(
+    slot: *mut pg_sys::TupleTableSlot,
+    numbers: &[i16],
+    columns: &[String],
+    zone: TimeZone,
+    leads_on: impl Fn(usize) -> bool,
+) -> FoundRow {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let description = (*slot).tts_tupleDescriptor;
+        let values: Vec<Option<pg_sys::Datum>> = (0..(*description).natts as usize)
+            .map(|nth| (!*(*slot).tts_isnull.add(nth)).then(|| *(*slot).tts_values.add(nth)))
+            .collect();
+        let read = |&number: &i16| {
+            let type_id = pg_sys::SPI_gettypeid(description, i32::from(number));
+            values[position(number)].map(|value| cell(value, type_id, zone))
+        };
+        (numbers.iter().map(read).collect(), held(&values, description, columns, leads_on))
+    }
+}
+
+/// A unique index of exactly these columns, or any that begins with them, and how to look for the values in it.
 ///
 /// # Safety
 /// The table is open.
-unsafe fn unique_index(table: &Table, wanted: &[(i16, &Held)]) -> Option<(pg_sys::Relation, Vec<Key>)> {
+pub(super) unsafe fn index_by(table: &Table, wanted: &[(i16, &Held)], unique: bool) -> Option<(pg_sys::Relation, Vec<Key>)> {
     // SAFETY: what is opened here is closed here or by the caller.
     unsafe {
         let list = pg_sys::RelationGetIndexList(table.relation);
@@ -490,11 +587,12 @@ unsafe fn unique_index(table: &Table, wanted: &[(i16, &Held)]) -> Option<(pg_sys
             let form = (*index).rd_index;
             let columns = (*form).indkey.values.as_slice((*form).indnkeyatts as usize);
             let fits = (*form).indisvalid
-                && (*form).indisunique
+                && ((*form).indisunique || !unique)
                 && (*(*index).rd_rel).relam == pg_sys::BTREE_AM_OID
-                && columns.len() == wanted.len()
-                && pg_sys::RelationGetIndexPredicate(index).is_null();
-            let keys: Option<Vec<Key>> = (if fits { columns } else { &[] })
+                && (columns.len() == wanted.len() || (columns.len() > wanted.len() && !unique))
+                && pg_sys::RelationGetIndexPredicate(index).is_null()
+                && (unique || is_for_all_snapshots(index));
+            let keys: Option<Vec<Key>> = (if fits { &columns[..wanted.len()] } else { &[] })
                 .iter()
                 .enumerate()
                 .map(|(at, &column)| {
@@ -555,8 +653,8 @@ impl Tables {
 }
 
 /// An activity that a row of an attached table is.
-#[derive(PartialEq)]
 pub struct AttachedActivity {
+    pub(super) at: StoredAt,
     pub person_id: i64,
     pub activity_id: i64,
     pub activity_type: String,
@@ -566,6 +664,7 @@ pub struct AttachedActivity {
 
 /// A person whom a row of an attached table is, as far as that table tells it.
 pub struct AttachedPerson {
+    pub(super) at: StoredAt,
     pub person_id: i64,
     pub name: Option<String>,
     pub status: Option<String>,
@@ -589,6 +688,7 @@ impl Tables {
             // SAFETY: hands over extracted rows.
             unsafe {
                 found.push(AttachedActivity {
+                    at: StoredAt((*slot).tts_tid),
                     person_id: super::value(slot, c.person_id).unwrap_or_default(),
                     activity_id: super::value(slot, c.activity_id).unwrap_or_default(),
                     activity_type: super::value::<String>(slot, c.activity_type).unwrap_or_default(),
@@ -612,6 +712,7 @@ impl Tables {
             unsafe {
                 if super::value::<&str>(slot, c.tenant) == tenant {
                     found = Some(AttachedPerson {
+                        at: StoredAt((*slot).tts_tid),
                         person_id: super::value(slot, c.person_id).unwrap_or_default(),
                         name: super::value(slot, c.name),
                         status: super::value(slot, c.status),
@@ -681,6 +782,10 @@ impl Tables {
 }
 
 fn is_any(table: &Table, keys: &[Key], snapshot: &Snapshot) -> bool {
+    // Most of the time nothing waits.
+    if table.is_empty() {
+        return false;
+    }
     let mut found = false;
     table.each(keys, snapshot, |_| found = true);
     found

@@ -42,6 +42,12 @@ impl Table {
         Table { relation: unsafe { pg_sys::table_open(table, lock as pg_sys::LOCKMODE) } }
     }
 
+    /// Whether it has no pages, so that there is no row in it whatever the snapshot.
+    pub fn is_empty(&self) -> bool {
+        // SAFETY: the table is open.
+        unsafe { pg_sys::RelationGetNumberOfBlocksInFork(self.relation, pg_sys::ForkNumber::MAIN_FORKNUM) == 0 }
+    }
+
     /// An index by which rows with these keys are found.
     pub fn index(&self, keys: &[Key]) -> pg_sys::Relation {
         let columns: Vec<i16> = keys.iter().map(|key| key.column).collect();
@@ -157,9 +163,110 @@ impl Table {
         }
     }
 
+    /// Inserts a row as ON CONFLICT DO NOTHING would; `false`, and nothing is done, if somebody else has its key, or may have it.
+    pub fn insert_unless_there(&self, row: &Row) -> bool {
+        // SAFETY: the slot fits the relation, and all its attributes are set; the lock by which others wait for the outcome is
+        // given back, or released by an abort.
+        unsafe {
+            let indexes = IndexWriter::open_to_try(self.relation);
+            let methods = (*self.relation).rd_tableam;
+            let insert = (*methods).tuple_insert_speculative.expect("a table access method inserts tuples");
+            let complete = (*methods).tuple_complete_speculative.expect("a table access method inserts tuples");
+            let (transaction, command) = (pg_sys::GetCurrentTransactionId(), pg_sys::GetCurrentCommandId(true));
+            let token = pg_sys::SpeculativeInsertionLockAcquire(transaction);
+            guarded(|| insert(self.relation, row.0, command, 0, ptr::null_mut(), token));
+            let is_free = indexes.try_insert(row.0);
+            guarded(|| complete(self.relation, row.0, token, is_free));
+            pg_sys::SpeculativeInsertionLockRelease(transaction);
+            is_free
+        }
+    }
+
+    /// Gives columns of a row these values; `false`, and nothing is done, if it is no longer the latest version. Where the
+    /// transaction has one snapshot that is a serialization failure.
+    pub fn try_update(&self, at: &StoredAt, values: &[(usize, Option<pg_sys::Datum>)]) -> bool {
+        let (old, new) = (Row::to_store(self), Row::of(self));
+        let (mut tid, snapshot) = (at.0, Snapshot::current());
+        // SAFETY: the slots fit the relation, and the arrays hold an element for each attribute.
+        unsafe {
+            let methods = (*self.relation).rd_tableam;
+            let fetch = (*methods).tuple_fetch_row_version.expect("a table access method fetches tuples");
+            if !guarded(|| fetch(self.relation, &mut tid, snapshot.0, old.0)) {
+                return false;
+            }
+            let natts = (*(*old.0).tts_tupleDescriptor).natts;
+            pg_sys::slot_getsomeattrs_int(old.0, natts);
+            ptr::copy_nonoverlapping((*old.0).tts_values, (*new.0).tts_values, natts as usize);
+            ptr::copy_nonoverlapping((*old.0).tts_isnull, (*new.0).tts_isnull, natts as usize);
+            for &(index, datum) in values {
+                *(*new.0).tts_isnull.add(index) = datum.is_none();
+                *(*new.0).tts_values.add(index) = datum.unwrap_or(pg_sys::Datum::from(0));
+            }
+            pg_sys::ExecStoreVirtualTuple(new.0);
+            let Ok(entries) = self.replace(&old, &new) else { return false };
+            if let Some(entries) = entries {
+                IndexWriter::open(self.relation).insert(new.0, true, entries.summarizing);
+            }
+            true
+        }
+    }
+
+    /// Stores a new version of a row, and says which entries in indexes it needs. `Err`, and nothing is done, if the old one is
+    /// no longer the latest; where the transaction has one snapshot that is a serialization failure.
+    ///
+    /// # Safety
+    /// The first slot holds a row of the table as it is stored, the second one of its row type.
+    pub unsafe fn replace(&self, old: &Row, new: &Row) -> Result<Option<Entries>, ()> {
+        // SAFETY: as the caller promises.
+        unsafe {
+            #[cfg(feature = "pg15")]
+            let mut stored = false;
+            #[cfg(not(feature = "pg15"))]
+            let mut stored = pg_sys::TU_UpdateIndexes::TU_None;
+            let mut failure = pg_sys::TM_FailureData::default();
+            let mut mode = pg_sys::LockTupleMode::LockTupleNoKeyExclusive;
+            let update = (*(*self.relation).rd_tableam).tuple_update.expect("a table access method updates tuples");
+            let (command, snapshot) = (pg_sys::GetCurrentCommandId(true), pg_sys::GetActiveSnapshot());
+            let result = guarded(|| {
+                update(
+                    self.relation,
+                    &mut (*old.0).tts_tid,
+                    new.0,
+                    command,
+                    snapshot,
+                    ptr::null_mut(),
+                    true,
+                    &mut failure,
+                    &mut mode,
+                    &mut stored,
+                )
+            });
+            refuse_unseen(result);
+            #[cfg(feature = "pg15")]
+            let (all, summarizing) = (stored, false);
+            #[cfg(not(feature = "pg15"))]
+            let (all, summarizing) =
+                (stored == pg_sys::TU_UpdateIndexes::TU_All, stored == pg_sys::TU_UpdateIndexes::TU_Summarizing);
+            match result {
+                pg_sys::TM_Result::TM_Ok => Ok((all || summarizing).then_some(Entries { summarizing })),
+                pg_sys::TM_Result::TM_Updated | pg_sys::TM_Result::TM_Deleted => Err(()),
+                other => error!("leadscore: a row of {} cannot be updated: {other}", super::name_of((*self.relation).rd_id)),
+            }
+        }
+    }
+
     /// Deletes a row that nobody else deletes or updates: its person is locked. Where the snapshot
     /// is of the past somebody may have, which is a serialization failure.
     pub fn delete(&self, at: &StoredAt) {
+        if !self.try_delete(at) {
+            // SAFETY: the table is open.
+            error!("leadscore: a row of {} cannot be deleted", super::name_of(unsafe { (*self.relation).rd_id }));
+        }
+    }
+
+    /// Deletes a row; `false`, and nothing is done, if it is no longer the latest version. Where the transaction has one
+    /// snapshot that is a serialization failure.
+    pub fn try_delete(&self, at: &StoredAt) -> bool {
         let mut tid = at.0;
         let mut failure = pg_sys::TM_FailureData::default();
         // SAFETY: the row was found by a snapshot of this transaction.
@@ -168,10 +275,12 @@ impl Table {
             let (command, snapshot) = (pg_sys::GetCurrentCommandId(true), pg_sys::GetActiveSnapshot());
             guarded(|| delete(self.relation, &mut tid, command, snapshot, ptr::null_mut(), true, &mut failure, false))
         };
+        refuse_unseen(result);
         match result {
-            pg_sys::TM_Result::TM_Ok => {}
+            pg_sys::TM_Result::TM_Ok => true,
+            pg_sys::TM_Result::TM_Updated | pg_sys::TM_Result::TM_Deleted => false,
+            // SAFETY: the table is open.
             other => {
-                refuse_unseen(other);
                 error!("leadscore: a row of {} cannot be deleted: {other}", super::name_of(unsafe { (*self.relation).rd_id }))
             }
         }
@@ -201,6 +310,11 @@ pub(super) fn refuse_unseen(result: pg_sys::TM_Result::Type) {
         let message = format!("could not serialize access due to concurrent {change}");
         Refusal::new(Code::ERRCODE_T_R_SERIALIZATION_FAILURE, message).raise();
     }
+}
+
+/// The entries in indexes that a new version of a row needs: in all of them, or in summarizing ones alone.
+pub(super) struct Entries {
+    pub summarizing: bool,
 }
 
 /// A new row of a table, in memory.
@@ -336,7 +450,7 @@ impl Key {
 ///
 /// # Safety
 /// The index is open.
-unsafe fn is_for_all_snapshots(index: pg_sys::Relation) -> bool {
+pub(super) unsafe fn is_for_all_snapshots(index: pg_sys::Relation) -> bool {
     // SAFETY: as the caller promises.
     unsafe {
         if !(*(*index).rd_index).indcheckxmin {
@@ -488,14 +602,49 @@ pub(super) struct IndexWriter {
 
 impl IndexWriter {
     pub fn open(relation: pg_sys::Relation) -> IndexWriter {
+        IndexWriter::open_for(relation, false)
+    }
+
+    /// For rows that may have keys of others.
+    pub fn open_to_try(relation: pg_sys::Relation) -> IndexWriter {
+        IndexWriter::open_for(relation, true)
+    }
+
+    fn open_for(relation: pg_sys::Relation, speculative: bool) -> IndexWriter {
         // SAFETY: the executor state owns what is allocated here; Drop closes and frees it.
         unsafe {
             let estate = pg_sys::CreateExecutorState();
             let result = pg_sys::palloc0(size_of::<pg_sys::ResultRelInfo>()).cast::<pg_sys::ResultRelInfo>();
             pg_sys::InitResultRelInfo(result, relation, 0, ptr::null_mut(), 0);
-            pg_sys::ExecOpenIndices(result, false);
+            pg_sys::ExecOpenIndices(result, speculative);
             IndexWriter { estate, result }
         }
+    }
+
+    /// Inserts the entries of a row that is stored for the time being; says whether no unique index has its key, as far as that
+    /// can be told without waiting for others.
+    ///
+    /// # Safety
+    /// As for [`IndexWriter::insert`].
+    pub unsafe fn try_insert(&self, slot: *mut pg_sys::TupleTableSlot) -> bool {
+        let mut is_taken = false;
+        // SAFETY: the result relation's indexes are open.
+        unsafe {
+            #[cfg(feature = "pg15")]
+            pg_sys::ExecInsertIndexTuples(self.result, slot, self.estate, false, true, &mut is_taken, ptr::null_mut());
+            #[cfg(not(feature = "pg15"))]
+            pg_sys::ExecInsertIndexTuples(self.result, slot, self.estate, false, true, &mut is_taken, ptr::null_mut(), false);
+        }
+        !is_taken
+    }
+
+    /// Refuses a row that does not satisfy the table's checks.
+    ///
+    /// # Safety
+    /// The slot holds a row of the relation's row type.
+    pub unsafe fn check(&self, slot: *mut pg_sys::TupleTableSlot) {
+        // SAFETY: as the caller promises.
+        unsafe { pg_sys::ExecConstraints(self.result, slot, self.estate) }
     }
 
     /// # Safety

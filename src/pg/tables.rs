@@ -1,6 +1,8 @@
 //! leadscore's tables of persons: where their columns are, and rows that are read or written by whole sets.
 
+use super::person::{FoundPerson, Persons};
 use super::plain::{SlowReason, Write};
+use super::source::{AttachedActivity, AttachedPerson};
 use super::table::{IndexWriter, Key, Row, Snapshot, StoredAt, Table};
 use super::{Statement, source, value};
 use pgrx::datum::DatumWithOid;
@@ -66,6 +68,7 @@ pub struct Tables {
     pub(super) source: pg_sys::Oid,
     /// What visits of the website leave, of visitors who may be known later.
     pub(super) visits: [pg_sys::Oid; 2],
+    person_ids: pg_sys::Oid,
     activity_ids: pg_sys::Oid,
     change_ids: pg_sys::Oid,
     pub(super) person_columns: PersonColumns,
@@ -85,7 +88,11 @@ pub struct Tables {
 /// The writes that are done below the executor where nothing more belongs to them.
 pub(super) struct Writes {
     pub(super) update_person: Write,
+    change_person: Write,
+    insert_person: Write,
     insert_activity: Write,
+    update_activity: Write,
+    delete_activity: Write,
     insert_change: Write,
     pub(super) insert_record: Write,
     pub(super) delete_record: Write,
@@ -111,10 +118,26 @@ impl Writes {
                 .optional(&[p.category, p.last_activity_at, p.scored_through])
                 .makes_up_for(&[c"write_begins"])
                 .satisfies(&[c"person_tenant_check"]),
+            change_person: Write::update(person)
+                .values(&[p.since, p.active])
+                .optional(&[p.name, p.status, p.owner, p.attributes])
+                .stands_for(&[c"write_begins", c"a_changes", c"note_changed", c"score_changed"])
+                .satisfies(&[c"person_tenant_check"]),
+            insert_person: Write::insert(person)
+                .values(&[p.person_id, p.kind, p.external_id, p.since, p.score, p.penalised, p.recorded_at])
+                .values(&[p.source_id, p.departed, p.active])
+                .optional(&[p.tenant, p.name, p.status, p.owner, p.attributes, p.category, p.last_activity_at, p.scored_through])
+                .stands_for(&[c"a_arrives", c"score_inserted"])
+                .satisfies(&[c"person_tenant_check"]),
             insert_activity: Write::insert(activity)
                 .values(&[a.activity_id, a.person_id, a.activity_type, a.occurred_at, a.recorded_at, a.source_id, a.source_key])
                 .optional(&[a.attributes])
                 .stands_for(&[c"score_inserted"]),
+            update_activity: Write::update(activity)
+                .values(&[a.person_id, a.activity_type, a.occurred_at])
+                .optional(&[a.attributes])
+                .stands_for(&[c"score_updated"]),
+            delete_activity: Write::delete(activity).stands_for(&[c"score_deleted"]),
             insert_change: Write::insert(change)
                 .values(&[h.change_id, h.person_id, h.score, h.scored_on, h.changed_at, h.scorecard])
                 .optional(&[h.from_category, h.to_category, h.tenant]),
@@ -134,6 +157,7 @@ impl Writes {
         }
     }
 
+    /// Those that each activity brings; the others are rare.
     fn all(&self) -> [&Write; 8] {
         [
             &self.update_person,
@@ -271,6 +295,7 @@ impl Tables {
             waiting: super::table(schema, "waiting"),
             source: super::table(schema, "source"),
             visits: ["visitor_person", "event"].map(|name| super::table(schema, name)),
+            person_ids: super::table(schema, "person_person_id_seq"),
             activity_ids: super::table(schema, "activity_activity_id_seq"),
             change_ids: super::table(schema, "category_change_change_id_seq"),
             person_columns,
@@ -335,6 +360,99 @@ impl Tables {
         ]);
         table.insert(&IndexWriter::open(table.relation), &row);
         Some(activity_id)
+    }
+
+    /// Inserts a person whom a row of an attached table became, as an INSERT whose triggers do nothing, and hands it over.
+    /// `false`, and nothing is done, where more belongs to it than leadscore's own, which the caller makes up for, or where
+    /// somebody else has its key.
+    pub fn insert_person(&self, new: &NewPerson, take: impl FnOnce(&Persons, i64, &FoundPerson)) -> bool {
+        let table = Table::open(self.person, pg_sys::RowExclusiveLock);
+        if !table.is_plain(&self.writes.insert_person) {
+            return false;
+        }
+        let person_id = next_value(self.person_ids);
+        let (row, told) = (Row::of(&table), &new.told);
+        let c = &self.person_columns;
+        row.set(&[
+            (c.person_id, person_id.into_datum()),
+            (c.kind, new.kind.into_datum()),
+            (c.tenant, new.tenant.into_datum()),
+            (c.external_id, new.external_id.into_datum()),
+            (c.name, told.name.into_datum()),
+            (c.status, told.status.into_datum()),
+            (c.owner, told.owner.into_datum()),
+            (c.since, Some(pg_sys::Datum::from(told.since))),
+            (c.attributes, told.attributes.and_then(source::jsonb)),
+            (c.active, told.active.into_datum()),
+            (c.source_id, new.source_id.into_datum()),
+            (c.score, new.score.into_datum()),
+            (c.category, new.category.into_datum()),
+            (c.penalised, new.penalised.into_datum()),
+            (c.recorded_at, Some(pg_sys::Datum::from(super::now()))),
+            (c.departed, false.into_datum()),
+        ]);
+        if !table.insert_unless_there(&row) {
+            return false;
+        }
+        // SAFETY: the slot holds the row, all of whose attributes are set, until it is dropped below.
+        let found = unsafe { FoundPerson::lent(row.0) };
+        take(&self.persons_to_read(), person_id, &found);
+        true
+    }
+
+    /// Writes what an attached table tells of a person, as an UPDATE whose triggers do nothing. `false`, and nothing is done,
+    /// where more belongs to it than leadscore's own, which the caller makes up for, or where somebody else has changed the row.
+    pub fn change_person(&self, person: &AttachedPerson, told: &ToldPerson) -> bool {
+        let table = Table::open(self.person, pg_sys::RowExclusiveLock);
+        if !table.is_plain(&self.writes.change_person) {
+            return false;
+        }
+        table.check_replica_identity(pg_sys::CmdType::CMD_UPDATE);
+        let c = &self.person_columns;
+        table.try_update(
+            &person.at,
+            &[
+                (c.name, told.name.into_datum()),
+                (c.status, told.status.into_datum()),
+                (c.owner, told.owner.into_datum()),
+                (c.since, Some(pg_sys::Datum::from(told.since))),
+                (c.attributes, told.attributes.and_then(source::jsonb)),
+                (c.active, told.active.into_datum()),
+            ],
+        )
+    }
+
+    /// Whether activities can be inserted, updated and deleted directly: nothing more belongs to that than leadscore's own
+    /// triggers do, which the caller makes up for.
+    pub fn writes_activities(&self) -> bool {
+        let table = Table::open(self.activity, pg_sys::RowExclusiveLock);
+        [&self.writes.insert_activity, &self.writes.update_activity, &self.writes.delete_activity]
+            .iter()
+            .all(|write| table.is_plain(write))
+    }
+
+    /// Makes an activity what a row of an attached table says now, where [`Tables::writes_activities`]. `false`, and nothing is
+    /// done, if somebody else has changed it.
+    pub fn update_activity(&self, activity: &AttachedActivity, new: &NewActivity) -> bool {
+        let table = Table::open(self.activity, pg_sys::RowExclusiveLock);
+        let c = &self.activity_columns;
+        table.check_replica_identity(pg_sys::CmdType::CMD_UPDATE);
+        table.try_update(
+            &activity.at,
+            &[
+                (c.person_id, new.person_id.into_datum()),
+                (c.activity_type, new.activity_type.into_datum()),
+                (c.occurred_at, Some(pg_sys::Datum::from(new.occurred_at))),
+                (c.attributes, new.attributes.and_then(source::jsonb)),
+            ],
+        )
+    }
+
+    /// Deletes an activity where [`Tables::writes_activities`]. `false`, and nothing is done, if somebody else has changed it.
+    pub fn delete_activity(&self, activity: &AttachedActivity) -> bool {
+        let table = Table::open(self.activity, pg_sys::RowExclusiveLock);
+        table.check_replica_identity(pg_sys::CmdType::CMD_DELETE);
+        table.try_delete(&activity.at)
     }
 
     /// Inserts changes of category, as an INSERT would. `false`, and nothing is done, where more
@@ -433,7 +551,31 @@ impl Tables {
     }
 }
 
+/// What an attached table tells of a person.
+pub struct ToldPerson<'a> {
+    pub name: Option<&'a str>,
+    pub status: Option<&'a str>,
+    pub owner: Option<&'a str>,
+    pub since: pg_sys::TimestampTz,
+    /// As the text of a JSON object.
+    pub attributes: Option<&'a str>,
+    pub active: bool,
+}
+
+/// A person whom a row of an attached table becomes, with the score that follows from the row alone.
+pub struct NewPerson<'a> {
+    pub kind: &'a str,
+    pub tenant: Option<&'a str>,
+    pub external_id: &'a str,
+    pub told: ToldPerson<'a>,
+    pub source_id: i32,
+    pub score: i64,
+    pub category: Option<&'a str>,
+    pub penalised: bool,
+}
+
 /// What a row of an attached table becomes.
+#[derive(Clone)]
 pub struct NewActivity<'a> {
     pub person_id: i64,
     pub activity_type: &'a str,

@@ -170,6 +170,11 @@ impl<'c> Batch<'c> {
         Batch { rows: Vec::new(), matching: Matching::new(config), days: LocalDays::of(config.time_zone), progress: None }
     }
 
+    /// Persons are locked in the order of their ids, everywhere.
+    fn sort(&mut self) {
+        self.rows.sort_unstable_by_key(|row| (row.person_id, row.occurred_at, row.activity_id));
+    }
+
     fn add(&mut self, rulebook: &'c Rulebook, row: &scan::ActivityRow) {
         let day = self.days.day(row.occurred_at).filter(|_| pg::is_within_calendar(row.occurred_at));
         let matching = self.matching.of_known(rulebook, row.activity_type, row.attributes);
@@ -235,25 +240,41 @@ fn score(config: &Config, inserted: &ChangedRows) {
     score_batch(config, inserted, &mut batch);
 }
 
-/// Scores an activity that was inserted without firing a trigger; its type is known and its
-/// moment within the calendar.
-pub fn score_new(config: &Config, activity_id: i64, new: &NewActivity) {
-    let Some(day) = config.time_zone.day(new.occurred_at) else { refuse(new.person_id, new.activity_type, new.occurred_at) };
-    let rulebook = Rulebooks { config, latest: None }.of(new.person_id);
-    let attributes = new.attributes.filter(|_| rulebook.asks_attributes(new.activity_type)).map(Jsonb::parse);
-    let matching = rulebook.matching(new.activity_type, attributes.as_ref()).collect();
+/// Scores activities that were inserted without firing a trigger; their types are known and their moments within the calendar.
+pub fn score_new(config: &Config, added: &[(i64, NewActivity)]) {
+    score_added(config, None, added);
+}
+
+/// The same by a writer that has their persons locked, or one of its own.
+pub fn score_added(config: &Config, writer: Option<&mut Writer>, added: &[(i64, NewActivity)]) {
+    if added.is_empty() {
+        return;
+    }
+    let mut rulebooks = Rulebooks { config, latest: None };
     let mut batch = Batch::new(config);
-    batch.rows.push(ScoredActivity {
-        person_id: new.person_id,
-        activity_id,
-        occurred_at: new.occurred_at,
-        day,
-        matching: batch.matching.keep(matching),
-    });
-    score_rows(config, &mut batch, |person_id| {
+    for (activity_id, new) in added {
+        let Some(day) = config.time_zone.day(new.occurred_at) else { refuse(new.person_id, new.activity_type, new.occurred_at) };
+        let rulebook = rulebooks.of(new.person_id);
+        let attributes = new.attributes.filter(|_| rulebook.asks_attributes(new.activity_type)).map(Jsonb::parse);
+        let matching = rulebook.matching(new.activity_type, attributes.as_ref()).collect();
+        batch.rows.push(ScoredActivity {
+            person_id: new.person_id,
+            activity_id: *activity_id,
+            occurred_at: new.occurred_at,
+            day,
+            matching: batch.matching.keep(matching),
+        });
+    }
+    let refuse = |person_id: i64| {
         refuse_unseen(&config.tables, person_id);
-        refuse(person_id, new.activity_type, new.occurred_at)
-    });
+        if let Some((_, new)) = added.iter().find(|(_, new)| new.person_id == person_id) {
+            refuse(person_id, new.activity_type, new.occurred_at);
+        }
+    };
+    match writer {
+        Some(writer) => score_by(writer, &mut batch, refuse),
+        None => score_rows(config, &mut batch, refuse),
+    }
 }
 
 fn score_batch(config: &Config, inserted: &ChangedRows, batch: &mut Batch) {
@@ -262,8 +283,7 @@ fn score_batch(config: &Config, inserted: &ChangedRows, batch: &mut Batch) {
 
 /// Scores new activities; `refuse` those of a person who does not exist.
 fn score_rows(config: &Config, batch: &mut Batch, refuse: impl Fn(i64)) {
-    // Persons are locked in the order of their ids, everywhere.
-    batch.rows.sort_unstable_by_key(|row| (row.person_id, row.occurred_at, row.activity_id));
+    batch.sort();
     let by_person = || batch.rows.chunk_by(|a, b| a.person_id == b.person_id);
     if config.deferred {
         let persons: Vec<_> = by_person().map(|rows| (rows[0].person_id, rows.iter().map(|row| row.day).max())).collect();
@@ -274,6 +294,13 @@ fn score_rows(config: &Config, batch: &mut Batch, refuse: impl Fn(i64)) {
         return;
     }
     let mut writer = Writer::open(config, by_person().map(|rows| rows[0].person_id));
+    score_by(&mut writer, batch, refuse);
+    writer.close();
+}
+
+fn score_by(writer: &mut Writer, batch: &mut Batch, refuse: impl Fn(i64)) {
+    let config = writer.config;
+    batch.sort();
     for rows in batch.rows.chunk_by(|a, b| a.person_id == b.person_id) {
         let person_id = rows[0].person_id;
         if let Some((progress, total)) = &mut batch.progress {
@@ -286,7 +313,7 @@ fn score_rows(config: &Config, batch: &mut Batch, refuse: impl Fn(i64)) {
         // A row that is written next need not be locked, unless somebody else is writing it.
         let scored = match rescore::has_derived() {
             true => Ok(false),
-            false => score_person(&mut writer, &seen, rows, &batch.matching),
+            false => score_person(writer, &seen, rows, &batch.matching),
         };
         if scored == Ok(true) {
             continue;
@@ -296,11 +323,10 @@ fn score_rows(config: &Config, batch: &mut Batch, refuse: impl Fn(i64)) {
             continue;
         };
         let tells_all = scored.is_ok() && !(rescore::has_derived() && derived_already(config, rows));
-        if !tells_all || score_person(&mut writer, &locked, rows, &batch.matching) != Ok(true) {
+        if !tells_all || score_person(writer, &locked, rows, &batch.matching) != Ok(true) {
             writer.derive(person_id, &locked, rows.iter().map(|row| row.day).max());
         }
     }
-    writer.close();
     batch.rows.clear();
 }
 

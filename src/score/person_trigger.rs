@@ -2,7 +2,11 @@
 
 use crate::arrive::waiting::{self, Arrived};
 use crate::configure::config::{self, Config};
+use crate::configure::rulebook::Rulebook;
 use crate::error::{OrRaise, Refusal};
+use crate::pg::person::{FoundPerson, Persons};
+use crate::pg::source::AttachedPerson;
+use crate::pg::tables::{NewPerson, ToldPerson};
 use crate::pg::{self, ChangedRows, Jsonb};
 use crate::score::rescore;
 use crate::score::write_back::{self, Moved};
@@ -126,23 +130,27 @@ pub fn person_inserted<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTu
             rescore::run("SELECT leadscore._go_live()", &[]);
             config = config::current(schema);
         }
-        persons_arrived(&config, &inserted);
+        persons_arrived(&config, inserted.count(), |take| inserted.each_person(&config.tables, take));
     }
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
 }
 
-fn persons_arrived(config: &Config, inserted: &ChangedRows) {
+/// Takes a person with its row.
+type Take<'t> = &'t mut dyn FnMut(&Persons, i64, &FoundPerson);
+
+/// Stores the records of so many new persons, and lets them meet what waits for them.
+fn persons_arrived(config: &Config, count: i64, each: impl FnOnce(Take)) {
     let mut writer = Writer::open(config, std::iter::empty());
     let mut ids = Vec::new();
     let mut attached = Vec::new();
     let mut table: Option<String> = None;
     // Of whom somebody else's trigger changed what leadscore had completed.
     let mut differing = Vec::new();
-    inserted.each_person(&config.tables, |persons, person_id, found| {
+    each(&mut |persons, person_id, found| {
         ids.push(person_id);
         if let Some((number, _)) = persons.source(found) {
             attached.push(person_id);
-            if table.is_none() {
+            if table.is_none() && count >= TOLD {
                 table = config
                     .sources
                     .iter()
@@ -163,10 +171,10 @@ fn persons_arrived(config: &Config, inserted: &ChangedRows) {
         if !config.cards.is_main_alone() {
             writer.note_new_others(person_id, found, &standing.scores);
         }
-        if (ids.len() as i64 % TOLD == 0 || (ids.len() as i64 == inserted.count() && inserted.count() > TOLD))
+        if (ids.len() as i64 % TOLD == 0 || (ids.len() as i64 == count && count > TOLD))
             && let Some(table) = &table
         {
-            notice!("{table}: {} of {} persons scored", ids.len(), inserted.count());
+            notice!("{table}: {} of {count} persons scored", ids.len());
         }
     });
     writer.close();
@@ -198,6 +206,39 @@ fn persons_arrived(config: &Config, inserted: &ChangedRows) {
     }
     rescore::rescore(config, differing.into_iter().collect());
     rescore::run("SELECT leadscore._persons_arrived($1, $2)", &[DatumWithOid::from(ids), DatumWithOid::from(attached)]);
+}
+
+/// Stores a person whom a row of an attached table became, and what follows, as an INSERT would. `false`, and nothing is done,
+/// where more belongs to one, or somebody else has its key.
+pub fn new_person(
+    config: &Config,
+    source_id: i32,
+    kind: &str,
+    tenant: Option<&str>,
+    external_id: &str,
+    told: ToldPerson,
+) -> bool {
+    if !config.live || kind.is_empty() {
+        return false;
+    }
+    let rulebook = config.rulebook(tenant);
+    let fits = rulebook.fitting(|| told.attributes.map(Jsonb::parse));
+    let person = Person {
+        kind,
+        status: told.status,
+        since: config.day(told.since),
+        is_active: told.active,
+        fits: &fits,
+        // Who is new has not said that it does not want to be followed.
+        is_unseen: false,
+    };
+    let standing = arrival(config, &person, tenant);
+    let category = told.active.then(|| rulebook.configuration.category(MAIN, kind, standing.scores[0])).flatten();
+    let (score, penalised) = (standing.scores[0], standing.is_penalised);
+    let new = NewPerson { kind, tenant, external_id, told, source_id, score, category, penalised };
+    config.tables.insert_person(&new, |persons, person_id, found| {
+        persons_arrived(config, 1, |take| take(persons, person_id, found));
+    })
 }
 
 /// `BEFORE … FOR EACH STATEMENT` on `leadscore.person` and on attached tables that are written back.
@@ -271,7 +312,10 @@ fn concerned<W: WhoAllocated>(config: &Config, old: &PgHeapTuple<W>, new: &PgHea
             fits: rulebook.fitting(|| attributes(row)),
         }
     };
-    let (before, after) = (parts(old), parts(new));
+    concerned_by(config, rulebook, &parts(old), &parts(new))
+}
+
+fn concerned_by(config: &Config, rulebook: &Rulebook, before: &Parts, after: &Parts) -> Concerned {
     match shortcut::rules_of_change(&rulebook.configuration, &before.person(), &after.person()) {
         Ok(rules) if rules.is_empty() => Concerned::Nothing,
         // Activities may be stored that no rule has taken yet, and count as a whole.
@@ -279,6 +323,31 @@ fn concerned<W: WhoAllocated>(config: &Config, old: &PgHeapTuple<W>, new: &PgHea
         Ok(rules) => Concerned::Rules(rules),
         Err(_) => Concerned::Everything,
     }
+}
+
+/// Writes what an attached table tells of a person, and what follows, as an UPDATE would. `false`, and nothing is done, where
+/// more belongs to one, or somebody else has changed the row.
+pub fn change_person(config: &Config, kind: &str, tenant: Option<&str>, person: &AttachedPerson, told: &ToldPerson) -> bool {
+    if !config.tables.change_person(person, told) {
+        return false;
+    }
+    let rulebook = config.rulebook(tenant);
+    let person_id = person.person_id;
+    let parts = |status: Option<&str>, since: i64, is_active: bool, attributes: Option<Jsonb>| Parts {
+        kind: kind.to_owned(),
+        status: status.map(str::to_owned),
+        since: config.day(since),
+        is_active,
+        fits: rulebook.fitting(|| attributes),
+    };
+    let before = parts(person.status.as_deref(), person.since, person.active, person.attributes.clone());
+    let after = parts(told.status, told.since, told.active, told.attributes.map(Jsonb::parse));
+    match concerned_by(config, rulebook, &before, &after) {
+        Concerned::Nothing => {}
+        Concerned::Rules(rules) => rescore::rescore_rules(config, vec![(person_id, rules)]),
+        Concerned::Everything => drop(rescore::rescore(config, std::iter::once(person_id).collect())),
+    }
+    true
 }
 
 /// `AFTER UPDATE OF tenant, kind, status, since, attributes, active` on `leadscore.person`: for each row it notes whom, for

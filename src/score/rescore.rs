@@ -46,6 +46,14 @@ impl ToDerive {
         self.0.push((person_id, day));
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn has(&self, person_id: i64) -> bool {
+        self.0.iter().any(|(known, _)| *known == person_id)
+    }
+
     /// Each person once, in the order of their ids, with the latest of its days.
     pub fn sorted(mut self) -> Vec<(i64, Option<Day>)> {
         self.0.sort_unstable_by(|a, b| (a.0, b.1).cmp(&(b.0, a.1)));
@@ -162,19 +170,25 @@ pub fn rescore(config: &Config, persons: ToDerive) -> Vec<i64> {
 }
 
 fn rescore_with(config: &Config, persons: ToDerive, in_run: bool) -> (Outcome, Vec<i64>) {
-    let persons = persons.sorted();
-    let mut missing = Vec::new();
     if persons.is_empty() {
-        return (Outcome::default(), missing);
+        return (Outcome::default(), Vec::new());
     }
+    let persons = persons.sorted();
     let mut writer = Writer::open(config, persons.iter().map(|(person_id, _)| *person_id));
     writer.is_run = in_run;
-    for (person_id, day) in persons {
+    let missing = rescore_by(&mut writer, ToDerive(persons));
+    (writer.close(), missing)
+}
+
+/// Derives persons anew by a writer that is open. Returns those that are not there.
+pub fn rescore_by(writer: &mut Writer, persons: ToDerive) -> Vec<i64> {
+    let mut missing = Vec::new();
+    for (person_id, day) in persons.sorted() {
         if !writer.find_and_derive(person_id, day) {
             missing.push(person_id);
         }
     }
-    (writer.close(), missing)
+    missing
 }
 
 /// `_rescore(bigint[], date[], boolean)`: derives persons anew, with the days of what is new to them if any are given,

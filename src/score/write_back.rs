@@ -5,6 +5,8 @@ use crate::arrive::source::{Source, is_shortened, values_of_key};
 use crate::cluster;
 use crate::configure::config::{self, Config};
 use crate::error::Refusal;
+use crate::pg::attached::{self, Attached, TakesStatement, Written};
+use crate::pg::person::Persons;
 use crate::pg::{self, latest::Latest};
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::DatumWithOid;
@@ -90,7 +92,7 @@ impl Drop for Level {
 /// The BEFORE trigger of a statement on a table to which scores are written back.
 pub fn source_begins(relation: u32) {
     // A run writes to its rows: it is waited for before any of them is locked.
-    pg::lock_as_writer(pg::table(pg::own_schema(), "state"));
+    config::present();
     OPEN.with_borrow_mut(|open| open.push(Open { savepoint: pg::current_savepoint(), relation, depth: pg::trigger_depth() }));
 }
 
@@ -194,6 +196,22 @@ struct Standings {
     categories: Vec<Option<String>>,
 }
 
+impl Standings {
+    /// Keeps those of which it holds by their places.
+    fn retain(&mut self, stays: impl Fn(usize) -> bool) {
+        fn only<T>(list: &mut Vec<T>, stays: &impl Fn(usize) -> bool) {
+            let mut nth = 0;
+            list.retain(|_| {
+                nth += 1;
+                stays(nth - 1)
+            });
+        }
+        only(&mut self.keys, &stays);
+        only(&mut self.scores, &stays);
+        only(&mut self.categories, &stays);
+    }
+}
+
 /// Writes scores and categories to an attached table, or to its shards.
 fn write_all(sources: &[Rc<Source>], standings: impl Iterator<Item = (String, i64, Option<String>)>) {
     let mut lists = vec![Standings::default(); sources.len()];
@@ -206,7 +224,7 @@ fn write_all(sources: &[Rc<Source>], standings: impl Iterator<Item = (String, i6
     }
     for (source, list) in sources.iter().zip(lists) {
         if !list.keys.is_empty() {
-            write_back_to(source, list.keys, list.scores, list.categories);
+            write_back_to(source, list);
         }
     }
 }
@@ -267,15 +285,58 @@ fn refuse_for_owner(source: &Source, caught: &CaughtError) -> ! {
     .raise()
 }
 
+/// The names of the key columns, not quoted.
+fn key_names(source: &Source) -> Option<Vec<&str>> {
+    let of = |&at: &usize| {
+        let at = usize::try_from(source.parts.columns.get(at)?.1).ok()?;
+        source.table.columns().get(at).map(String::as_str)
+    };
+    source.parts.key.iter().map(of).collect()
+}
+
+/// Writes the scores and categories of a few rows without a statement; removes from the list whose rows are done.
+fn write_few(source: &Source, standings: &mut Standings) {
+    // What other parts of leadscore read, its triggers must see.
+    if source.shard.is_some() || source.reads_written || standings.keys.len() > pg::plans::FEW {
+        return;
+    }
+    let Some(names) = key_names(source) else { return };
+    let done: Vec<bool> = {
+        let (table, owner) = (source.table.relation, source.owner);
+        let Ok(table) = Attached::to_write(table, owner, &names) else { return };
+        let column = |at: Option<usize>| at.and_then(|at| source.table.columns().get(at)).map(String::as_str);
+        (0..standings.keys.len())
+            .map(|nth| {
+                let score = column(source.parts.score).map(|name| (name, Written::Score(standings.scores[nth])));
+                let category =
+                    column(source.parts.category).map(|name| (name, Written::Category(standings.categories[nth].as_deref())));
+                let values: Vec<(&str, Written)> = score.into_iter().chain(category).collect();
+                table.write(&values_of_key(&standings.keys[nth], names.len()), &values).is_ok()
+            })
+            .collect()
+    };
+    pg::make_changes_visible();
+    standings.retain(|nth| !done[nth]);
+}
+
 /// Updates the score and category columns of one attached table where they differ, as its owner.
-pub fn write_back_to(source: &Source, keys: Vec<String>, scores: Vec<i64>, categories: Vec<Option<String>>) {
+fn write_back_to(source: &Source, mut standings: Standings) {
     if is_open(source) {
         let savepoint = pg::current_savepoint();
         QUEUED.with_borrow_mut(|queued| {
-            queued.extend(keys.into_iter().map(|key| queued_row(savepoint, source, key)));
+            queued.extend(standings.keys.into_iter().map(|key| queued_row(savepoint, source, key)));
         });
         return;
     }
+    if source.parts.scorecards.is_empty() {
+        write_few(source, &mut standings);
+    }
+    if !standings.keys.is_empty() {
+        write_by_statement(source, standings);
+    }
+}
+
+fn write_by_statement(source: &Source, Standings { keys, scores, categories }: Standings) {
     let Some(key) = key_columns(source) else { return };
     // All is qualified: it runs under a search_path for the owner's triggers.
     let (mut set, mut differs, mut lists) = (Vec::new(), Vec::new(), Vec::new());
@@ -344,9 +405,7 @@ pub fn write_back_to(source: &Source, keys: Vec<String>, scores: Vec<i64>, categ
             pg::name_of(source.table.relation)
         ))
     };
-    // What the owner's triggers name without a schema is looked for beside the table.
-    let schema = pgrx::spi::quote_identifier(pg::schema_name(source.table.relation.into()));
-    let path = CString::new(format!("pg_catalog, {schema}, public, pg_temp")).unwrap_or_default();
+    let path = attached::path_beside(source.table.relation.into());
     pgrx::PgTryBuilder::new(|| {
         let _level = Level::begin();
         cluster::with_shards(source, || {
@@ -388,10 +447,9 @@ pub fn write_back_moved(config: &Config, moved: Vec<Moved>) {
 }
 
 /// Locks the rows to which scores of these persons are written back, in the order of their keys.
-pub fn lock_sources_of(config: &Config, ids: Vec<i64>) {
+pub fn lock_sources_of(config: &Config, persons: &Persons, ids: Vec<i64>) {
     // Of a few persons their own rows tell where they came from.
     let known = (ids.len() <= pg::plans::FEW && !config.has_aliases).then(|| {
-        let persons = config.tables.persons_to_read();
         let source = |&id: &i64| persons.source(&persons.look_at(id)?).map(|(number, key)| (number, key.to_owned()));
         ids.iter().filter_map(source).collect::<Vec<_>>()
     });
@@ -424,6 +482,9 @@ fn lock_rows(source: &Source, mut keys: Vec<String>) {
     if keys.is_empty() {
         return;
     }
+    if lock_few(source, &keys).is_ok() {
+        return remember_locked(source, &keys);
+    }
     if let Some(key) = key_columns(source) {
         let names: Vec<&str> = key.iter().map(|(name, _)| name.as_str()).collect();
         let wanted = match key.as_slice() {
@@ -449,20 +510,49 @@ fn lock_rows(source: &Source, mut keys: Vec<String>) {
         })
         .catch_when(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, |caught| refuse_for_owner(source, &caught))
         .execute();
-        LOCKED.with_borrow_mut(|locked| {
-            if locked.len() + keys.len() <= REMEMBERED {
-                let savepoint = pg::current_savepoint();
-                locked.extend(keys.iter().map(|key| (savepoint, row(key))));
-            }
-        });
+        remember_locked(source, &keys);
     }
+}
+
+fn remember_locked(source: &Source, keys: &[String]) {
+    LOCKED.with_borrow_mut(|locked| {
+        if locked.len() + keys.len() <= REMEMBERED {
+            let savepoint = pg::current_savepoint();
+            let row = |key: &String| LockedRow { relation: source.table.relation, key: key.clone() };
+            locked.extend(keys.iter().map(|key| (savepoint, row(key))));
+        }
+    });
+}
+
+/// Locks a few rows without a statement, in the order that it would.
+fn lock_few(source: &Source, keys: &[String]) -> Result<(), TakesStatement> {
+    if source.shard.is_some() || keys.len() > pg::plans::FEW {
+        return Err(TakesStatement);
+    }
+    let names = key_names(source).ok_or(TakesStatement)?;
+    let mut keys: Vec<Vec<String>> = keys.iter().map(|key| values_of_key(key, names.len())).collect();
+    if keys.len() > 1 {
+        // Texts are in the order of their collation.
+        let types = source.table.types.as_deref().unwrap_or_default();
+        let is_number = |&at: &usize| {
+            let at = source.parts.columns.get(at).and_then(|(_, at)| usize::try_from(*at).ok());
+            at.and_then(|at| types.get(at))
+                .is_some_and(|name| matches!(name.as_str(), "pg_catalog.int2" | "pg_catalog.int4" | "pg_catalog.int8"))
+        };
+        if !source.parts.key.iter().all(is_number) {
+            return Err(TakesStatement);
+        }
+        keys.sort_by_cached_key(|key| key.iter().map(|value| value.parse::<i64>().unwrap_or_default()).collect::<Vec<_>>());
+    }
+    let table = Attached::to_lock(source.table.relation, source.owner, &names)?;
+    keys.iter().try_for_each(|key| table.lock(key))
 }
 
 /// `_lock_sources(bigint[])`.
 pub fn lock_sources(ids: Option<Vec<Option<i64>>>) {
-    let config = config::current(pg::own_schema());
+    let config = config::present();
     if config.writes_back() {
-        lock_sources_of(&config, ids.into_iter().flatten().flatten().collect());
+        lock_sources_of(&config, &config.tables.persons_to_read(), ids.into_iter().flatten().flatten().collect());
     }
 }
 
@@ -470,7 +560,7 @@ pub fn lock_sources(ids: Option<Vec<Option<i64>>>) {
 pub fn write_back(ids: Option<Vec<Option<i64>>>) {
     let Some(ids) = ids else { return };
     let ids: Vec<i64> = ids.into_iter().flatten().collect();
-    write_back_of(&config::current(pg::own_schema()), &ids);
+    write_back_of(&config::present(), &ids);
 }
 
 fn write_back_of(config: &Config, ids: &[i64]) {

@@ -80,12 +80,13 @@ impl<'c> Writer<'c> {
     /// leadscore's tables.
     pub fn open(config: &'c Config, ids: impl Iterator<Item = i64>) -> Writer<'c> {
         pg::make_changes_visible();
+        let persons = config.tables.persons();
         if config.writes_back() {
-            write_back::lock_sources_of(config, ids.collect());
+            write_back::lock_sources_of(config, &persons, ids.collect());
         }
         Writer {
             config,
-            persons: config.tables.persons(),
+            persons,
             histories: config.tables.histories(),
             records: None,
             moved: Vec::new(),

@@ -1,7 +1,7 @@
 -- Creme: contacts and organisations, which extend a table of entities; who takes part in an activity, and what was to be done. All
 -- foreign keys are checked at commit, and those to entities lead to the table that the persons' tables extend.
-ALTER TABLE persons_contact ADD leadscore_score bigint, ADD leadscore_category text;
-ALTER TABLE persons_organisation ADD leadscore_score bigint, ADD leadscore_category text;
+ALTER TABLE persons_contact ADD leadscore_score bigint DEFAULT 0, ADD leadscore_category text DEFAULT 'cold';
+ALTER TABLE persons_organisation ADD leadscore_score bigint DEFAULT 0, ADD leadscore_category text DEFAULT 'cold';
 GRANT USAGE ON SCHEMA leadscore TO creme;
 SET ROLE creme;
 SET client_min_messages = notice;

@@ -1,7 +1,7 @@
 -- Odoo: applicants, leads, contacts and companies; meetings of each, their attendees, messages and what was to be done.
-ALTER TABLE hr_applicant ADD leadscore_score bigint, ADD leadscore_category text;
-ALTER TABLE crm_lead ADD leadscore_score bigint, ADD leadscore_category text;
-ALTER TABLE res_partner ADD leadscore_score bigint, ADD leadscore_category text, ADD leadscore_company_score bigint;
+ALTER TABLE hr_applicant ADD leadscore_score bigint DEFAULT 0, ADD leadscore_category text DEFAULT 'cold';
+ALTER TABLE crm_lead ADD leadscore_score bigint DEFAULT 0, ADD leadscore_category text DEFAULT 'cold';
+ALTER TABLE res_partner ADD leadscore_score bigint DEFAULT 0, ADD leadscore_category text DEFAULT 'cold', ADD leadscore_company_score bigint DEFAULT 0;
 -- The indexes that attaching asks for.
 CREATE INDEX ON hr_applicant (user_id);
 CREATE INDEX ON res_partner (user_id);
