@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import select
 import subprocess
 import time
 from collections import Counter
@@ -21,6 +22,7 @@ from play import Mismatch, day_number, microseconds, show, show_rule
 from filters import Filter
 
 POSTGRES_EPOCH = 946_684_800_000_000
+SECONDS_AN_ANSWER = 20
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 
@@ -36,11 +38,17 @@ class Engine:
     """The running program."""
 
     def __init__(self) -> None:
-        command = ["cargo", "run", "--quiet", "--package", "scoring", "--example", "engine"]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        program = ["--quiet", "--package", "scoring", "--example", "engine"]
+        subprocess.run(["cargo", "build", *program], cwd=ROOT, check=True)
+        self.process = subprocess.Popen(["cargo", "run", *program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, case: dict) -> dict:
         print(json.dumps(case), file=self.process.stdin, flush=True)
+        # A mistake that goes round in circles fills the memory while it does.
+        if not select.select([self.process.stdout], [], [], SECONDS_AN_ANSWER)[0]:
+            self.process.kill()
+            self.process.wait()
+            raise Mismatch(f"the engine gives no answer within {SECONDS_AN_ANSWER} s", [json.dumps(case)])
         line = self.process.stdout.readline()
         if not line:
             raise Mismatch("the engine ended", [json.dumps(case)])
