@@ -23,17 +23,22 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore._node() IS 'The number of this node, its group in Citus; 0: the coordinator, or no cluster';
 
--- The coordinator is one of them where it has shards.
+-- The coordinator is one of them where it has shards, or has had some whose persons are still there.
 CREATE FUNCTION leadscore._nodes(with_coordinator boolean DEFAULT false) RETURNS TABLE (node int, host text, port int)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    follows boolean := false;
 BEGIN
     IF leadscore._is_clustered() AND leadscore._node() = 0 THEN
+        IF with_coordinator THEN
+            follows := EXISTS (SELECT FROM leadscore.node_shard);
+        END IF;
         RETURN QUERY EXECUTE
             'SELECT n.groupid, n.nodename::text, n.nodeport FROM pg_dist_node n
              WHERE n.noderole = ''primary'' AND n.isactive
-               AND (n.groupid <> 0 OR ($1 AND EXISTS (SELECT FROM pg_dist_placement p JOIN pg_dist_shard s USING (shardid)
-                                                      JOIN pg_dist_partition d USING (logicalrelid) WHERE p.groupid = 0 AND d.repmodel <> ''t'')))
-             ORDER BY n.groupid' USING with_coordinator;
+               AND (n.groupid <> 0 OR $2 OR ($1 AND EXISTS (SELECT FROM pg_dist_placement p JOIN pg_dist_shard s USING (shardid)
+                                                            JOIN pg_dist_partition d USING (logicalrelid) WHERE p.groupid = 0 AND d.repmodel <> ''t'')))
+             ORDER BY n.groupid' USING with_coordinator, follows;
     END IF;
 END $$;
 COMMENT ON FUNCTION leadscore._nodes(boolean) IS 'The other nodes, asked on the coordinator; none elsewhere';
@@ -313,19 +318,6 @@ END $$;
 COMMENT ON FUNCTION leadscore._refuse_edits_of_nodes(regclass) IS 'Refuses an edit of the configuration on a node that follows the coordinator';
 REVOKE ALL ON FUNCTION leadscore._refuse_edits_of_nodes(regclass) FROM PUBLIC;
 
--- What cannot be added up from the answers of several nodes.
-CREATE FUNCTION leadscore._need_persons_here(what text) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF leadscore._leads() AND NOT EXISTS (SELECT FROM leadscore.person) THEN
-        RAISE feature_not_supported USING
-            MESSAGE = format('%s is about the persons of one node, and the coordinator has none', what),
-            DETAIL = 'Persons are on the nodes that have their rows.',
-            HINT = 'Call it on a node; SELECT * FROM leadscore.nodes; shows them.';
-    END IF;
-END $$;
-COMMENT ON FUNCTION leadscore._need_persons_here(text) IS 'Refuses on a coordinator without persons what is about those of one node';
-
 -- ------------------------------------------------------------------------------------- asking other nodes
 
 -- Runs a query of one value on nodes at once, each in a transaction of its own, as the present role.
@@ -369,6 +361,26 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION leadscore._ask_all(text) IS 'The rows that all other nodes give to a query, as JSON';
+
+-- This node first: what it refuses, all refuse.
+CREATE FUNCTION leadscore._parts(part name, assumption jsonb, question jsonb) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    own text;
+BEGIN
+    EXECUTE format('SELECT leadscore.%I($1, $2)', part) INTO own USING assumption::text, question::text;
+    RETURN array_remove(ARRAY[own] || ARRAY(SELECT a.answer -> 0 ->> 'part'
+                                            FROM leadscore._ask_all(format('SELECT leadscore.%I(%L, %L) AS part', part, assumption, question)) a ORDER BY a.node), NULL);
+END $$;
+COMMENT ON FUNCTION leadscore._parts(name, jsonb, jsonb) IS 'The parts of an answer about everybody, from this node and, asked on the coordinator, from all others';
+
+CREATE FUNCTION leadscore._count_persons() RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT (SELECT count(*) FROM leadscore.person)
+         + (SELECT coalesce(sum((a.answer -> 0 ->> 'persons')::bigint), 0)::bigint FROM leadscore._ask_all('SELECT count(*) AS persons FROM leadscore.person') a);
+END;
+COMMENT ON FUNCTION leadscore._count_persons() IS 'How many persons there are on this node and, asked on the coordinator, on all others';
 
 -- ------------------------------------------------------------------------ what the coordinator tells the nodes
 
