@@ -648,7 +648,11 @@ DECLARE
     arrived record;
     before  text;
     s       record;
-    came    bigint[];
+    came    bigint[] := '{}';
+    -- Of those who came. Merged persons who came apart, and meet again: each with whom it was merged into.
+    own     bigint[];
+    losers  bigint[] := '{}';
+    winners bigint[] := '{}';
     mark    bigint;
 BEGIN
     PERFORM leadscore._begin();
@@ -665,6 +669,14 @@ BEGIN
 
     FOR s IN SELECT * FROM leadscore.source x WHERE x.attached AND leadscore._is_distributed(x.source) ORDER BY x.role DESC, x.source_id LOOP
         IF s.role = 'person' THEN
+            WITH back AS (
+                DELETE FROM leadscore.person_alias l USING leadscore.handover h
+                WHERE NOT h.taken AND (h.document -> 'person' ->> 'source_id')::int = s.source_id AND l.kind = s.person_kind
+                  AND l.external_id = h.document -> 'person' ->> 'external_id' AND l.tenant IS NOT DISTINCT FROM h.document -> 'person' ->> 'tenant'
+                  AND leadscore._part_of_key(s.source_id, l.external_id) IS NOT NULL
+                RETURNING h.person_id AS loser, l.person_id AS winner
+            )
+            SELECT losers || array_agg(b.loser), winners || array_agg(b.winner) INTO losers, winners FROM back b;
             WITH here AS MATERIALIZED (
                 SELECT h.person_id, h.document FROM leadscore.handover h
                 JOIN leadscore._source_rows(s.source_id) r ON r.key = h.document -> 'person' ->> 'external_id'
@@ -681,9 +693,6 @@ BEGIN
                 SELECT c.person_id, c.granted_at, c.refused_at
                 FROM here h CROSS JOIN LATERAL jsonb_populate_record(NULL::leadscore.person_consent, h.document -> 'person_consent') c
                 WHERE h.document -> 'person_consent' <> 'null'
-            ), alias AS (
-                INSERT INTO leadscore.person_alias
-                SELECT l.* FROM here h CROSS JOIN LATERAL jsonb_populate_recordset(NULL::leadscore.person_alias, nullif(h.document -> 'person_alias', 'null')) l
             ), adjustment AS (
                 INSERT INTO leadscore.adjustment
                 SELECT a.* FROM here h CROSS JOIN LATERAL jsonb_populate_recordset(NULL::leadscore.adjustment, nullif(h.document -> 'adjustment', 'null')) a
@@ -695,7 +704,20 @@ BEGIN
                 SELECT w.* FROM here h CROSS JOIN LATERAL jsonb_populate_recordset(NULL::leadscore.waiting, nullif(h.document -> 'moment', 'null')) w
                 ON CONFLICT DO NOTHING
             )
-            SELECT coalesce(came, '{}') || coalesce(array_agg(h.person_id), '{}') INTO came FROM here h;
+            SELECT array_agg(h.person_id) INTO own FROM here h;
+            came := came || own;
+            WITH alias AS MATERIALIZED (
+                SELECT l.*, p.person_id AS loser
+                FROM leadscore.handover h
+                CROSS JOIN LATERAL jsonb_populate_recordset(NULL::leadscore.person_alias, nullif(h.document -> 'person_alias', 'null')) l
+                LEFT JOIN leadscore.person p ON p.kind = l.kind AND p.external_id = l.external_id AND p.tenant IS NOT DISTINCT FROM l.tenant
+                WHERE h.person_id = ANY (own)
+            ), kept AS (
+                INSERT INTO leadscore.person_alias (kind, external_id, person_id, source_id, tenant)
+                SELECT a.kind, a.external_id, a.person_id, a.source_id, a.tenant FROM alias a WHERE a.loser IS NULL
+                ON CONFLICT DO NOTHING
+            )
+            SELECT losers || array_agg(a.loser), winners || array_agg(a.person_id) INTO losers, winners FROM alias a WHERE a.loser IS NOT NULL;
         END IF;
         PERFORM leadscore._resync(s.source_id);
     END LOOP;
@@ -721,7 +743,10 @@ BEGIN
     CROSS JOIN leadscore.state w
     WHERE h.person_id = ANY (came) AND o.value ->> 'category' IS DISTINCT FROM c.category AND o.value ->> 'category' IS NOT NULL;
     UPDATE leadscore.handover h SET taken = true WHERE h.person_id = ANY (came);
-    RETURN cardinality(coalesce(came, '{}'));
+    PERFORM leadscore.merge_person(p.loser, p.winner)
+    FROM unnest(losers, winners) p(loser, winner)
+    WHERE EXISTS (SELECT FROM leadscore.person x WHERE x.person_id = p.loser) AND EXISTS (SELECT FROM leadscore.person x WHERE x.person_id = p.winner);
+    RETURN cardinality(came);
 END $$;
 COMMENT ON FUNCTION leadscore._take_in() IS 'Follows the shards that came to this node, with what was handed over';
 REVOKE ALL ON FUNCTION leadscore._take_in() FROM PUBLIC;
@@ -729,12 +754,19 @@ REVOKE ALL ON FUNCTION leadscore._take_in() FROM PUBLIC;
 -- Others have taken in what went from here.
 CREATE FUNCTION leadscore._leave() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '60s' AS $$
+DECLARE
+    aliases bigint := (SELECT count(*) FROM leadscore.person_alias);
 BEGIN
     PERFORM leadscore._begin();
     DELETE FROM leadscore.node_shard k WHERE k.shard_id IN (SELECT l FROM leadscore._left_shards() l);
     IF FOUND THEN
         PERFORM leadscore._forget_configuration();
         PERFORM leadscore._resync(x.source_id) FROM leadscore.source x WHERE x.attached AND leadscore._is_distributed(x.source) ORDER BY x.role DESC, x.source_id;
+        -- Rows of persons who were merged into one that left are persons of their own again.
+        IF (SELECT count(*) FROM leadscore.person_alias) <> aliases THEN
+            PERFORM leadscore._resync(x.source_id) FROM leadscore.source x WHERE x.attached AND leadscore._is_distributed(x.source) ORDER BY x.role DESC, x.source_id;
+            PERFORM leadscore._admit_waiting();
+        END IF;
     END IF;
 END $$;
 COMMENT ON FUNCTION leadscore._leave() IS 'Drops persons whose rows went to another node';
@@ -1063,6 +1095,46 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore._status_everywhere() IS 'The rows of leadscore.status on the coordinator of a cluster';
 
+-- Merged persons of different shards. Only how many: their keys are for who may see them.
+CREATE FUNCTION leadscore._doctor_merged()
+RETURNS TABLE (severity text, finding text, detail text, remedy text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+#variable_conflict use_column
+BEGIN
+    IF NOT leadscore._has_distributed_sources() THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    WITH merged AS MATERIALIZED (
+        SELECT l.kind, leadscore._part_of_key(l.source_id, l.external_id) AS part, leadscore._part_of_key(p.source_id, p.external_id) AS of_winner
+        FROM leadscore.person_alias l
+        JOIN leadscore.person p USING (person_id)
+        JOIN leadscore.source x ON x.source_id = l.source_id
+        CROSS JOIN LATERAL leadscore._distribution(x.source) d
+        WHERE x.attached AND d.sort = 'hash'
+    )
+    SELECT 'note', format('%s merged persons of kind %L have rows in several shards', count(*), m.kind),
+           'If one of these shards moves to another node they come apart: each is then scored by its own rows. They are joined again when the shards meet.',
+           'Merge them in the application''s own tables.'
+    FROM merged m WHERE m.part <> m.of_winner GROUP BY m.kind
+    UNION ALL
+    SELECT 'warning', format('%s merged persons of kind %L came apart', count(*), m.kind),
+           'The shard of one of them moved to another node. Each is scored by its own rows; adjustments and consent are where they were.',
+           'Merge them in the application''s own tables; or bring their shards to one node: SELECT citus_move_shard_placement(…); CALL leadscore.spread();'
+    FROM merged m WHERE m.part IS NULL AND m.of_winner IS NOT NULL GROUP BY m.kind
+    ORDER BY 1, 2;
+END $$;
+COMMENT ON FUNCTION leadscore._doctor_merged() IS 'What doctor() finds about merged persons of different shards';
+
+CREATE FUNCTION leadscore._are_in_different_shards(kind text, one text, other text) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT EXISTS (SELECT FROM leadscore.source s
+                   WHERE s.attached AND s.role = 'person' AND s.person_kind = kind
+                     AND leadscore._part_of_key(s.source_id, one) <> leadscore._part_of_key(s.source_id, other));
+END;
+COMMENT ON FUNCTION leadscore._are_in_different_shards(text, text, text) IS 'Whether the rows of two persons of this node are in different shards';
+
 -- Apart from doctor(), which is the same on every node.
 CREATE FUNCTION leadscore._doctor_cluster()
 RETURNS TABLE (severity text, finding text, detail text, remedy text)
@@ -1130,39 +1202,54 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     person CONSTANT text := format('SELECT k.person_id FROM leadscore._person_key k WHERE k.kind = %L AND k.external_id = %L AND k.tenant IS NOT DISTINCT FROM %L',
                                    kind, key, tenant);
-    id     bigint;
-    s      record;
-    at     int;
-    found  boolean := false;
+    id       bigint;
+    s        record;
+    at       int;
+    turn     text;
+    is_there boolean := false;
 BEGIN
-    EXECUTE person INTO id;
-    IF id IS NOT NULL THEN
-        RETURN QUERY EXECUTE format('SELECT to_jsonb(x) FROM (SELECT %s::bigint AS person_id) k CROSS JOIN LATERAL (%s) x', id, query);
-        RETURN;
-    END IF;
-    -- Where its row is, or anywhere if that cannot be told.
-    SELECT x.source, d.*, leadscore._own_columns(x, 'key') AS key_columns INTO s
-    FROM leadscore.source x CROSS JOIN LATERAL leadscore._distribution(x.source) d
-    WHERE x.role = 'person' AND x.attached AND x.person_kind = kind AND d.sort = 'hash';
-    IF FOUND AND leadscore._leads() THEN
-        EXECUTE format('SELECT p.groupid FROM pg_dist_placement p WHERE p.shardid = get_shard_id_for_distribution_column(%L::regclass, %L::%s)', s.source::oid::regclass,
-                       leadscore._key_value(key, cardinality(s.key_columns), array_position(s.key_columns, s.column_name) - 1),
-                       (SELECT a.atttypid::regtype FROM pg_attribute a WHERE a.attrelid = s.source AND a.attname = s.column_name)) INTO at;
-    END IF;
-    FOR s IN SELECT * FROM leadscore._ask(format('SELECT jsonb_agg(p.rows)::text FROM (%s) k CROSS JOIN LATERAL (SELECT coalesce(jsonb_agg(to_jsonb(x)), ''[]'') AS rows FROM (%s) x) p',
-                                                 person, query), CASE WHEN at IS NOT NULL THEN ARRAY[at] END) LOOP
-        IF NOT s.done THEN
-            RAISE connection_exception USING
-                MESSAGE = format('%s: %s', purpose, s.answer),
-                DETAIL = format('The person of kind %L with key %L may be there.', kind, key),
-                HINT = 'Call it again when the node is back; SELECT * FROM leadscore.nodes; shows all of them.';
+    -- Where its row is, then here, then anywhere: it may be on its way, or have been merged with somebody elsewhere.
+    IF leadscore._leads() THEN
+        SELECT x.source, d.*, leadscore._own_columns(x, 'key') AS key_columns INTO s
+        FROM leadscore.source x CROSS JOIN LATERAL leadscore._distribution(x.source) d
+        WHERE x.role = 'person' AND x.attached AND x.person_kind = kind AND d.sort = 'hash';
+        IF FOUND THEN
+            BEGIN
+                EXECUTE format('SELECT p.groupid FROM pg_dist_placement p WHERE p.shardid = get_shard_id_for_distribution_column(%L::regclass, %L::%s)', s.source::oid::regclass,
+                               leadscore._key_value(key, cardinality(s.key_columns), array_position(s.key_columns, s.column_name) - 1),
+                               (SELECT a.atttypid::regtype FROM pg_attribute a WHERE a.attrelid = s.source AND a.attname = s.column_name)) INTO at;
+            EXCEPTION WHEN data_exception THEN
+                -- It is no key.
+                at := NULL;
+            END;
         END IF;
-        IF s.answer <> '' THEN
-            RETURN QUERY SELECT r.value FROM jsonb_array_elements(s.answer::jsonb -> 0) r;
-            found := true;
+    END IF;
+    FOREACH turn IN ARRAY ARRAY['there', 'here', 'elsewhere'] LOOP
+        IF turn = 'here' THEN
+            EXECUTE person INTO id;
+            IF id IS NOT NULL THEN
+                RETURN QUERY EXECUTE format('SELECT to_jsonb(x) FROM (SELECT %s::bigint AS person_id) k CROSS JOIN LATERAL (%s) x', id, query);
+                RETURN;
+            END IF;
+            CONTINUE;
         END IF;
+        FOR s IN SELECT * FROM leadscore._ask(format('SELECT jsonb_agg(p.rows)::text FROM (%s) k CROSS JOIN LATERAL (SELECT coalesce(jsonb_agg(to_jsonb(x)), ''[]'') AS rows FROM (%s) x) p',
+                                                     person, query),
+                                              ARRAY(SELECT n.node FROM leadscore._nodes() n WHERE (n.node IS NOT DISTINCT FROM at) = (turn = 'there'))) LOOP
+            IF NOT s.done THEN
+                RAISE connection_exception USING
+                    MESSAGE = format('%s: %s', purpose, s.answer),
+                    DETAIL = format('The person of kind %L with key %L may be there.', kind, key),
+                    HINT = 'Call it again when the node is back; SELECT * FROM leadscore.nodes; shows all of them.';
+            END IF;
+            IF s.answer <> '' THEN
+                RETURN QUERY SELECT r.value FROM jsonb_array_elements(s.answer::jsonb -> 0) r;
+                is_there := true;
+            END IF;
+        END LOOP;
+        EXIT WHEN is_there;
     END LOOP;
-    IF NOT found THEN
+    IF NOT is_there THEN
         RAISE no_data_found USING
             MESSAGE = format('%s: there is no person of kind %L with key %L', purpose, kind, key),
             DETAIL = concat('leadscore.person has no such row', CASE WHEN tenant IS NOT NULL THEN format(' of tenant %L', tenant) END, '.'),
@@ -1262,11 +1349,19 @@ REVOKE ALL ON FUNCTION leadscore.unadjust_by_key(text, text, bigint, text) FROM 
 -- Persons of different nodes stay apart: a person is on one node, and the loser's rows would not be.
 CREATE FUNCTION leadscore.merge_person_by_key(kind text, loser text, winner text, tenant text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    apart boolean;
 BEGIN
-    PERFORM leadscore._of_person(kind, loser, tenant, 'merge_person_by_key', format(
-        'SELECT leadscore.merge_person(k.person_id, w.person_id) AS done
-         FROM leadscore._person_key w WHERE w.kind = %L AND w.external_id = %L AND w.tenant IS NOT DISTINCT FROM %L', kind, winner, tenant));
-    IF NOT FOUND THEN
+    SELECT (r ->> 'apart')::boolean INTO apart
+    FROM leadscore._of_person(kind, loser, tenant, 'merge_person_by_key', format(
+        'SELECT leadscore.merge_person(k.person_id, w.person_id) AS done, leadscore._are_in_different_shards(w.kind, %L, w.external_id) AS apart
+         FROM leadscore._person_key w WHERE w.kind = %L AND w.external_id = %L AND w.tenant IS NOT DISTINCT FROM %L', loser, kind, winner, tenant)) r;
+    IF apart THEN
+        RAISE WARNING USING
+            MESSAGE = format('merge_person_by_key: the persons of kind %L with keys %L and %L are in different shards', kind, loser, winner),
+            DETAIL = 'They are one as long as both shards are on one node; when one of them moves, they come apart.',
+            HINT = 'Merge them in the application''s own tables.';
+    ELSIF apart IS NULL THEN
         PERFORM leadscore._of_person(kind, winner, tenant, 'merge_person_by_key', 'SELECT 1 AS there');
         RAISE feature_not_supported USING
             MESSAGE = format('merge_person_by_key: the persons of kind %L with keys %L and %L are on different nodes', kind, loser, winner),
