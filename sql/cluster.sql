@@ -1196,34 +1196,46 @@ COMMENT ON FUNCTION leadscore.cluster_worklist(int, text, text) IS 'The persons 
 
 -- ------------------------------------------------------------- one person, by the application's own key
 
+-- Who asks may have no right to the application's table.
+CREATE FUNCTION leadscore._node_of_row(kind text, key text) RETURNS int
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    s    record;
+    node int;
+BEGIN
+    IF leadscore._leads() THEN
+        SELECT x.source, d.column_name, cardinality(k.columns) AS columns, array_position(k.columns, d.column_name) - 1 AS place,
+               (SELECT a.atttypid::regtype FROM pg_attribute a WHERE a.attrelid = x.source AND a.attname = d.column_name) AS type INTO s
+        FROM leadscore.source x
+        CROSS JOIN LATERAL leadscore._distribution(x.source) d
+        CROSS JOIN LATERAL (SELECT leadscore._own_columns(x, 'key') AS columns) k
+        WHERE x.role = 'person' AND x.attached AND x.person_kind = kind AND d.sort = 'hash';
+        IF FOUND THEN
+            EXECUTE format('SELECT p.groupid FROM pg_dist_placement p WHERE p.shardid = get_shard_id_for_distribution_column($1, %L::%s)',
+                           leadscore._key_value(key, s.columns, s.place), s.type) INTO node USING s.source::oid::regclass;
+        END IF;
+    END IF;
+    RETURN node;
+EXCEPTION WHEN data_exception THEN
+    -- It is no key.
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION leadscore._node_of_row(text, text) IS 'The node that has the row of a person of a kind with a key, whether or not there is one; NULL if that cannot be told';
+
 -- Runs a query about a person where the person is: `k.person_id` in it is the person's id. Its rows come back as JSON.
 CREATE FUNCTION leadscore._of_person(kind text, key text, tenant text, purpose text, query text) RETURNS SETOF jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     person CONSTANT text := format('SELECT k.person_id FROM leadscore._person_key k WHERE k.kind = %L AND k.external_id = %L AND k.tenant IS NOT DISTINCT FROM %L',
                                    kind, key, tenant);
-    id       bigint;
-    s        record;
-    at       int;
-    turn     text;
+    at     CONSTANT int := leadscore._node_of_row(kind, key);
+    id     bigint;
+    s      record;
+    turn   text;
+    -- Not called found, which is PL/pgSQL's own.
     is_there boolean := false;
 BEGIN
     -- Where its row is, then here, then anywhere: it may be on its way, or have been merged with somebody elsewhere.
-    IF leadscore._leads() THEN
-        SELECT x.source, d.*, leadscore._own_columns(x, 'key') AS key_columns INTO s
-        FROM leadscore.source x CROSS JOIN LATERAL leadscore._distribution(x.source) d
-        WHERE x.role = 'person' AND x.attached AND x.person_kind = kind AND d.sort = 'hash';
-        IF FOUND THEN
-            BEGIN
-                EXECUTE format('SELECT p.groupid FROM pg_dist_placement p WHERE p.shardid = get_shard_id_for_distribution_column(%L::regclass, %L::%s)', s.source::oid::regclass,
-                               leadscore._key_value(key, cardinality(s.key_columns), array_position(s.key_columns, s.column_name) - 1),
-                               (SELECT a.atttypid::regtype FROM pg_attribute a WHERE a.attrelid = s.source AND a.attname = s.column_name)) INTO at;
-            EXCEPTION WHEN data_exception THEN
-                -- It is no key.
-                at := NULL;
-            END;
-        END IF;
-    END IF;
     FOREACH turn IN ARRAY ARRAY['there', 'here', 'elsewhere'] LOOP
         IF turn = 'here' THEN
             EXECUTE person INTO id;

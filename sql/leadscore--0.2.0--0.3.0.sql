@@ -7530,6 +7530,34 @@ BEGIN
          ORDER BY (x.row ->> ''score'')::bigint DESC, (x.row ->> ''person_id'')::bigint LIMIT $2', query) USING query, coalesce(most, 100);
 END $function$;
 
+CREATE OR REPLACE FUNCTION leadscore._node_of_row(kind text, key text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    s    record;
+    node int;
+BEGIN
+    IF leadscore._leads() THEN
+        SELECT x.source, d.column_name, cardinality(k.columns) AS columns, array_position(k.columns, d.column_name) - 1 AS place,
+               (SELECT a.atttypid::regtype FROM pg_attribute a WHERE a.attrelid = x.source AND a.attname = d.column_name) AS type INTO s
+        FROM leadscore.source x
+        CROSS JOIN LATERAL leadscore._distribution(x.source) d
+        CROSS JOIN LATERAL (SELECT leadscore._own_columns(x, 'key') AS columns) k
+        WHERE x.role = 'person' AND x.attached AND x.person_kind = kind AND d.sort = 'hash';
+        IF FOUND THEN
+            EXECUTE format('SELECT p.groupid FROM pg_dist_placement p WHERE p.shardid = get_shard_id_for_distribution_column($1, %L::%s)',
+                           leadscore._key_value(key, s.columns, s.place), s.type) INTO node USING s.source::oid::regclass;
+        END IF;
+    END IF;
+    RETURN node;
+EXCEPTION WHEN data_exception THEN
+    -- It is no key.
+    RETURN NULL;
+END $function$;
+
 CREATE OR REPLACE FUNCTION leadscore._of_person(kind text, key text, tenant text, purpose text, query text)
  RETURNS SETOF jsonb
  LANGUAGE plpgsql
@@ -7539,28 +7567,14 @@ AS $function$
 DECLARE
     person CONSTANT text := format('SELECT k.person_id FROM leadscore._person_key k WHERE k.kind = %L AND k.external_id = %L AND k.tenant IS NOT DISTINCT FROM %L',
                                    kind, key, tenant);
-    id       bigint;
-    s        record;
-    at       int;
-    turn     text;
+    at     CONSTANT int := leadscore._node_of_row(kind, key);
+    id     bigint;
+    s      record;
+    turn   text;
+    -- Not called found, which is PL/pgSQL's own.
     is_there boolean := false;
 BEGIN
     -- Where its row is, then here, then anywhere: it may be on its way, or have been merged with somebody elsewhere.
-    IF leadscore._leads() THEN
-        SELECT x.source, d.*, leadscore._own_columns(x, 'key') AS key_columns INTO s
-        FROM leadscore.source x CROSS JOIN LATERAL leadscore._distribution(x.source) d
-        WHERE x.role = 'person' AND x.attached AND x.person_kind = kind AND d.sort = 'hash';
-        IF FOUND THEN
-            BEGIN
-                EXECUTE format('SELECT p.groupid FROM pg_dist_placement p WHERE p.shardid = get_shard_id_for_distribution_column(%L::regclass, %L::%s)', s.source::oid::regclass,
-                               leadscore._key_value(key, cardinality(s.key_columns), array_position(s.key_columns, s.column_name) - 1),
-                               (SELECT a.atttypid::regtype FROM pg_attribute a WHERE a.attrelid = s.source AND a.attname = s.column_name)) INTO at;
-            EXCEPTION WHEN data_exception THEN
-                -- It is no key.
-                at := NULL;
-            END;
-        END IF;
-    END IF;
     FOREACH turn IN ARRAY ARRAY['there', 'here', 'elsewhere'] LOOP
         IF turn = 'here' THEN
             EXECUTE person INTO id;
@@ -8199,6 +8213,7 @@ COMMENT ON FUNCTION leadscore._doctor_merged() IS 'What doctor() finds about mer
 COMMENT ON FUNCTION leadscore._are_in_different_shards(text,text,text) IS 'Whether the rows of two persons of this node are in different shards';
 COMMENT ON FUNCTION leadscore._doctor_cluster() IS 'What doctor() finds about the nodes of a cluster, and what they find';
 COMMENT ON FUNCTION leadscore.cluster_worklist(integer,text,text) IS 'The persons of all nodes to spend time on first: the rows of leadscore.worklist with the highest scores, of an owner and a tenant or of all';
+COMMENT ON FUNCTION leadscore._node_of_row(text,text) IS 'The node that has the row of a person of a kind with a key, whether or not there is one; NULL if that cannot be told';
 COMMENT ON FUNCTION leadscore._of_person(text,text,text,text,text) IS 'The rows of a query about a person, on whichever node the person is';
 COMMENT ON FUNCTION leadscore.explain_by_key(text,text,date,text,text) IS 'explain() by the kind and the application''s own key of a person, on whichever node the person is';
 COMMENT ON FUNCTION leadscore.score_at_by_key(text,text,date,text,text) IS 'score_at() by the kind and the application''s own key of a person, on whichever node the person is';
