@@ -63,6 +63,15 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore._distribution(oid) IS 'How Citus distributes a table';
 
+-- By what rows are distributed is read and hashed with the rights of leadscore's owner, so nobody else's function may take part in
+-- that: types that only a superuser makes, and enums.
+CREATE FUNCTION leadscore._is_plain_type(type oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT EXISTS (SELECT FROM pg_type t WHERE t.oid = type AND (t.oid < 16384 OR t.typtype = 'e' OR (t.typtype = 'b' AND t.typelem = 0)));
+END;
+COMMENT ON FUNCTION leadscore._is_plain_type(oid) IS 'Whether reading a value of a type runs no function of an ordinary role';
+
 CREATE FUNCTION leadscore._is_distributed(relation oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -176,6 +185,7 @@ CREATE FUNCTION leadscore._check_distributed(source regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     way   record := leadscore._distribution(source);
+    key   record;
     most  bigint;
 BEGIN
     IF leadscore._node() <> 0 THEN
@@ -195,6 +205,14 @@ BEGIN
             MESSAGE = format('%s is managed by Citus, and not distributed by hash', source),
             DETAIL = 'Which shard has which rows cannot be told.',
             HINT = format('SELECT undistribute_table(%L); and, if it is to be distributed, SELECT create_distributed_table(%1$L, …);', source);
+    END IF;
+    SELECT a.attname AS name, a.atttypid::regtype AS type INTO key
+    FROM pg_attribute a WHERE a.attrelid = source AND a.attname = way.column_name AND NOT leadscore._is_plain_type(a.atttypid);
+    IF FOUND THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('%s is distributed by column %I of type %s', source, key.name, key.type),
+            DETAIL = 'A value of a domain, an array, a range or a composite type can be one that functions of whoever made the type look at.',
+            HINT = 'Distribute it by a column of a type such as bigint, text or uuid.';
     END IF;
     EXECUTE 'SELECT max(c.count) FROM (SELECT count(*) FROM pg_dist_placement p JOIN pg_dist_shard s USING (shardid) WHERE s.logicalrelid = $1 GROUP BY s.shardid) c'
         INTO most USING source;
@@ -576,7 +594,8 @@ DECLARE
 BEGIN
     FOR s IN SELECT x.*, d.sort, d.column_name, leadscore._own_columns(x, 'key') AS key
              FROM leadscore.source x CROSS JOIN LATERAL leadscore._distribution(x.source) d
-             WHERE x.attached AND x.role = 'person' AND d.sort IS NOT NULL LOOP
+             WHERE x.attached AND x.role = 'person' AND d.sort IS NOT NULL
+               AND (d.sort <> 'hash' OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = x.source AND a.attname = d.column_name AND leadscore._is_plain_type(a.atttypid))) LOOP
         IF s.sort = 'hash' THEN
             EXECUTE format('SELECT array_agg(l.person_id)
                             FROM (SELECT h.person_id
@@ -718,6 +737,8 @@ BEGIN
                 ON CONFLICT DO NOTHING
             )
             SELECT losers || array_agg(a.loser), winners || array_agg(a.person_id) INTO losers, winners FROM alias a WHERE a.loser IS NOT NULL;
+            -- It says whether anybody is merged, so that rows of merged persons show the score as well.
+            PERFORM leadscore._forget_configuration();
         END IF;
         PERFORM leadscore._resync(s.source_id);
     END LOOP;
@@ -1205,11 +1226,12 @@ DECLARE
 BEGIN
     IF leadscore._leads() THEN
         SELECT x.source, d.column_name, cardinality(k.columns) AS columns, array_position(k.columns, d.column_name) - 1 AS place,
-               (SELECT a.atttypid::regtype FROM pg_attribute a WHERE a.attrelid = x.source AND a.attname = d.column_name) AS type INTO s
+               a.atttypid::regtype AS type INTO s
         FROM leadscore.source x
         CROSS JOIN LATERAL leadscore._distribution(x.source) d
         CROSS JOIN LATERAL (SELECT leadscore._own_columns(x, 'key') AS columns) k
-        WHERE x.role = 'person' AND x.attached AND x.person_kind = kind AND d.sort = 'hash';
+        JOIN pg_attribute a ON a.attrelid = x.source AND a.attname = d.column_name
+        WHERE x.role = 'person' AND x.attached AND x.person_kind = kind AND d.sort = 'hash' AND leadscore._is_plain_type(a.atttypid);
         IF FOUND THEN
             EXECUTE format('SELECT p.groupid FROM pg_dist_placement p WHERE p.shardid = get_shard_id_for_distribution_column($1, %L::%s)',
                            leadscore._key_value(key, s.columns, s.place), s.type) INTO node USING s.source::oid::regclass;
