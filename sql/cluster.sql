@@ -23,17 +23,22 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore._node() IS 'The number of this node, its group in Citus; 0: the coordinator, or no cluster';
 
--- The coordinator is one of them where it has shards.
+-- The coordinator is one of them where it has shards, or has had some whose persons are still there.
 CREATE FUNCTION leadscore._nodes(with_coordinator boolean DEFAULT false) RETURNS TABLE (node int, host text, port int)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    follows boolean := false;
 BEGIN
     IF leadscore._is_clustered() AND leadscore._node() = 0 THEN
+        IF with_coordinator THEN
+            follows := EXISTS (SELECT FROM leadscore.node_shard);
+        END IF;
         RETURN QUERY EXECUTE
             'SELECT n.groupid, n.nodename::text, n.nodeport FROM pg_dist_node n
              WHERE n.noderole = ''primary'' AND n.isactive
-               AND (n.groupid <> 0 OR ($1 AND EXISTS (SELECT FROM pg_dist_placement p JOIN pg_dist_shard s USING (shardid)
-                                                      JOIN pg_dist_partition d USING (logicalrelid) WHERE p.groupid = 0 AND d.repmodel <> ''t'')))
-             ORDER BY n.groupid' USING with_coordinator;
+               AND (n.groupid <> 0 OR $2 OR ($1 AND EXISTS (SELECT FROM pg_dist_placement p JOIN pg_dist_shard s USING (shardid)
+                                                            JOIN pg_dist_partition d USING (logicalrelid) WHERE p.groupid = 0 AND d.repmodel <> ''t'')))
+             ORDER BY n.groupid' USING with_coordinator, follows;
     END IF;
 END $$;
 COMMENT ON FUNCTION leadscore._nodes(boolean) IS 'The other nodes, asked on the coordinator; none elsewhere';
@@ -57,6 +62,15 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION leadscore._distribution(oid) IS 'How Citus distributes a table';
+
+-- By what rows are distributed is read and hashed with the rights of leadscore's owner, so nobody else's function may take part in
+-- that: types that only a superuser makes, and enums.
+CREATE FUNCTION leadscore._is_plain_type(type oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT EXISTS (SELECT FROM pg_type t WHERE t.oid = type AND (t.oid < 16384 OR t.typtype = 'e' OR (t.typtype = 'b' AND t.typelem = 0)));
+END;
+COMMENT ON FUNCTION leadscore._is_plain_type(oid) IS 'Whether reading a value of a type runs no function of an ordinary role';
 
 CREATE FUNCTION leadscore._is_distributed(relation oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -171,6 +185,7 @@ CREATE FUNCTION leadscore._check_distributed(source regclass) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     way   record := leadscore._distribution(source);
+    key   record;
     most  bigint;
 BEGIN
     IF leadscore._node() <> 0 THEN
@@ -190,6 +205,14 @@ BEGIN
             MESSAGE = format('%s is managed by Citus, and not distributed by hash', source),
             DETAIL = 'Which shard has which rows cannot be told.',
             HINT = format('SELECT undistribute_table(%L); and, if it is to be distributed, SELECT create_distributed_table(%1$L, …);', source);
+    END IF;
+    SELECT a.attname AS name, a.atttypid::regtype AS type INTO key
+    FROM pg_attribute a WHERE a.attrelid = source AND a.attname = way.column_name AND NOT leadscore._is_plain_type(a.atttypid);
+    IF FOUND THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('%s is distributed by column %I of type %s', source, key.name, key.type),
+            DETAIL = 'A value of a domain, an array, a range or a composite type can be one that functions of whoever made the type look at.',
+            HINT = 'Distribute it by a column of a type such as bigint, text or uuid.';
     END IF;
     EXECUTE 'SELECT max(c.count) FROM (SELECT count(*) FROM pg_dist_placement p JOIN pg_dist_shard s USING (shardid) WHERE s.logicalrelid = $1 GROUP BY s.shardid) c'
         INTO most USING source;
@@ -313,19 +336,6 @@ END $$;
 COMMENT ON FUNCTION leadscore._refuse_edits_of_nodes(regclass) IS 'Refuses an edit of the configuration on a node that follows the coordinator';
 REVOKE ALL ON FUNCTION leadscore._refuse_edits_of_nodes(regclass) FROM PUBLIC;
 
--- What cannot be added up from the answers of several nodes.
-CREATE FUNCTION leadscore._need_persons_here(what text) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF leadscore._leads() AND NOT EXISTS (SELECT FROM leadscore.person) THEN
-        RAISE feature_not_supported USING
-            MESSAGE = format('%s is about the persons of one node, and the coordinator has none', what),
-            DETAIL = 'Persons are on the nodes that have their rows.',
-            HINT = 'Call it on a node; SELECT * FROM leadscore.nodes; shows them.';
-    END IF;
-END $$;
-COMMENT ON FUNCTION leadscore._need_persons_here(text) IS 'Refuses on a coordinator without persons what is about those of one node';
-
 -- ------------------------------------------------------------------------------------- asking other nodes
 
 -- Runs a query of one value on nodes at once, each in a transaction of its own, as the present role.
@@ -369,6 +379,26 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION leadscore._ask_all(text) IS 'The rows that all other nodes give to a query, as JSON';
+
+-- This node first: what it refuses, all refuse.
+CREATE FUNCTION leadscore._parts(part name, assumption jsonb, question jsonb) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    own text;
+BEGIN
+    EXECUTE format('SELECT leadscore.%I($1, $2)', part) INTO own USING assumption::text, question::text;
+    RETURN array_remove(ARRAY[own] || ARRAY(SELECT a.answer -> 0 ->> 'part'
+                                            FROM leadscore._ask_all(format('SELECT leadscore.%I(%L, %L) AS part', part, assumption, question)) a ORDER BY a.node), NULL);
+END $$;
+COMMENT ON FUNCTION leadscore._parts(name, jsonb, jsonb) IS 'The parts of an answer about everybody, from this node and, asked on the coordinator, from all others';
+
+CREATE FUNCTION leadscore._count_persons() RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT (SELECT count(*) FROM leadscore.person)
+         + (SELECT coalesce(sum((a.answer -> 0 ->> 'persons')::bigint), 0)::bigint FROM leadscore._ask_all('SELECT count(*) AS persons FROM leadscore.person') a);
+END;
+COMMENT ON FUNCTION leadscore._count_persons() IS 'How many persons there are on this node and, asked on the coordinator, on all others';
 
 -- ------------------------------------------------------------------------ what the coordinator tells the nodes
 
@@ -564,7 +594,8 @@ DECLARE
 BEGIN
     FOR s IN SELECT x.*, d.sort, d.column_name, leadscore._own_columns(x, 'key') AS key
              FROM leadscore.source x CROSS JOIN LATERAL leadscore._distribution(x.source) d
-             WHERE x.attached AND x.role = 'person' AND d.sort IS NOT NULL LOOP
+             WHERE x.attached AND x.role = 'person' AND d.sort IS NOT NULL
+               AND (d.sort <> 'hash' OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = x.source AND a.attname = d.column_name AND leadscore._is_plain_type(a.atttypid))) LOOP
         IF s.sort = 'hash' THEN
             EXECUTE format('SELECT array_agg(l.person_id)
                             FROM (SELECT h.person_id
@@ -636,7 +667,11 @@ DECLARE
     arrived record;
     before  text;
     s       record;
-    came    bigint[];
+    came    bigint[] := '{}';
+    -- Of those who came. Merged persons who came apart, and meet again: each with whom it was merged into.
+    own     bigint[];
+    losers  bigint[] := '{}';
+    winners bigint[] := '{}';
     mark    bigint;
 BEGIN
     PERFORM leadscore._begin();
@@ -653,6 +688,14 @@ BEGIN
 
     FOR s IN SELECT * FROM leadscore.source x WHERE x.attached AND leadscore._is_distributed(x.source) ORDER BY x.role DESC, x.source_id LOOP
         IF s.role = 'person' THEN
+            WITH back AS (
+                DELETE FROM leadscore.person_alias l USING leadscore.handover h
+                WHERE NOT h.taken AND (h.document -> 'person' ->> 'source_id')::int = s.source_id AND l.kind = s.person_kind
+                  AND l.external_id = h.document -> 'person' ->> 'external_id' AND l.tenant IS NOT DISTINCT FROM h.document -> 'person' ->> 'tenant'
+                  AND leadscore._part_of_key(s.source_id, l.external_id) IS NOT NULL
+                RETURNING h.person_id AS loser, l.person_id AS winner
+            )
+            SELECT losers || array_agg(b.loser), winners || array_agg(b.winner) INTO losers, winners FROM back b;
             WITH here AS MATERIALIZED (
                 SELECT h.person_id, h.document FROM leadscore.handover h
                 JOIN leadscore._source_rows(s.source_id) r ON r.key = h.document -> 'person' ->> 'external_id'
@@ -669,9 +712,6 @@ BEGIN
                 SELECT c.person_id, c.granted_at, c.refused_at
                 FROM here h CROSS JOIN LATERAL jsonb_populate_record(NULL::leadscore.person_consent, h.document -> 'person_consent') c
                 WHERE h.document -> 'person_consent' <> 'null'
-            ), alias AS (
-                INSERT INTO leadscore.person_alias
-                SELECT l.* FROM here h CROSS JOIN LATERAL jsonb_populate_recordset(NULL::leadscore.person_alias, nullif(h.document -> 'person_alias', 'null')) l
             ), adjustment AS (
                 INSERT INTO leadscore.adjustment
                 SELECT a.* FROM here h CROSS JOIN LATERAL jsonb_populate_recordset(NULL::leadscore.adjustment, nullif(h.document -> 'adjustment', 'null')) a
@@ -683,7 +723,22 @@ BEGIN
                 SELECT w.* FROM here h CROSS JOIN LATERAL jsonb_populate_recordset(NULL::leadscore.waiting, nullif(h.document -> 'moment', 'null')) w
                 ON CONFLICT DO NOTHING
             )
-            SELECT coalesce(came, '{}') || coalesce(array_agg(h.person_id), '{}') INTO came FROM here h;
+            SELECT array_agg(h.person_id) INTO own FROM here h;
+            came := came || own;
+            WITH alias AS MATERIALIZED (
+                SELECT l.*, p.person_id AS loser
+                FROM leadscore.handover h
+                CROSS JOIN LATERAL jsonb_populate_recordset(NULL::leadscore.person_alias, nullif(h.document -> 'person_alias', 'null')) l
+                LEFT JOIN leadscore.person p ON p.kind = l.kind AND p.external_id = l.external_id AND p.tenant IS NOT DISTINCT FROM l.tenant
+                WHERE h.person_id = ANY (own)
+            ), kept AS (
+                INSERT INTO leadscore.person_alias (kind, external_id, person_id, source_id, tenant)
+                SELECT a.kind, a.external_id, a.person_id, a.source_id, a.tenant FROM alias a WHERE a.loser IS NULL
+                ON CONFLICT DO NOTHING
+            )
+            SELECT losers || array_agg(a.loser), winners || array_agg(a.person_id) INTO losers, winners FROM alias a WHERE a.loser IS NOT NULL;
+            -- It says whether anybody is merged, so that rows of merged persons show the score as well.
+            PERFORM leadscore._forget_configuration();
         END IF;
         PERFORM leadscore._resync(s.source_id);
     END LOOP;
@@ -709,7 +764,10 @@ BEGIN
     CROSS JOIN leadscore.state w
     WHERE h.person_id = ANY (came) AND o.value ->> 'category' IS DISTINCT FROM c.category AND o.value ->> 'category' IS NOT NULL;
     UPDATE leadscore.handover h SET taken = true WHERE h.person_id = ANY (came);
-    RETURN cardinality(coalesce(came, '{}'));
+    PERFORM leadscore.merge_person(p.loser, p.winner)
+    FROM unnest(losers, winners) p(loser, winner)
+    WHERE EXISTS (SELECT FROM leadscore.person x WHERE x.person_id = p.loser) AND EXISTS (SELECT FROM leadscore.person x WHERE x.person_id = p.winner);
+    RETURN cardinality(came);
 END $$;
 COMMENT ON FUNCTION leadscore._take_in() IS 'Follows the shards that came to this node, with what was handed over';
 REVOKE ALL ON FUNCTION leadscore._take_in() FROM PUBLIC;
@@ -717,12 +775,19 @@ REVOKE ALL ON FUNCTION leadscore._take_in() FROM PUBLIC;
 -- Others have taken in what went from here.
 CREATE FUNCTION leadscore._leave() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '60s' AS $$
+DECLARE
+    aliases bigint := (SELECT count(*) FROM leadscore.person_alias);
 BEGIN
     PERFORM leadscore._begin();
     DELETE FROM leadscore.node_shard k WHERE k.shard_id IN (SELECT l FROM leadscore._left_shards() l);
     IF FOUND THEN
         PERFORM leadscore._forget_configuration();
         PERFORM leadscore._resync(x.source_id) FROM leadscore.source x WHERE x.attached AND leadscore._is_distributed(x.source) ORDER BY x.role DESC, x.source_id;
+        -- Rows of persons who were merged into one that left are persons of their own again.
+        IF (SELECT count(*) FROM leadscore.person_alias) <> aliases THEN
+            PERFORM leadscore._resync(x.source_id) FROM leadscore.source x WHERE x.attached AND leadscore._is_distributed(x.source) ORDER BY x.role DESC, x.source_id;
+            PERFORM leadscore._admit_waiting();
+        END IF;
     END IF;
 END $$;
 COMMENT ON FUNCTION leadscore._leave() IS 'Drops persons whose rows went to another node';
@@ -1051,6 +1116,46 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore._status_everywhere() IS 'The rows of leadscore.status on the coordinator of a cluster';
 
+-- Merged persons of different shards. Only how many: their keys are for who may see them.
+CREATE FUNCTION leadscore._doctor_merged()
+RETURNS TABLE (severity text, finding text, detail text, remedy text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+#variable_conflict use_column
+BEGIN
+    IF NOT leadscore._has_distributed_sources() THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    WITH merged AS MATERIALIZED (
+        SELECT l.kind, leadscore._part_of_key(l.source_id, l.external_id) AS part, leadscore._part_of_key(p.source_id, p.external_id) AS of_winner
+        FROM leadscore.person_alias l
+        JOIN leadscore.person p USING (person_id)
+        JOIN leadscore.source x ON x.source_id = l.source_id
+        CROSS JOIN LATERAL leadscore._distribution(x.source) d
+        WHERE x.attached AND d.sort = 'hash'
+    )
+    SELECT 'note', format('%s merged persons of kind %L have rows in several shards', count(*), m.kind),
+           'If one of these shards moves to another node they come apart: each is then scored by its own rows. They are joined again when the shards meet.',
+           'Merge them in the application''s own tables.'
+    FROM merged m WHERE m.part <> m.of_winner GROUP BY m.kind
+    UNION ALL
+    SELECT 'warning', format('%s merged persons of kind %L came apart', count(*), m.kind),
+           'The shard of one of them moved to another node. Each is scored by its own rows; adjustments and consent are where they were.',
+           'Merge them in the application''s own tables; or bring their shards to one node: SELECT citus_move_shard_placement(…); CALL leadscore.spread();'
+    FROM merged m WHERE m.part IS NULL AND m.of_winner IS NOT NULL GROUP BY m.kind
+    ORDER BY 1, 2;
+END $$;
+COMMENT ON FUNCTION leadscore._doctor_merged() IS 'What doctor() finds about merged persons of different shards';
+
+CREATE FUNCTION leadscore._are_in_different_shards(kind text, one text, other text) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT EXISTS (SELECT FROM leadscore.source s
+                   WHERE s.attached AND s.role = 'person' AND s.person_kind = kind
+                     AND leadscore._part_of_key(s.source_id, one) <> leadscore._part_of_key(s.source_id, other));
+END;
+COMMENT ON FUNCTION leadscore._are_in_different_shards(text, text, text) IS 'Whether the rows of two persons of this node are in different shards';
+
 -- Apart from doctor(), which is the same on every node.
 CREATE FUNCTION leadscore._doctor_cluster()
 RETURNS TABLE (severity text, finding text, detail text, remedy text)
@@ -1112,45 +1217,73 @@ COMMENT ON FUNCTION leadscore.cluster_worklist(int, text, text) IS 'The persons 
 
 -- ------------------------------------------------------------- one person, by the application's own key
 
+-- Who asks may have no right to the application's table.
+CREATE FUNCTION leadscore._node_of_row(kind text, key text) RETURNS int
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    s    record;
+    node int;
+BEGIN
+    IF leadscore._leads() THEN
+        SELECT x.source, d.column_name, cardinality(k.columns) AS columns, array_position(k.columns, d.column_name) - 1 AS place,
+               a.atttypid::regtype AS type INTO s
+        FROM leadscore.source x
+        CROSS JOIN LATERAL leadscore._distribution(x.source) d
+        CROSS JOIN LATERAL (SELECT leadscore._own_columns(x, 'key') AS columns) k
+        JOIN pg_attribute a ON a.attrelid = x.source AND a.attname = d.column_name
+        WHERE x.role = 'person' AND x.attached AND x.person_kind = kind AND d.sort = 'hash' AND leadscore._is_plain_type(a.atttypid);
+        IF FOUND THEN
+            EXECUTE format('SELECT p.groupid FROM pg_dist_placement p WHERE p.shardid = get_shard_id_for_distribution_column($1, %L::%s)',
+                           leadscore._key_value(key, s.columns, s.place), s.type) INTO node USING s.source::oid::regclass;
+        END IF;
+    END IF;
+    RETURN node;
+EXCEPTION WHEN data_exception THEN
+    -- It is no key.
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION leadscore._node_of_row(text, text) IS 'The node that has the row of a person of a kind with a key, whether or not there is one; NULL if that cannot be told';
+
 -- Runs a query about a person where the person is: `k.person_id` in it is the person's id. Its rows come back as JSON.
 CREATE FUNCTION leadscore._of_person(kind text, key text, tenant text, purpose text, query text) RETURNS SETOF jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     person CONSTANT text := format('SELECT k.person_id FROM leadscore._person_key k WHERE k.kind = %L AND k.external_id = %L AND k.tenant IS NOT DISTINCT FROM %L',
                                    kind, key, tenant);
+    at     CONSTANT int := leadscore._node_of_row(kind, key);
     id     bigint;
     s      record;
-    at     int;
-    found  boolean := false;
+    turn   text;
+    -- Not called found, which is PL/pgSQL's own.
+    is_there boolean := false;
 BEGIN
-    EXECUTE person INTO id;
-    IF id IS NOT NULL THEN
-        RETURN QUERY EXECUTE format('SELECT to_jsonb(x) FROM (SELECT %s::bigint AS person_id) k CROSS JOIN LATERAL (%s) x', id, query);
-        RETURN;
-    END IF;
-    -- Where its row is, or anywhere if that cannot be told.
-    SELECT x.source, d.*, leadscore._own_columns(x, 'key') AS key_columns INTO s
-    FROM leadscore.source x CROSS JOIN LATERAL leadscore._distribution(x.source) d
-    WHERE x.role = 'person' AND x.attached AND x.person_kind = kind AND d.sort = 'hash';
-    IF FOUND AND leadscore._leads() THEN
-        EXECUTE format('SELECT p.groupid FROM pg_dist_placement p WHERE p.shardid = get_shard_id_for_distribution_column(%L::regclass, %L::%s)', s.source::oid::regclass,
-                       leadscore._key_value(key, cardinality(s.key_columns), array_position(s.key_columns, s.column_name) - 1),
-                       (SELECT a.atttypid::regtype FROM pg_attribute a WHERE a.attrelid = s.source AND a.attname = s.column_name)) INTO at;
-    END IF;
-    FOR s IN SELECT * FROM leadscore._ask(format('SELECT jsonb_agg(p.rows)::text FROM (%s) k CROSS JOIN LATERAL (SELECT coalesce(jsonb_agg(to_jsonb(x)), ''[]'') AS rows FROM (%s) x) p',
-                                                 person, query), CASE WHEN at IS NOT NULL THEN ARRAY[at] END) LOOP
-        IF NOT s.done THEN
-            RAISE connection_exception USING
-                MESSAGE = format('%s: %s', purpose, s.answer),
-                DETAIL = format('The person of kind %L with key %L may be there.', kind, key),
-                HINT = 'Call it again when the node is back; SELECT * FROM leadscore.nodes; shows all of them.';
+    -- Where its row is, then here, then anywhere: it may be on its way, or have been merged with somebody elsewhere.
+    FOREACH turn IN ARRAY ARRAY['there', 'here', 'elsewhere'] LOOP
+        IF turn = 'here' THEN
+            EXECUTE person INTO id;
+            IF id IS NOT NULL THEN
+                RETURN QUERY EXECUTE format('SELECT to_jsonb(x) FROM (SELECT %s::bigint AS person_id) k CROSS JOIN LATERAL (%s) x', id, query);
+                RETURN;
+            END IF;
+            CONTINUE;
         END IF;
-        IF s.answer <> '' THEN
-            RETURN QUERY SELECT r.value FROM jsonb_array_elements(s.answer::jsonb -> 0) r;
-            found := true;
-        END IF;
+        FOR s IN SELECT * FROM leadscore._ask(format('SELECT jsonb_agg(p.rows)::text FROM (%s) k CROSS JOIN LATERAL (SELECT coalesce(jsonb_agg(to_jsonb(x)), ''[]'') AS rows FROM (%s) x) p',
+                                                     person, query),
+                                              ARRAY(SELECT n.node FROM leadscore._nodes() n WHERE (n.node IS NOT DISTINCT FROM at) = (turn = 'there'))) LOOP
+            IF NOT s.done THEN
+                RAISE connection_exception USING
+                    MESSAGE = format('%s: %s', purpose, s.answer),
+                    DETAIL = format('The person of kind %L with key %L may be there.', kind, key),
+                    HINT = 'Call it again when the node is back; SELECT * FROM leadscore.nodes; shows all of them.';
+            END IF;
+            IF s.answer <> '' THEN
+                RETURN QUERY SELECT r.value FROM jsonb_array_elements(s.answer::jsonb -> 0) r;
+                is_there := true;
+            END IF;
+        END LOOP;
+        EXIT WHEN is_there;
     END LOOP;
-    IF NOT found THEN
+    IF NOT is_there THEN
         RAISE no_data_found USING
             MESSAGE = format('%s: there is no person of kind %L with key %L', purpose, kind, key),
             DETAIL = concat('leadscore.person has no such row', CASE WHEN tenant IS NOT NULL THEN format(' of tenant %L', tenant) END, '.'),
@@ -1250,11 +1383,19 @@ REVOKE ALL ON FUNCTION leadscore.unadjust_by_key(text, text, bigint, text) FROM 
 -- Persons of different nodes stay apart: a person is on one node, and the loser's rows would not be.
 CREATE FUNCTION leadscore.merge_person_by_key(kind text, loser text, winner text, tenant text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    apart boolean;
 BEGIN
-    PERFORM leadscore._of_person(kind, loser, tenant, 'merge_person_by_key', format(
-        'SELECT leadscore.merge_person(k.person_id, w.person_id) AS done
-         FROM leadscore._person_key w WHERE w.kind = %L AND w.external_id = %L AND w.tenant IS NOT DISTINCT FROM %L', kind, winner, tenant));
-    IF NOT FOUND THEN
+    SELECT (r ->> 'apart')::boolean INTO apart
+    FROM leadscore._of_person(kind, loser, tenant, 'merge_person_by_key', format(
+        'SELECT leadscore.merge_person(k.person_id, w.person_id) AS done, leadscore._are_in_different_shards(w.kind, %L, w.external_id) AS apart
+         FROM leadscore._person_key w WHERE w.kind = %L AND w.external_id = %L AND w.tenant IS NOT DISTINCT FROM %L', loser, kind, winner, tenant)) r;
+    IF apart THEN
+        RAISE WARNING USING
+            MESSAGE = format('merge_person_by_key: the persons of kind %L with keys %L and %L are in different shards', kind, loser, winner),
+            DETAIL = 'They are one as long as both shards are on one node; when one of them moves, they come apart.',
+            HINT = 'Merge them in the application''s own tables.';
+    ELSIF apart IS NULL THEN
         PERFORM leadscore._of_person(kind, winner, tenant, 'merge_person_by_key', 'SELECT 1 AS there');
         RAISE feature_not_supported USING
             MESSAGE = format('merge_person_by_key: the persons of kind %L with keys %L and %L are on different nodes', kind, loser, winner),

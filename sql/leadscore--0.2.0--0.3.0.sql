@@ -4540,6 +4540,7 @@ BEGIN
             'SELECT leadscore.load_preset(''recruitment''); or INSERT INTO leadscore.rule …';
     END IF;
     RETURN QUERY SELECT * FROM leadscore._doctor_dump();
+    RETURN QUERY SELECT * FROM leadscore._doctor_merged();
     IF leadscore._leads() THEN
         RETURN QUERY SELECT * FROM leadscore._doctor_cluster();
     END IF;
@@ -5563,19 +5564,19 @@ BEGIN
     END IF;
     PERFORM leadscore._check_evaluated(purpose, assumption, person_kind, scorecard, tenant);
     RETURN jsonb_build_object('purpose', purpose, 'outcome', outcome, 'horizon', horizon::text, 'from_day', from_day, 'until_day', until_day,
-                              'every', every::text, 'person_kind', person_kind, 'scorecard', scorecard, 'tenant', tenant);
+                              'every', every::text, 'known_until', (SELECT s.scored_on FROM leadscore.state s), 'person_kind', person_kind, 'scorecard', scorecard, 'tenant', tenant);
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._evaluation_part(assumption text, question text)
- RETURNS jsonb
+ RETURNS text
  LANGUAGE c
  STABLE COST 100000
 AS 'MODULE_PATHNAME', $function$evaluation_part_wrapper$function$;
 
-CREATE OR REPLACE FUNCTION leadscore._evaluate(parts jsonb)
+CREATE OR REPLACE FUNCTION leadscore._evaluate(question text, parts text[])
  RETURNS TABLE(category text, persons bigint, outcomes bigint, rate double precision, low double precision, high double precision, lift double precision, auc double precision, top_decile double precision)
  LANGUAGE c
- IMMUTABLE ROWS 10
+ STABLE ROWS 10
 AS 'MODULE_PATHNAME', $function$evaluate_wrapper$function$;
 
 CREATE OR REPLACE FUNCTION leadscore.evaluate(outcome text, horizon interval, from_day date, until_day date, every interval DEFAULT '1 mon'::interval, person_kind text DEFAULT NULL::text, scorecard text DEFAULT 'main'::text, config jsonb DEFAULT NULL::jsonb, tenant text DEFAULT NULL::text)
@@ -5589,22 +5590,23 @@ DECLARE
     assumption jsonb := leadscore._evaluated_config(config, evaluate.tenant);
     question   jsonb := leadscore._outcome_question('evaluate', assumption, outcome, horizon, from_day, until_day, every, person_kind,
                                                     evaluate.scorecard, evaluate.tenant);
-    parts      jsonb;
 BEGIN
-    SELECT jsonb_agg(p.part) FILTER (WHERE p.part IS NOT NULL) INTO parts
-    FROM (SELECT leadscore._evaluation_part(assumption::text, question::text) AS part
-          UNION ALL
-          SELECT a.answer -> 0 -> 'part' FROM leadscore._ask_all(format('SELECT leadscore._evaluation_part(%L, %L) AS part', assumption, question)) a) p;
     RETURN QUERY
     SELECT e.category, e.persons, e.outcomes, leadscore._figure(e.rate), leadscore._figure(e.low), leadscore._figure(e.high),
            leadscore._figure(e.lift), leadscore._figure(e.auc), leadscore._figure(e.top_decile)
-    FROM leadscore._evaluate(parts) e;
+    FROM leadscore._evaluate(question::text, leadscore._parts('_evaluation_part', assumption, question)) e;
 END $function$;
 
-CREATE OR REPLACE FUNCTION leadscore._evaluate_rules(assumption text, question text)
+CREATE OR REPLACE FUNCTION leadscore._rules_part(assumption text, question text)
+ RETURNS text
+ LANGUAGE c
+ STABLE COST 100000
+AS 'MODULE_PATHNAME', $function$rules_part_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._evaluate_rules(assumption text, question text, parts text[])
  RETURNS TABLE(rule text, rule_window text, persons_with bigint, outcomes_with bigint, rate_with double precision, persons_without bigint, outcomes_without bigint, rate_without double precision, lift double precision, auc double precision, auc_without double precision, verdict text)
  LANGUAGE c
- STABLE COST 100000 ROWS 20
+ STABLE ROWS 20
 AS 'MODULE_PATHNAME', $function$evaluate_rules_wrapper$function$;
 
 CREATE OR REPLACE FUNCTION leadscore.evaluate_rules(outcome text, horizon interval, from_day date, until_day date, every interval DEFAULT '1 mon'::interval, person_kind text DEFAULT NULL::text, scorecard text DEFAULT 'main'::text, config jsonb DEFAULT NULL::jsonb, windows interval[] DEFAULT NULL::interval[], tenant text DEFAULT NULL::text)
@@ -5620,7 +5622,6 @@ DECLARE
     question   jsonb := leadscore._outcome_question('evaluate_rules', assumption, outcome, horizon, from_day, until_day, every, person_kind,
                                                     evaluate_rules.scorecard, evaluate_rules.tenant);
 BEGIN
-    PERFORM leadscore._need_persons_here('evaluate_rules()');
     IF cardinality(windows) > 20 THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('evaluate_rules: %s windows are too many', cardinality(windows)),
@@ -5633,16 +5634,34 @@ BEGIN
     SELECT e.rule, e.rule_window::interval, e.persons_with, e.outcomes_with, leadscore._figure(e.rate_with),
            e.persons_without, e.outcomes_without, leadscore._figure(e.rate_without),
            leadscore._figure(e.lift), leadscore._figure(e.auc), leadscore._figure(e.auc_without), e.verdict
-    FROM leadscore._evaluate_rules(assumption::text, question::text) WITH ORDINALITY
+    FROM leadscore._evaluate_rules(assumption::text, question::text, leadscore._parts('_rules_part', assumption, question)) WITH ORDINALITY
          e(rule, rule_window, persons_with, outcomes_with, rate_with, persons_without, outcomes_without, rate_without, lift, auc, auc_without, verdict, nth)
     ORDER BY min(e.nth) OVER (PARTITION BY e.rule), e.nth;
 END $function$;
 
-CREATE OR REPLACE FUNCTION leadscore._suggest_points(assumption text, question text)
- RETURNS TABLE(points text, auc_before double precision, auc_after double precision, persons bigint, outcomes bigint, learned_until date, judged_from date, judged_persons bigint, judged_outcomes bigint, gain_low double precision, gain_high double precision)
+CREATE OR REPLACE FUNCTION leadscore._lesson_part(assumption text, question text)
+ RETURNS text
+ LANGUAGE c
+ STABLE COST 100000
+AS 'MODULE_PATHNAME', $function$lesson_part_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._learn_points(assumption text, question text, parts text[])
+ RETURNS TABLE(points text, persons bigint, outcomes bigint, learned_until date)
  LANGUAGE c
  STABLE COST 100000 ROWS 1
-AS 'MODULE_PATHNAME', $function$suggest_points_wrapper$function$;
+AS 'MODULE_PATHNAME', $function$learn_points_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._judgement_part(assumption text, question text)
+ RETURNS text
+ LANGUAGE c
+ STABLE COST 100000
+AS 'MODULE_PATHNAME', $function$judgement_part_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._judge_points(question text, parts text[])
+ RETURNS TABLE(auc_before double precision, auc_after double precision, judged_from date, judged_persons bigint, judged_outcomes bigint, gain_low double precision, gain_high double precision)
+ LANGUAGE c
+ STABLE COST 100000 ROWS 1
+AS 'MODULE_PATHNAME', $function$judge_points_wrapper$function$;
 
 CREATE OR REPLACE FUNCTION leadscore._with_points(config jsonb, points jsonb, tenant text)
  RETURNS jsonb
@@ -5677,8 +5696,8 @@ DECLARE
     assumption jsonb := leadscore._evaluated_config(suggest_points.config, suggest_points.tenant);
     question   jsonb := leadscore._outcome_question('suggest_points', assumption, outcome, horizon, from_day, until_day, every, person_kind,
                                                     suggest_points.scorecard, suggest_points.tenant);
+    learned    record;
 BEGIN
-    PERFORM leadscore._need_persons_here('suggest_points()');
     IF max_points IS NULL OR max_points NOT BETWEEN 1 AND 1000 THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('suggest_points: max_points of %s cannot be used', coalesce(max_points::text, 'NULL')),
@@ -5690,18 +5709,48 @@ BEGIN
             DETAIL = 'Rules that give points either may come to take them, or may not.',
             HINT = 'Leave it out for true.';
     END IF;
-    question := question || jsonb_build_object('max_points', max_points, 'keep_signs', keep_signs);
+    question := question || jsonb_build_object('max_points', max_points, 'keep_signs', keep_signs, 'persons', leadscore._count_persons());
+    SELECT * INTO learned FROM leadscore._learn_points(assumption::text, question::text, leadscore._parts('_lesson_part', assumption, question));
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    question := question || jsonb_build_object('points', learned.points::jsonb);
     RETURN QUERY
-    SELECT leadscore._with_points(suggest_points.config, s.points::jsonb, suggest_points.tenant), leadscore._figure(s.auc_before), leadscore._figure(s.auc_after),
-           s.persons, s.outcomes, s.learned_until, s.judged_from, s.judged_persons, s.judged_outcomes, leadscore._figure(s.gain_low), leadscore._figure(s.gain_high)
-    FROM leadscore._suggest_points(assumption::text, question::text) s;
+    SELECT leadscore._with_points(suggest_points.config, learned.points::jsonb, suggest_points.tenant), leadscore._figure(j.auc_before), leadscore._figure(j.auc_after),
+           learned.persons, learned.outcomes, learned.learned_until, j.judged_from, j.judged_persons, j.judged_outcomes,
+           leadscore._figure(j.gain_low), leadscore._figure(j.gain_high)
+    FROM leadscore._judge_points(question::text, leadscore._parts('_judgement_part', assumption, question)) j;
 END $function$;
 
-CREATE OR REPLACE FUNCTION leadscore._outcomes_by_score(assumption text, question text)
+CREATE OR REPLACE FUNCTION leadscore._outcomes_by_score(question text, parts text[])
  RETURNS TABLE(score bigint, persons bigint, outcomes bigint)
  LANGUAGE c
- STABLE COST 100000 ROWS 100
+ STABLE ROWS 100
 AS 'MODULE_PATHNAME', $function$outcomes_by_score_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._scores_part(assumption text, question text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    q record;
+BEGIN
+    SELECT * INTO q FROM jsonb_to_record(question::jsonb) x(person_kind text, scorecard text, tenant text, known_until date, as_it_is boolean);
+    RETURN (SELECT coalesce(jsonb_object_agg(s.score, s.persons), '{}')
+            FROM (SELECT p.score, count(*) AS persons
+                  FROM (SELECT p.kind, p.score_after AS score
+                        FROM leadscore._preview_persons(CASE WHEN NOT q.as_it_is THEN assumption END, q.known_until, q.tenant, q.scorecard) p
+                        UNION ALL
+                        SELECT p.kind, CASE WHEN q.scorecard = 'main' THEN p.score ELSE coalesce(x.score, 0) END
+                        FROM leadscore.person p
+                        LEFT JOIN leadscore.person_score x ON x.person_id = p.person_id AND x.scorecard = q.scorecard
+                        WHERE q.as_it_is AND p.active AND (q.tenant IS NULL OR p.tenant = q.tenant)) p
+                  WHERE (q.person_kind IS NULL OR p.kind = q.person_kind)
+                  GROUP BY p.score) s);
+END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._lowest_scores(scores bigint[], persons bigint[], rooms bigint[])
  RETURNS TABLE(nth integer, min_score bigint, persons bigint)
@@ -5776,8 +5825,8 @@ DECLARE
     scores     bigint[];
     counts     bigint[];
     past       jsonb := '[]';
+    parts      text[];
 BEGIN
-    PERFORM leadscore._need_persons_here('suggest_bands()');
     IF capacity IS NULL OR jsonb_typeof(capacity) <> 'object' OR capacity = '{}' THEN
         RAISE invalid_parameter_value USING
             MESSAGE = 'suggest_bands: capacity is no JSON object of categories',
@@ -5806,25 +5855,22 @@ BEGIN
     FROM jsonb_each(capacity) c
     CROSS JOIN LATERAL (SELECT CASE WHEN bands ?& ARRAY(SELECT jsonb_object_keys(capacity)) THEN (bands ->> c.key)::bigint END AS bound) o;
 
+    question := jsonb_build_object('person_kind', suggest_bands.person_kind, 'scorecard', suggest_bands.scorecard, 'tenant', suggest_bands.tenant,
+                                   'known_until', (SELECT w.scored_on FROM leadscore.state w), 'as_it_is', suggest_bands.config IS NULL);
+    -- Estimating how many there are must not ask for them.
+    parts := leadscore._parts('_scores_part', assumption, question);
     SELECT array_agg(s.score), array_agg(s.persons) INTO scores, counts
-    FROM (SELECT p.score, count(*) AS persons
-          FROM (SELECT p.kind, p.score_after AS score
-                FROM leadscore._preview_persons(CASE WHEN suggest_bands.config IS NOT NULL THEN assumption::text END, (SELECT w.scored_on FROM leadscore.state w),
-                                                suggest_bands.tenant, suggest_bands.scorecard) p
-                UNION ALL
-                SELECT p.kind, CASE WHEN suggest_bands.scorecard = 'main' THEN p.score ELSE coalesce(x.score, 0) END
-                FROM leadscore.person p
-                LEFT JOIN leadscore.person_score x ON x.person_id = p.person_id AND x.scorecard = suggest_bands.scorecard
-                WHERE suggest_bands.config IS NULL AND p.active AND (suggest_bands.tenant IS NULL OR p.tenant = suggest_bands.tenant)) p
-          WHERE (suggest_bands.person_kind IS NULL OR p.kind = suggest_bands.person_kind)
-          GROUP BY p.score) s;
+    FROM (SELECT x.key::bigint AS score, sum(x.value::bigint)::bigint AS persons
+          FROM unnest(parts) n(part)
+          CROSS JOIN LATERAL jsonb_each_text(n.part::jsonb) x
+          GROUP BY 1) s;
 
     SELECT s.outcome_type, s.outcome_horizon INTO outcome FROM leadscore.settings s;
     day := leadscore._latest_reference_day(outcome.outcome_horizon);
     IF outcome.outcome_type IS NOT NULL AND day IS NOT NULL THEN
         question := leadscore._outcome_question('suggest_bands', assumption, outcome.outcome_type, outcome.outcome_horizon,
                                                 (day - interval '11 months')::date, day, '1 month', suggest_bands.person_kind, suggest_bands.scorecard, suggest_bands.tenant);
-        past := (SELECT coalesce(jsonb_agg(to_jsonb(s)), '[]') FROM leadscore._outcomes_by_score(assumption::text, question::text) s);
+        past := (SELECT coalesce(jsonb_agg(to_jsonb(s)), '[]') FROM leadscore._outcomes_by_score(question::text, leadscore._parts('_evaluation_part', assumption, question)) s);
     END IF;
 
     RETURN QUERY
@@ -6248,14 +6294,19 @@ CREATE OR REPLACE FUNCTION leadscore._nodes(with_coordinator boolean DEFAULT fal
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+    follows boolean := false;
 BEGIN
     IF leadscore._is_clustered() AND leadscore._node() = 0 THEN
+        IF with_coordinator THEN
+            follows := EXISTS (SELECT FROM leadscore.node_shard);
+        END IF;
         RETURN QUERY EXECUTE
             'SELECT n.groupid, n.nodename::text, n.nodeport FROM pg_dist_node n
              WHERE n.noderole = ''primary'' AND n.isactive
-               AND (n.groupid <> 0 OR ($1 AND EXISTS (SELECT FROM pg_dist_placement p JOIN pg_dist_shard s USING (shardid)
-                                                      JOIN pg_dist_partition d USING (logicalrelid) WHERE p.groupid = 0 AND d.repmodel <> ''t'')))
-             ORDER BY n.groupid' USING with_coordinator;
+               AND (n.groupid <> 0 OR $2 OR ($1 AND EXISTS (SELECT FROM pg_dist_placement p JOIN pg_dist_shard s USING (shardid)
+                                                            JOIN pg_dist_partition d USING (logicalrelid) WHERE p.groupid = 0 AND d.repmodel <> ''t'')))
+             ORDER BY n.groupid' USING with_coordinator, follows;
     END IF;
 END $function$;
 
@@ -6283,6 +6334,17 @@ BEGIN
                  FROM pg_dist_partition d WHERE d.logicalrelid = $1' INTO sort, column_name, colocation USING relation;
     END IF;
 END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._is_plain_type(type oid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT (EXISTS ( SELECT
+            FROM pg_type t
+           WHERE ((t.oid = _is_plain_type.type) AND ((t.oid < (16384)::oid) OR (t.typtype = 'e'::"char") OR ((t.typtype = 'b'::"char") AND (t.typelem = (0)::oid)))))) AS "exists";
+END;
 
 CREATE OR REPLACE FUNCTION leadscore._is_distributed(relation oid)
  RETURNS boolean
@@ -6404,6 +6466,7 @@ CREATE OR REPLACE FUNCTION leadscore._check_distributed(source regclass)
 AS $function$
 DECLARE
     way   record := leadscore._distribution(source);
+    key   record;
     most  bigint;
 BEGIN
     IF leadscore._node() <> 0 THEN
@@ -6423,6 +6486,14 @@ BEGIN
             MESSAGE = format('%s is managed by Citus, and not distributed by hash', source),
             DETAIL = 'Which shard has which rows cannot be told.',
             HINT = format('SELECT undistribute_table(%L); and, if it is to be distributed, SELECT create_distributed_table(%1$L, …);', source);
+    END IF;
+    SELECT a.attname AS name, a.atttypid::regtype AS type INTO key
+    FROM pg_attribute a WHERE a.attrelid = source AND a.attname = way.column_name AND NOT leadscore._is_plain_type(a.atttypid);
+    IF FOUND THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('%s is distributed by column %I of type %s', source, key.name, key.type),
+            DETAIL = 'A value of a domain, an array, a range or a composite type can be one that functions of whoever made the type look at.',
+            HINT = 'Distribute it by a column of a type such as bigint, text or uuid.';
     END IF;
     EXECUTE 'SELECT max(c.count) FROM (SELECT count(*) FROM pg_dist_placement p JOIN pg_dist_shard s USING (shardid) WHERE s.logicalrelid = $1 GROUP BY s.shardid) c'
         INTO most USING source;
@@ -6559,21 +6630,6 @@ BEGIN
     END IF;
 END $function$;
 
-CREATE OR REPLACE FUNCTION leadscore._need_persons_here(what text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-BEGIN
-    IF leadscore._leads() AND NOT EXISTS (SELECT FROM leadscore.person) THEN
-        RAISE feature_not_supported USING
-            MESSAGE = format('%s is about the persons of one node, and the coordinator has none', what),
-            DETAIL = 'Persons are on the nodes that have their rows.',
-            HINT = 'Call it on a node; SELECT * FROM leadscore.nodes; shows them.';
-    END IF;
-END $function$;
-
 CREATE OR REPLACE FUNCTION leadscore._ask(query text, of_nodes integer[] DEFAULT NULL::integer[], with_coordinator boolean DEFAULT false)
  RETURNS TABLE(node integer, done boolean, answer text)
  LANGUAGE plpgsql
@@ -6616,6 +6672,31 @@ BEGIN
         RETURN NEXT;
     END LOOP;
 END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._parts(part name, assumption jsonb, question jsonb)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    own text;
+BEGIN
+    EXECUTE format('SELECT leadscore.%I($1, $2)', part) INTO own USING assumption::text, question::text;
+    RETURN array_remove(ARRAY[own] || ARRAY(SELECT a.answer -> 0 ->> 'part'
+                                            FROM leadscore._ask_all(format('SELECT leadscore.%I(%L, %L) AS part', part, assumption, question)) a ORDER BY a.node), NULL);
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._count_persons()
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT (( SELECT count(*) AS count
+            FROM leadscore.person) + ( SELECT (COALESCE(sum((((a.answer -> 0) ->> 'persons'::text))::bigint), (0)::numeric))::bigint AS "coalesce"
+            FROM leadscore._ask_all('SELECT count(*) AS persons FROM leadscore.person'::text) a(node, answer)));
+END;
 
 CREATE OR REPLACE FUNCTION leadscore._cluster_document()
  RETURNS jsonb
@@ -6836,7 +6917,8 @@ DECLARE
 BEGIN
     FOR s IN SELECT x.*, d.sort, d.column_name, leadscore._own_columns(x, 'key') AS key
              FROM leadscore.source x CROSS JOIN LATERAL leadscore._distribution(x.source) d
-             WHERE x.attached AND x.role = 'person' AND d.sort IS NOT NULL LOOP
+             WHERE x.attached AND x.role = 'person' AND d.sort IS NOT NULL
+               AND (d.sort <> 'hash' OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = x.source AND a.attname = d.column_name AND leadscore._is_plain_type(a.atttypid))) LOOP
         IF s.sort = 'hash' THEN
             EXECUTE format('SELECT array_agg(l.person_id)
                             FROM (SELECT h.person_id
@@ -6916,7 +6998,11 @@ DECLARE
     arrived record;
     before  text;
     s       record;
-    came    bigint[];
+    came    bigint[] := '{}';
+    -- Of those who came. Merged persons who came apart, and meet again: each with whom it was merged into.
+    own     bigint[];
+    losers  bigint[] := '{}';
+    winners bigint[] := '{}';
     mark    bigint;
 BEGIN
     PERFORM leadscore._begin();
@@ -6933,6 +7019,14 @@ BEGIN
 
     FOR s IN SELECT * FROM leadscore.source x WHERE x.attached AND leadscore._is_distributed(x.source) ORDER BY x.role DESC, x.source_id LOOP
         IF s.role = 'person' THEN
+            WITH back AS (
+                DELETE FROM leadscore.person_alias l USING leadscore.handover h
+                WHERE NOT h.taken AND (h.document -> 'person' ->> 'source_id')::int = s.source_id AND l.kind = s.person_kind
+                  AND l.external_id = h.document -> 'person' ->> 'external_id' AND l.tenant IS NOT DISTINCT FROM h.document -> 'person' ->> 'tenant'
+                  AND leadscore._part_of_key(s.source_id, l.external_id) IS NOT NULL
+                RETURNING h.person_id AS loser, l.person_id AS winner
+            )
+            SELECT losers || array_agg(b.loser), winners || array_agg(b.winner) INTO losers, winners FROM back b;
             WITH here AS MATERIALIZED (
                 SELECT h.person_id, h.document FROM leadscore.handover h
                 JOIN leadscore._source_rows(s.source_id) r ON r.key = h.document -> 'person' ->> 'external_id'
@@ -6949,9 +7043,6 @@ BEGIN
                 SELECT c.person_id, c.granted_at, c.refused_at
                 FROM here h CROSS JOIN LATERAL jsonb_populate_record(NULL::leadscore.person_consent, h.document -> 'person_consent') c
                 WHERE h.document -> 'person_consent' <> 'null'
-            ), alias AS (
-                INSERT INTO leadscore.person_alias
-                SELECT l.* FROM here h CROSS JOIN LATERAL jsonb_populate_recordset(NULL::leadscore.person_alias, nullif(h.document -> 'person_alias', 'null')) l
             ), adjustment AS (
                 INSERT INTO leadscore.adjustment
                 SELECT a.* FROM here h CROSS JOIN LATERAL jsonb_populate_recordset(NULL::leadscore.adjustment, nullif(h.document -> 'adjustment', 'null')) a
@@ -6963,7 +7054,22 @@ BEGIN
                 SELECT w.* FROM here h CROSS JOIN LATERAL jsonb_populate_recordset(NULL::leadscore.waiting, nullif(h.document -> 'moment', 'null')) w
                 ON CONFLICT DO NOTHING
             )
-            SELECT coalesce(came, '{}') || coalesce(array_agg(h.person_id), '{}') INTO came FROM here h;
+            SELECT array_agg(h.person_id) INTO own FROM here h;
+            came := came || own;
+            WITH alias AS MATERIALIZED (
+                SELECT l.*, p.person_id AS loser
+                FROM leadscore.handover h
+                CROSS JOIN LATERAL jsonb_populate_recordset(NULL::leadscore.person_alias, nullif(h.document -> 'person_alias', 'null')) l
+                LEFT JOIN leadscore.person p ON p.kind = l.kind AND p.external_id = l.external_id AND p.tenant IS NOT DISTINCT FROM l.tenant
+                WHERE h.person_id = ANY (own)
+            ), kept AS (
+                INSERT INTO leadscore.person_alias (kind, external_id, person_id, source_id, tenant)
+                SELECT a.kind, a.external_id, a.person_id, a.source_id, a.tenant FROM alias a WHERE a.loser IS NULL
+                ON CONFLICT DO NOTHING
+            )
+            SELECT losers || array_agg(a.loser), winners || array_agg(a.person_id) INTO losers, winners FROM alias a WHERE a.loser IS NOT NULL;
+            -- It says whether anybody is merged, so that rows of merged persons show the score as well.
+            PERFORM leadscore._forget_configuration();
         END IF;
         PERFORM leadscore._resync(s.source_id);
     END LOOP;
@@ -6989,7 +7095,10 @@ BEGIN
     CROSS JOIN leadscore.state w
     WHERE h.person_id = ANY (came) AND o.value ->> 'category' IS DISTINCT FROM c.category AND o.value ->> 'category' IS NOT NULL;
     UPDATE leadscore.handover h SET taken = true WHERE h.person_id = ANY (came);
-    RETURN cardinality(coalesce(came, '{}'));
+    PERFORM leadscore.merge_person(p.loser, p.winner)
+    FROM unnest(losers, winners) p(loser, winner)
+    WHERE EXISTS (SELECT FROM leadscore.person x WHERE x.person_id = p.loser) AND EXISTS (SELECT FROM leadscore.person x WHERE x.person_id = p.winner);
+    RETURN cardinality(came);
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._leave()
@@ -6999,12 +7108,19 @@ CREATE OR REPLACE FUNCTION leadscore._leave()
  SET jit TO 'off'
  SET lock_timeout TO '60s'
 AS $function$
+DECLARE
+    aliases bigint := (SELECT count(*) FROM leadscore.person_alias);
 BEGIN
     PERFORM leadscore._begin();
     DELETE FROM leadscore.node_shard k WHERE k.shard_id IN (SELECT l FROM leadscore._left_shards() l);
     IF FOUND THEN
         PERFORM leadscore._forget_configuration();
         PERFORM leadscore._resync(x.source_id) FROM leadscore.source x WHERE x.attached AND leadscore._is_distributed(x.source) ORDER BY x.role DESC, x.source_id;
+        -- Rows of persons who were merged into one that left are persons of their own again.
+        IF (SELECT count(*) FROM leadscore.person_alias) <> aliases THEN
+            PERFORM leadscore._resync(x.source_id) FROM leadscore.source x WHERE x.attached AND leadscore._is_distributed(x.source) ORDER BY x.role DESC, x.source_id;
+            PERFORM leadscore._admit_waiting();
+        END IF;
     END IF;
 END $function$;
 
@@ -7330,6 +7446,50 @@ BEGIN
     ORDER BY r.tenant NULLS FIRST;
 END $function$;
 
+CREATE OR REPLACE FUNCTION leadscore._doctor_merged()
+ RETURNS TABLE(severity text, finding text, detail text, remedy text)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+BEGIN
+    IF NOT leadscore._has_distributed_sources() THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    WITH merged AS MATERIALIZED (
+        SELECT l.kind, leadscore._part_of_key(l.source_id, l.external_id) AS part, leadscore._part_of_key(p.source_id, p.external_id) AS of_winner
+        FROM leadscore.person_alias l
+        JOIN leadscore.person p USING (person_id)
+        JOIN leadscore.source x ON x.source_id = l.source_id
+        CROSS JOIN LATERAL leadscore._distribution(x.source) d
+        WHERE x.attached AND d.sort = 'hash'
+    )
+    SELECT 'note', format('%s merged persons of kind %L have rows in several shards', count(*), m.kind),
+           'If one of these shards moves to another node they come apart: each is then scored by its own rows. They are joined again when the shards meet.',
+           'Merge them in the application''s own tables.'
+    FROM merged m WHERE m.part <> m.of_winner GROUP BY m.kind
+    UNION ALL
+    SELECT 'warning', format('%s merged persons of kind %L came apart', count(*), m.kind),
+           'The shard of one of them moved to another node. Each is scored by its own rows; adjustments and consent are where they were.',
+           'Merge them in the application''s own tables; or bring their shards to one node: SELECT citus_move_shard_placement(…); CALL leadscore.spread();'
+    FROM merged m WHERE m.part IS NULL AND m.of_winner IS NOT NULL GROUP BY m.kind
+    ORDER BY 1, 2;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._are_in_different_shards(kind text, one text, other text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT (EXISTS ( SELECT
+            FROM leadscore.source s
+           WHERE (s.attached AND (s.role = 'person'::text) AND (s.person_kind = _are_in_different_shards.kind) AND (leadscore._part_of_key(s.source_id, _are_in_different_shards.one) <> leadscore._part_of_key(s.source_id, _are_in_different_shards.other))))) AS "exists";
+END;
+
 CREATE OR REPLACE FUNCTION leadscore._doctor_cluster()
  RETURNS TABLE(severity text, finding text, detail text, remedy text)
  LANGUAGE plpgsql
@@ -7393,6 +7553,35 @@ BEGIN
          ORDER BY (x.row ->> ''score'')::bigint DESC, (x.row ->> ''person_id'')::bigint LIMIT $2', query) USING query, coalesce(most, 100);
 END $function$;
 
+CREATE OR REPLACE FUNCTION leadscore._node_of_row(kind text, key text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    s    record;
+    node int;
+BEGIN
+    IF leadscore._leads() THEN
+        SELECT x.source, d.column_name, cardinality(k.columns) AS columns, array_position(k.columns, d.column_name) - 1 AS place,
+               a.atttypid::regtype AS type INTO s
+        FROM leadscore.source x
+        CROSS JOIN LATERAL leadscore._distribution(x.source) d
+        CROSS JOIN LATERAL (SELECT leadscore._own_columns(x, 'key') AS columns) k
+        JOIN pg_attribute a ON a.attrelid = x.source AND a.attname = d.column_name
+        WHERE x.role = 'person' AND x.attached AND x.person_kind = kind AND d.sort = 'hash' AND leadscore._is_plain_type(a.atttypid);
+        IF FOUND THEN
+            EXECUTE format('SELECT p.groupid FROM pg_dist_placement p WHERE p.shardid = get_shard_id_for_distribution_column($1, %L::%s)',
+                           leadscore._key_value(key, s.columns, s.place), s.type) INTO node USING s.source::oid::regclass;
+        END IF;
+    END IF;
+    RETURN node;
+EXCEPTION WHEN data_exception THEN
+    -- It is no key.
+    RETURN NULL;
+END $function$;
+
 CREATE OR REPLACE FUNCTION leadscore._of_person(kind text, key text, tenant text, purpose text, query text)
  RETURNS SETOF jsonb
  LANGUAGE plpgsql
@@ -7402,39 +7591,40 @@ AS $function$
 DECLARE
     person CONSTANT text := format('SELECT k.person_id FROM leadscore._person_key k WHERE k.kind = %L AND k.external_id = %L AND k.tenant IS NOT DISTINCT FROM %L',
                                    kind, key, tenant);
+    at     CONSTANT int := leadscore._node_of_row(kind, key);
     id     bigint;
     s      record;
-    at     int;
-    found  boolean := false;
+    turn   text;
+    -- Not called found, which is PL/pgSQL's own.
+    is_there boolean := false;
 BEGIN
-    EXECUTE person INTO id;
-    IF id IS NOT NULL THEN
-        RETURN QUERY EXECUTE format('SELECT to_jsonb(x) FROM (SELECT %s::bigint AS person_id) k CROSS JOIN LATERAL (%s) x', id, query);
-        RETURN;
-    END IF;
-    -- Where its row is, or anywhere if that cannot be told.
-    SELECT x.source, d.*, leadscore._own_columns(x, 'key') AS key_columns INTO s
-    FROM leadscore.source x CROSS JOIN LATERAL leadscore._distribution(x.source) d
-    WHERE x.role = 'person' AND x.attached AND x.person_kind = kind AND d.sort = 'hash';
-    IF FOUND AND leadscore._leads() THEN
-        EXECUTE format('SELECT p.groupid FROM pg_dist_placement p WHERE p.shardid = get_shard_id_for_distribution_column(%L::regclass, %L::%s)', s.source::oid::regclass,
-                       leadscore._key_value(key, cardinality(s.key_columns), array_position(s.key_columns, s.column_name) - 1),
-                       (SELECT a.atttypid::regtype FROM pg_attribute a WHERE a.attrelid = s.source AND a.attname = s.column_name)) INTO at;
-    END IF;
-    FOR s IN SELECT * FROM leadscore._ask(format('SELECT jsonb_agg(p.rows)::text FROM (%s) k CROSS JOIN LATERAL (SELECT coalesce(jsonb_agg(to_jsonb(x)), ''[]'') AS rows FROM (%s) x) p',
-                                                 person, query), CASE WHEN at IS NOT NULL THEN ARRAY[at] END) LOOP
-        IF NOT s.done THEN
-            RAISE connection_exception USING
-                MESSAGE = format('%s: %s', purpose, s.answer),
-                DETAIL = format('The person of kind %L with key %L may be there.', kind, key),
-                HINT = 'Call it again when the node is back; SELECT * FROM leadscore.nodes; shows all of them.';
+    -- Where its row is, then here, then anywhere: it may be on its way, or have been merged with somebody elsewhere.
+    FOREACH turn IN ARRAY ARRAY['there', 'here', 'elsewhere'] LOOP
+        IF turn = 'here' THEN
+            EXECUTE person INTO id;
+            IF id IS NOT NULL THEN
+                RETURN QUERY EXECUTE format('SELECT to_jsonb(x) FROM (SELECT %s::bigint AS person_id) k CROSS JOIN LATERAL (%s) x', id, query);
+                RETURN;
+            END IF;
+            CONTINUE;
         END IF;
-        IF s.answer <> '' THEN
-            RETURN QUERY SELECT r.value FROM jsonb_array_elements(s.answer::jsonb -> 0) r;
-            found := true;
-        END IF;
+        FOR s IN SELECT * FROM leadscore._ask(format('SELECT jsonb_agg(p.rows)::text FROM (%s) k CROSS JOIN LATERAL (SELECT coalesce(jsonb_agg(to_jsonb(x)), ''[]'') AS rows FROM (%s) x) p',
+                                                     person, query),
+                                              ARRAY(SELECT n.node FROM leadscore._nodes() n WHERE (n.node IS NOT DISTINCT FROM at) = (turn = 'there'))) LOOP
+            IF NOT s.done THEN
+                RAISE connection_exception USING
+                    MESSAGE = format('%s: %s', purpose, s.answer),
+                    DETAIL = format('The person of kind %L with key %L may be there.', kind, key),
+                    HINT = 'Call it again when the node is back; SELECT * FROM leadscore.nodes; shows all of them.';
+            END IF;
+            IF s.answer <> '' THEN
+                RETURN QUERY SELECT r.value FROM jsonb_array_elements(s.answer::jsonb -> 0) r;
+                is_there := true;
+            END IF;
+        END LOOP;
+        EXIT WHEN is_there;
     END LOOP;
-    IF NOT found THEN
+    IF NOT is_there THEN
         RAISE no_data_found USING
             MESSAGE = format('%s: there is no person of kind %L with key %L', purpose, kind, key),
             DETAIL = concat('leadscore.person has no such row', CASE WHEN tenant IS NOT NULL THEN format(' of tenant %L', tenant) END, '.'),
@@ -7542,11 +7732,19 @@ CREATE OR REPLACE FUNCTION leadscore.merge_person_by_key(kind text, loser text, 
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+    apart boolean;
 BEGIN
-    PERFORM leadscore._of_person(kind, loser, tenant, 'merge_person_by_key', format(
-        'SELECT leadscore.merge_person(k.person_id, w.person_id) AS done
-         FROM leadscore._person_key w WHERE w.kind = %L AND w.external_id = %L AND w.tenant IS NOT DISTINCT FROM %L', kind, winner, tenant));
-    IF NOT FOUND THEN
+    SELECT (r ->> 'apart')::boolean INTO apart
+    FROM leadscore._of_person(kind, loser, tenant, 'merge_person_by_key', format(
+        'SELECT leadscore.merge_person(k.person_id, w.person_id) AS done, leadscore._are_in_different_shards(w.kind, %L, w.external_id) AS apart
+         FROM leadscore._person_key w WHERE w.kind = %L AND w.external_id = %L AND w.tenant IS NOT DISTINCT FROM %L', loser, kind, winner, tenant)) r;
+    IF apart THEN
+        RAISE WARNING USING
+            MESSAGE = format('merge_person_by_key: the persons of kind %L with keys %L and %L are in different shards', kind, loser, winner),
+            DETAIL = 'They are one as long as both shards are on one node; when one of them moves, they come apart.',
+            HINT = 'Merge them in the application''s own tables.';
+    ELSIF apart IS NULL THEN
         PERFORM leadscore._of_person(kind, winner, tenant, 'merge_person_by_key', 'SELECT 1 AS there');
         RAISE feature_not_supported USING
             MESSAGE = format('merge_person_by_key: the persons of kind %L with keys %L and %L are on different nodes', kind, loser, winner),
@@ -7931,15 +8129,20 @@ COMMENT ON FUNCTION leadscore._evaluated_config(jsonb,text) IS 'The configuratio
 COMMENT ON FUNCTION leadscore._is_anybody(text,text) IS 'Whether there is a person of a kind, or of a tenant, whom the role may see, on this node or, asked on the coordinator, on any';
 COMMENT ON FUNCTION leadscore._check_evaluated(text,jsonb,text,text,text) IS 'Refuses a scorecard, a kind and a tenant that do not exist';
 COMMENT ON FUNCTION leadscore._outcome_question(text,jsonb,text,interval,date,date,interval,text,text,text) IS 'What is asked about an outcome, checked';
-COMMENT ON FUNCTION leadscore._evaluation_part(text,text) IS 'Counts for evaluate() of the persons of this node, which can be added up with those of others';
-COMMENT ON FUNCTION leadscore._evaluate(jsonb) IS 'The rows of evaluate(), from the counts of all nodes';
+COMMENT ON FUNCTION leadscore._evaluation_part(text,text) IS 'Counts for evaluate() and suggest_bands() of the persons of this node';
+COMMENT ON FUNCTION leadscore._evaluate(text,text[]) IS 'The rows of evaluate(), from the counts of all nodes';
 COMMENT ON FUNCTION leadscore.evaluate(text,interval,date,date,interval,text,text,jsonb,text) IS 'Whether the score of past days, as known then, foretold an outcome within a length of time: for each category and for all how many had it, with 95 % limits, lift, AUC and the share of the top tenth; with a document, by that configuration';
-COMMENT ON FUNCTION leadscore._evaluate_rules(text,text) IS 'The rows of evaluate_rules()';
+COMMENT ON FUNCTION leadscore._rules_part(text,text) IS 'Counts for evaluate_rules() of the persons of this node';
+COMMENT ON FUNCTION leadscore._evaluate_rules(text,text,text[]) IS 'The rows of evaluate_rules(), from the counts of all nodes';
 COMMENT ON FUNCTION leadscore.evaluate_rules(text,interval,date,date,interval,text,text,jsonb,interval[],text) IS 'What each rule adds to what the score of past days foretold: outcome rates of persons with and without it, AUC of the score with and without it, and a verdict; with windows, the same rule for other lengths of time';
-COMMENT ON FUNCTION leadscore._suggest_points(text,text) IS 'The row of suggest_points(), with points by name of the rule';
+COMMENT ON FUNCTION leadscore._lesson_part(text,text) IS 'What suggest_points() learns from the persons of this node: what rules gave them, and whether the outcome followed';
+COMMENT ON FUNCTION leadscore._learn_points(text,text,text[]) IS 'What suggest_points() suggests, by name of the rule, from what all nodes teach';
+COMMENT ON FUNCTION leadscore._judgement_part(text,text) IS 'Scores of the persons of this node on the judged days, by the points of before and by those that are suggested';
+COMMENT ON FUNCTION leadscore._judge_points(text,text[]) IS 'What suggested points would have been worth, from the scores of all nodes';
 COMMENT ON FUNCTION leadscore._with_points(jsonb,jsonb,text) IS 'A document with other points, by name of the rule';
 COMMENT ON FUNCTION leadscore.suggest_points(text,interval,date,date,interval,text,text,jsonb,boolean,integer,text) IS 'Whole points for the rules that there are, learned on the earlier reference days and judged on the latest fifth of them: a document for preview(), test_config() and import_config(), AUC of the judged days with the points before and after, and 95 % limits of the gain; imports nothing';
-COMMENT ON FUNCTION leadscore._outcomes_by_score(text,text) IS 'Of each score of past days how many had it, and how many of them the outcome';
+COMMENT ON FUNCTION leadscore._outcomes_by_score(text,text[]) IS 'Of each score of past days how many had it, and how many of them the outcome, from the counts of all nodes';
+COMMENT ON FUNCTION leadscore._scores_part(text,text) IS 'Of each score how many persons of this node have it, or would have it by another configuration';
 COMMENT ON FUNCTION leadscore._lowest_scores(bigint[],bigint[],bigint[]) IS 'Bands for so many each, the highest first, of persons by score; the row 0 is who is left';
 COMMENT ON FUNCTION leadscore._latest_reference_day(interval) IS 'The latest day whose horizon is over by the last run''s day; NULL if that is before the calendar';
 COMMENT ON FUNCTION leadscore._outcome_course(text,text,bigint[]) IS 'Of some persons, or all, by reference day and category how many there were, and how many of them had the outcome';
@@ -7961,6 +8164,7 @@ COMMENT ON FUNCTION leadscore._node() IS 'The number of this node, its group in 
 COMMENT ON FUNCTION leadscore._nodes(boolean) IS 'The other nodes, asked on the coordinator; none elsewhere';
 COMMENT ON FUNCTION leadscore._leads() IS 'Whether this is the coordinator of several nodes';
 COMMENT ON FUNCTION leadscore._distribution(oid) IS 'How Citus distributes a table';
+COMMENT ON FUNCTION leadscore._is_plain_type(oid) IS 'Whether reading a value of a type runs no function of an ordinary role';
 COMMENT ON FUNCTION leadscore._is_distributed(oid) IS 'Whether Citus distributes a table';
 COMMENT ON FUNCTION leadscore._shard_relation(oid,bigint) IS 'The table that a shard is on this node';
 COMMENT ON FUNCTION leadscore._local_shards(oid) IS 'The shards of a distributed table that live on this node';
@@ -7982,9 +8186,10 @@ COMMENT ON FUNCTION leadscore._has_distributed_sources() IS 'Whether a distribut
 COMMENT ON FUNCTION leadscore._refuse_where_distributed(text) IS 'Refuses what has no place in a cluster';
 COMMENT ON FUNCTION leadscore._refuse_edits_of_nodes(regclass) IS 'Refuses an edit of the configuration on a node that follows the coordinator';
 REVOKE EXECUTE ON FUNCTION leadscore._refuse_edits_of_nodes(regclass) FROM PUBLIC;
-COMMENT ON FUNCTION leadscore._need_persons_here(text) IS 'Refuses on a coordinator without persons what is about those of one node';
 COMMENT ON FUNCTION leadscore._ask(text,integer[],boolean) IS 'What nodes answer to a query of one value';
 COMMENT ON FUNCTION leadscore._ask_all(text) IS 'The rows that all other nodes give to a query, as JSON';
+COMMENT ON FUNCTION leadscore._parts(name,jsonb,jsonb) IS 'The parts of an answer about everybody, from this node and, asked on the coordinator, from all others';
+COMMENT ON FUNCTION leadscore._count_persons() IS 'How many persons there are on this node and, asked on the coordinator, on all others';
 COMMENT ON FUNCTION leadscore._cluster_document() IS 'The configuration as the coordinator sends it to the nodes';
 REVOKE EXECUTE ON FUNCTION leadscore._cluster_document() FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._adopt_rows(regclass,text,jsonb,text,text) IS 'Makes the rows of a table of the configuration those of the coordinator';
@@ -8029,8 +8234,11 @@ COMMENT ON FUNCTION leadscore._node_status() IS 'How things stand on this node';
 COMMENT ON FUNCTION leadscore._all_nodes() IS 'The rows of leadscore.nodes';
 COMMENT ON VIEW leadscore.nodes IS 'The nodes of a Citus cluster, asked on the coordinator, which is node 0; elsewhere this node alone';
 COMMENT ON FUNCTION leadscore._status_everywhere() IS 'The rows of leadscore.status on the coordinator of a cluster';
+COMMENT ON FUNCTION leadscore._doctor_merged() IS 'What doctor() finds about merged persons of different shards';
+COMMENT ON FUNCTION leadscore._are_in_different_shards(text,text,text) IS 'Whether the rows of two persons of this node are in different shards';
 COMMENT ON FUNCTION leadscore._doctor_cluster() IS 'What doctor() finds about the nodes of a cluster, and what they find';
 COMMENT ON FUNCTION leadscore.cluster_worklist(integer,text,text) IS 'The persons of all nodes to spend time on first: the rows of leadscore.worklist with the highest scores, of an owner and a tenant or of all';
+COMMENT ON FUNCTION leadscore._node_of_row(text,text) IS 'The node that has the row of a person of a kind with a key, whether or not there is one; NULL if that cannot be told';
 COMMENT ON FUNCTION leadscore._of_person(text,text,text,text,text) IS 'The rows of a query about a person, on whichever node the person is';
 COMMENT ON FUNCTION leadscore.explain_by_key(text,text,date,text,text) IS 'explain() by the kind and the application''s own key of a person, on whichever node the person is';
 COMMENT ON FUNCTION leadscore.score_at_by_key(text,text,date,text,text) IS 'score_at() by the kind and the application''s own key of a person, on whichever node the person is';

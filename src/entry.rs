@@ -420,7 +420,8 @@ fn test_config(
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
 fn evaluate(
-    parts: Option<JsonB>,
+    question: Option<&str>,
+    parts: Option<Vec<Option<String>>>,
 ) -> TableIterator<
     'static,
     (
@@ -435,13 +436,28 @@ fn evaluate(
         name!(top_decile, Option<f64>),
     ),
 > {
-    let Some(parts) = parts else { return TableIterator::empty() };
-    TableIterator::new(evaluate::evaluate(parts))
+    let (Some(question), Some(parts)) = (question, parts) else { return TableIterator::empty() };
+    TableIterator::new(evaluate::evaluate(question, parts))
 }
 
 #[pg_extern(sql = false)]
-fn evaluation_part(assumption: Option<&str>, question: Option<&str>) -> Option<JsonB> {
+fn evaluation_part(assumption: Option<&str>, question: Option<&str>) -> Option<String> {
     evaluate::part(assumption?, question?)
+}
+
+#[pg_extern(sql = false)]
+fn rules_part(assumption: Option<&str>, question: Option<&str>) -> Option<String> {
+    evaluate_rules::part(assumption?, question?)
+}
+
+#[pg_extern(sql = false)]
+fn lesson_part(assumption: Option<&str>, question: Option<&str>) -> Option<String> {
+    suggest::lesson_part(assumption?, question?)
+}
+
+#[pg_extern(sql = false)]
+fn judgement_part(assumption: Option<&str>, question: Option<&str>) -> Option<String> {
+    suggest::judgement_part(assumption?, question?)
 }
 
 #[pg_extern(sql = false)]
@@ -460,6 +476,7 @@ fn outcome_course(
 fn evaluate_rules(
     assumption: Option<&str>,
     question: Option<&str>,
+    parts: Option<Vec<Option<String>>>,
 ) -> TableIterator<
     'static,
     (
@@ -477,8 +494,8 @@ fn evaluate_rules(
         name!(verdict, &'static str),
     ),
 > {
-    let (Some(assumption), Some(question)) = (assumption, question) else { return TableIterator::empty() };
-    TableIterator::new(evaluate_rules::evaluate_rules(assumption, question).into_iter().map(|row| {
+    let (Some(assumption), Some(question), Some(parts)) = (assumption, question, parts) else { return TableIterator::empty() };
+    TableIterator::new(evaluate_rules::evaluate_rules(assumption, question, parts).into_iter().map(|row| {
         let (with, without) = (row.with, row.without);
         (
             row.rule,
@@ -499,18 +516,29 @@ fn evaluate_rules(
 
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
-fn suggest_points(
+fn learn_points(
     assumption: Option<&str>,
     question: Option<&str>,
+    parts: Option<Vec<Option<String>>>,
+) -> TableIterator<'static, (name!(points, String), name!(persons, i64), name!(outcomes, i64), name!(learned_until, Date))> {
+    let (Some(assumption), Some(question), Some(parts)) = (assumption, question, parts) else { return TableIterator::empty() };
+    TableIterator::new(
+        suggest::learn_points(assumption, question, parts)
+            .into_iter()
+            .map(|row| (row.points, row.learned.persons as i64, row.learned.outcomes as i64, row.until)),
+    )
+}
+
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn judge_points(
+    question: Option<&str>,
+    parts: Option<Vec<Option<String>>>,
 ) -> TableIterator<
     'static,
     (
-        name!(points, String),
         name!(auc_before, Option<f64>),
         name!(auc_after, Option<f64>),
-        name!(persons, i64),
-        name!(outcomes, i64),
-        name!(learned_until, Date),
         name!(judged_from, Date),
         name!(judged_persons, i64),
         name!(judged_outcomes, i64),
@@ -518,21 +546,11 @@ fn suggest_points(
         name!(gain_high, Option<f64>),
     ),
 > {
-    let (Some(assumption), Some(question)) = (assumption, question) else { return TableIterator::empty() };
-    TableIterator::new(suggest::suggest_points(assumption, question).into_iter().map(|row| {
-        (
-            row.points,
-            row.auc_before,
-            row.auc_after,
-            row.learned.persons as i64,
-            row.learned.outcomes as i64,
-            row.learned_until,
-            row.judged_from,
-            row.judged.persons as i64,
-            row.judged.outcomes as i64,
-            row.gain.map(|(low, _)| low),
-            row.gain.map(|(_, high)| high),
-        )
+    let (Some(question), Some(parts)) = (question, parts) else { return TableIterator::empty() };
+    TableIterator::new(suggest::judge_points(question, parts).into_iter().map(|row| {
+        let (persons, outcomes) = (row.judged.persons as i64, row.judged.outcomes as i64);
+        let (low, high) = row.gain.unzip();
+        (row.auc_before, row.auc_after, row.from, persons, outcomes, low, high)
     }))
 }
 
@@ -546,11 +564,11 @@ fn wilson(
 
 #[pg_extern(sql = false)]
 fn outcomes_by_score(
-    assumption: Option<&str>,
     question: Option<&str>,
+    parts: Option<Vec<Option<String>>>,
 ) -> TableIterator<'static, (name!(score, i64), name!(persons, i64), name!(outcomes, i64))> {
-    let (Some(assumption), Some(question)) = (assumption, question) else { return TableIterator::empty() };
-    TableIterator::new(suggest::outcomes_by_score(assumption, question))
+    let (Some(question), Some(parts)) = (question, parts) else { return TableIterator::empty() };
+    TableIterator::new(evaluate::outcomes_by_score(question, parts))
 }
 
 #[pg_extern(sql = false)]

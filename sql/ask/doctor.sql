@@ -248,6 +248,7 @@ BEGIN
             'SELECT leadscore.load_preset(''recruitment''); or INSERT INTO leadscore.rule …';
     END IF;
     RETURN QUERY SELECT * FROM leadscore._doctor_dump();
+    RETURN QUERY SELECT * FROM leadscore._doctor_merged();
     IF leadscore._leads() THEN
         RETURN QUERY SELECT * FROM leadscore._doctor_cluster();
     END IF;

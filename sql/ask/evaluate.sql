@@ -92,19 +92,21 @@ BEGIN
     END IF;
     PERFORM leadscore._check_evaluated(purpose, assumption, person_kind, scorecard, tenant);
     RETURN jsonb_build_object('purpose', purpose, 'outcome', outcome, 'horizon', horizon::text, 'from_day', from_day, 'until_day', until_day,
-                              'every', every::text, 'person_kind', person_kind, 'scorecard', scorecard, 'tenant', tenant);
+                              'every', every::text, 'known_until', (SELECT s.scored_on FROM leadscore.state s), 'person_kind', person_kind, 'scorecard', scorecard, 'tenant', tenant);
 END $$;
 COMMENT ON FUNCTION leadscore._outcome_question(text, jsonb, text, interval, date, date, interval, text, text, text) IS 'What is asked about an outcome, checked';
 
-CREATE FUNCTION leadscore._evaluation_part(assumption text, question text) RETURNS jsonb
+-- Questions about everybody come in two steps: a part of the answer from the persons of each node, which can be added up, and what it
+-- makes of all parts. A server by itself is one node.
+CREATE FUNCTION leadscore._evaluation_part(assumption text, question text) RETURNS text
 LANGUAGE c STABLE COST 100000 AS 'MODULE_PATHNAME', 'evaluation_part_wrapper';
-COMMENT ON FUNCTION leadscore._evaluation_part(text, text) IS 'Counts for evaluate() of the persons of this node, which can be added up with those of others';
+COMMENT ON FUNCTION leadscore._evaluation_part(text, text) IS 'Counts for evaluate() and suggest_bands() of the persons of this node';
 
-CREATE FUNCTION leadscore._evaluate(parts jsonb)
+CREATE FUNCTION leadscore._evaluate(question text, parts text[])
 RETURNS TABLE (category text, persons bigint, outcomes bigint, rate double precision, low double precision, high double precision,
                lift double precision, auc double precision, top_decile double precision)
-LANGUAGE c IMMUTABLE ROWS 10 AS 'MODULE_PATHNAME', 'evaluate_wrapper';
-COMMENT ON FUNCTION leadscore._evaluate(jsonb) IS 'The rows of evaluate(), from the counts of all nodes';
+LANGUAGE c STABLE ROWS 10 AS 'MODULE_PATHNAME', 'evaluate_wrapper';
+COMMENT ON FUNCTION leadscore._evaluate(text, text[]) IS 'The rows of evaluate(), from the counts of all nodes';
 
 CREATE FUNCTION leadscore.evaluate(
     outcome text, horizon interval, from_day date, until_day date, every interval DEFAULT '1 month', person_kind text DEFAULT NULL,
@@ -115,25 +117,24 @@ DECLARE
     assumption jsonb := leadscore._evaluated_config(config, evaluate.tenant);
     question   jsonb := leadscore._outcome_question('evaluate', assumption, outcome, horizon, from_day, until_day, every, person_kind,
                                                     evaluate.scorecard, evaluate.tenant);
-    parts      jsonb;
 BEGIN
-    SELECT jsonb_agg(p.part) FILTER (WHERE p.part IS NOT NULL) INTO parts
-    FROM (SELECT leadscore._evaluation_part(assumption::text, question::text) AS part
-          UNION ALL
-          SELECT a.answer -> 0 -> 'part' FROM leadscore._ask_all(format('SELECT leadscore._evaluation_part(%L, %L) AS part', assumption, question)) a) p;
     RETURN QUERY
     SELECT e.category, e.persons, e.outcomes, leadscore._figure(e.rate), leadscore._figure(e.low), leadscore._figure(e.high),
            leadscore._figure(e.lift), leadscore._figure(e.auc), leadscore._figure(e.top_decile)
-    FROM leadscore._evaluate(parts) e;
+    FROM leadscore._evaluate(question::text, leadscore._parts('_evaluation_part', assumption, question)) e;
 END $$;
 COMMENT ON FUNCTION leadscore.evaluate(text, interval, date, date, interval, text, text, jsonb, text) IS 'Whether the score of past days, as known then, foretold an outcome within a length of time: for each category and for all how many had it, with 95 % limits, lift, AUC and the share of the top tenth; with a document, by that configuration';
 
-CREATE FUNCTION leadscore._evaluate_rules(assumption text, question text)
+CREATE FUNCTION leadscore._rules_part(assumption text, question text) RETURNS text
+LANGUAGE c STABLE COST 100000 AS 'MODULE_PATHNAME', 'rules_part_wrapper';
+COMMENT ON FUNCTION leadscore._rules_part(text, text) IS 'Counts for evaluate_rules() of the persons of this node';
+
+CREATE FUNCTION leadscore._evaluate_rules(assumption text, question text, parts text[])
 RETURNS TABLE (rule text, rule_window text, persons_with bigint, outcomes_with bigint, rate_with double precision,
                persons_without bigint, outcomes_without bigint, rate_without double precision,
                lift double precision, auc double precision, auc_without double precision, verdict text)
-LANGUAGE c STABLE COST 100000 ROWS 20 AS 'MODULE_PATHNAME', 'evaluate_rules_wrapper';
-COMMENT ON FUNCTION leadscore._evaluate_rules(text, text) IS 'The rows of evaluate_rules()';
+LANGUAGE c STABLE ROWS 20 AS 'MODULE_PATHNAME', 'evaluate_rules_wrapper';
+COMMENT ON FUNCTION leadscore._evaluate_rules(text, text, text[]) IS 'The rows of evaluate_rules(), from the counts of all nodes';
 
 CREATE FUNCTION leadscore.evaluate_rules(
     outcome text, horizon interval, from_day date, until_day date, every interval DEFAULT '1 month', person_kind text DEFAULT NULL,
@@ -146,7 +147,6 @@ DECLARE
     question   jsonb := leadscore._outcome_question('evaluate_rules', assumption, outcome, horizon, from_day, until_day, every, person_kind,
                                                     evaluate_rules.scorecard, evaluate_rules.tenant);
 BEGIN
-    PERFORM leadscore._need_persons_here('evaluate_rules()');
     IF cardinality(windows) > 20 THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('evaluate_rules: %s windows are too many', cardinality(windows)),
@@ -159,17 +159,30 @@ BEGIN
     SELECT e.rule, e.rule_window::interval, e.persons_with, e.outcomes_with, leadscore._figure(e.rate_with),
            e.persons_without, e.outcomes_without, leadscore._figure(e.rate_without),
            leadscore._figure(e.lift), leadscore._figure(e.auc), leadscore._figure(e.auc_without), e.verdict
-    FROM leadscore._evaluate_rules(assumption::text, question::text) WITH ORDINALITY
+    FROM leadscore._evaluate_rules(assumption::text, question::text, leadscore._parts('_rules_part', assumption, question)) WITH ORDINALITY
          e(rule, rule_window, persons_with, outcomes_with, rate_with, persons_without, outcomes_without, rate_without, lift, auc, auc_without, verdict, nth)
     ORDER BY min(e.nth) OVER (PARTITION BY e.rule), e.nth;
 END $$;
 COMMENT ON FUNCTION leadscore.evaluate_rules(text, interval, date, date, interval, text, text, jsonb, interval[], text) IS 'What each rule adds to what the score of past days foretold: outcome rates of persons with and without it, AUC of the score with and without it, and a verdict; with windows, the same rule for other lengths of time';
 
-CREATE FUNCTION leadscore._suggest_points(assumption text, question text)
-RETURNS TABLE (points text, auc_before double precision, auc_after double precision, persons bigint, outcomes bigint, learned_until date,
-               judged_from date, judged_persons bigint, judged_outcomes bigint, gain_low double precision, gain_high double precision)
-LANGUAGE c STABLE COST 100000 ROWS 1 AS 'MODULE_PATHNAME', 'suggest_points_wrapper';
-COMMENT ON FUNCTION leadscore._suggest_points(text, text) IS 'The row of suggest_points(), with points by name of the rule';
+CREATE FUNCTION leadscore._lesson_part(assumption text, question text) RETURNS text
+LANGUAGE c STABLE COST 100000 AS 'MODULE_PATHNAME', 'lesson_part_wrapper';
+COMMENT ON FUNCTION leadscore._lesson_part(text, text) IS 'What suggest_points() learns from the persons of this node: what rules gave them, and whether the outcome followed';
+
+CREATE FUNCTION leadscore._learn_points(assumption text, question text, parts text[])
+RETURNS TABLE (points text, persons bigint, outcomes bigint, learned_until date)
+LANGUAGE c STABLE COST 100000 ROWS 1 AS 'MODULE_PATHNAME', 'learn_points_wrapper';
+COMMENT ON FUNCTION leadscore._learn_points(text, text, text[]) IS 'What suggest_points() suggests, by name of the rule, from what all nodes teach';
+
+CREATE FUNCTION leadscore._judgement_part(assumption text, question text) RETURNS text
+LANGUAGE c STABLE COST 100000 AS 'MODULE_PATHNAME', 'judgement_part_wrapper';
+COMMENT ON FUNCTION leadscore._judgement_part(text, text) IS 'Scores of the persons of this node on the judged days, by the points of before and by those that are suggested';
+
+CREATE FUNCTION leadscore._judge_points(question text, parts text[])
+RETURNS TABLE (auc_before double precision, auc_after double precision, judged_from date, judged_persons bigint, judged_outcomes bigint,
+               gain_low double precision, gain_high double precision)
+LANGUAGE c STABLE COST 100000 ROWS 1 AS 'MODULE_PATHNAME', 'judge_points_wrapper';
+COMMENT ON FUNCTION leadscore._judge_points(text, text[]) IS 'What suggested points would have been worth, from the scores of all nodes';
 
 -- The rules are those of the document, or those that there are; a tenant gets rules of its own in the place of everybody's.
 CREATE FUNCTION leadscore._with_points(config jsonb, points jsonb, tenant text) RETURNS jsonb
@@ -201,8 +214,8 @@ DECLARE
     assumption jsonb := leadscore._evaluated_config(suggest_points.config, suggest_points.tenant);
     question   jsonb := leadscore._outcome_question('suggest_points', assumption, outcome, horizon, from_day, until_day, every, person_kind,
                                                     suggest_points.scorecard, suggest_points.tenant);
+    learned    record;
 BEGIN
-    PERFORM leadscore._need_persons_here('suggest_points()');
     IF max_points IS NULL OR max_points NOT BETWEEN 1 AND 1000 THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('suggest_points: max_points of %s cannot be used', coalesce(max_points::text, 'NULL')),
@@ -214,17 +227,43 @@ BEGIN
             DETAIL = 'Rules that give points either may come to take them, or may not.',
             HINT = 'Leave it out for true.';
     END IF;
-    question := question || jsonb_build_object('max_points', max_points, 'keep_signs', keep_signs);
+    question := question || jsonb_build_object('max_points', max_points, 'keep_signs', keep_signs, 'persons', leadscore._count_persons());
+    SELECT * INTO learned FROM leadscore._learn_points(assumption::text, question::text, leadscore._parts('_lesson_part', assumption, question));
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    question := question || jsonb_build_object('points', learned.points::jsonb);
     RETURN QUERY
-    SELECT leadscore._with_points(suggest_points.config, s.points::jsonb, suggest_points.tenant), leadscore._figure(s.auc_before), leadscore._figure(s.auc_after),
-           s.persons, s.outcomes, s.learned_until, s.judged_from, s.judged_persons, s.judged_outcomes, leadscore._figure(s.gain_low), leadscore._figure(s.gain_high)
-    FROM leadscore._suggest_points(assumption::text, question::text) s;
+    SELECT leadscore._with_points(suggest_points.config, learned.points::jsonb, suggest_points.tenant), leadscore._figure(j.auc_before), leadscore._figure(j.auc_after),
+           learned.persons, learned.outcomes, learned.learned_until, j.judged_from, j.judged_persons, j.judged_outcomes,
+           leadscore._figure(j.gain_low), leadscore._figure(j.gain_high)
+    FROM leadscore._judge_points(question::text, leadscore._parts('_judgement_part', assumption, question)) j;
 END $$;
 COMMENT ON FUNCTION leadscore.suggest_points(text, interval, date, date, interval, text, text, jsonb, boolean, int, text) IS 'Whole points for the rules that there are, learned on the earlier reference days and judged on the latest fifth of them: a document for preview(), test_config() and import_config(), AUC of the judged days with the points before and after, and 95 % limits of the gain; imports nothing';
 
-CREATE FUNCTION leadscore._outcomes_by_score(assumption text, question text) RETURNS TABLE (score bigint, persons bigint, outcomes bigint)
-LANGUAGE c STABLE COST 100000 ROWS 100 AS 'MODULE_PATHNAME', 'outcomes_by_score_wrapper';
-COMMENT ON FUNCTION leadscore._outcomes_by_score(text, text) IS 'Of each score of past days how many had it, and how many of them the outcome';
+CREATE FUNCTION leadscore._outcomes_by_score(question text, parts text[]) RETURNS TABLE (score bigint, persons bigint, outcomes bigint)
+LANGUAGE c STABLE ROWS 100 AS 'MODULE_PATHNAME', 'outcomes_by_score_wrapper';
+COMMENT ON FUNCTION leadscore._outcomes_by_score(text, text[]) IS 'Of each score of past days how many had it, and how many of them the outcome, from the counts of all nodes';
+
+CREATE FUNCTION leadscore._scores_part(assumption text, question text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+    q record;
+BEGIN
+    SELECT * INTO q FROM jsonb_to_record(question::jsonb) x(person_kind text, scorecard text, tenant text, known_until date, as_it_is boolean);
+    RETURN (SELECT coalesce(jsonb_object_agg(s.score, s.persons), '{}')
+            FROM (SELECT p.score, count(*) AS persons
+                  FROM (SELECT p.kind, p.score_after AS score
+                        FROM leadscore._preview_persons(CASE WHEN NOT q.as_it_is THEN assumption END, q.known_until, q.tenant, q.scorecard) p
+                        UNION ALL
+                        SELECT p.kind, CASE WHEN q.scorecard = 'main' THEN p.score ELSE coalesce(x.score, 0) END
+                        FROM leadscore.person p
+                        LEFT JOIN leadscore.person_score x ON x.person_id = p.person_id AND x.scorecard = q.scorecard
+                        WHERE q.as_it_is AND p.active AND (q.tenant IS NULL OR p.tenant = q.tenant)) p
+                  WHERE (q.person_kind IS NULL OR p.kind = q.person_kind)
+                  GROUP BY p.score) s);
+END $$;
+COMMENT ON FUNCTION leadscore._scores_part(text, text) IS 'Of each score how many persons of this node have it, or would have it by another configuration';
 
 CREATE FUNCTION leadscore._lowest_scores(scores bigint[], persons bigint[], rooms bigint[]) RETURNS TABLE (nth int, min_score bigint, persons bigint)
 LANGUAGE c IMMUTABLE ROWS 3 AS 'MODULE_PATHNAME', 'lowest_scores_wrapper';
@@ -289,8 +328,8 @@ DECLARE
     scores     bigint[];
     counts     bigint[];
     past       jsonb := '[]';
+    parts      text[];
 BEGIN
-    PERFORM leadscore._need_persons_here('suggest_bands()');
     IF capacity IS NULL OR jsonb_typeof(capacity) <> 'object' OR capacity = '{}' THEN
         RAISE invalid_parameter_value USING
             MESSAGE = 'suggest_bands: capacity is no JSON object of categories',
@@ -319,25 +358,22 @@ BEGIN
     FROM jsonb_each(capacity) c
     CROSS JOIN LATERAL (SELECT CASE WHEN bands ?& ARRAY(SELECT jsonb_object_keys(capacity)) THEN (bands ->> c.key)::bigint END AS bound) o;
 
+    question := jsonb_build_object('person_kind', suggest_bands.person_kind, 'scorecard', suggest_bands.scorecard, 'tenant', suggest_bands.tenant,
+                                   'known_until', (SELECT w.scored_on FROM leadscore.state w), 'as_it_is', suggest_bands.config IS NULL);
+    -- Estimating how many there are must not ask for them.
+    parts := leadscore._parts('_scores_part', assumption, question);
     SELECT array_agg(s.score), array_agg(s.persons) INTO scores, counts
-    FROM (SELECT p.score, count(*) AS persons
-          FROM (SELECT p.kind, p.score_after AS score
-                FROM leadscore._preview_persons(CASE WHEN suggest_bands.config IS NOT NULL THEN assumption::text END, (SELECT w.scored_on FROM leadscore.state w),
-                                                suggest_bands.tenant, suggest_bands.scorecard) p
-                UNION ALL
-                SELECT p.kind, CASE WHEN suggest_bands.scorecard = 'main' THEN p.score ELSE coalesce(x.score, 0) END
-                FROM leadscore.person p
-                LEFT JOIN leadscore.person_score x ON x.person_id = p.person_id AND x.scorecard = suggest_bands.scorecard
-                WHERE suggest_bands.config IS NULL AND p.active AND (suggest_bands.tenant IS NULL OR p.tenant = suggest_bands.tenant)) p
-          WHERE (suggest_bands.person_kind IS NULL OR p.kind = suggest_bands.person_kind)
-          GROUP BY p.score) s;
+    FROM (SELECT x.key::bigint AS score, sum(x.value::bigint)::bigint AS persons
+          FROM unnest(parts) n(part)
+          CROSS JOIN LATERAL jsonb_each_text(n.part::jsonb) x
+          GROUP BY 1) s;
 
     SELECT s.outcome_type, s.outcome_horizon INTO outcome FROM leadscore.settings s;
     day := leadscore._latest_reference_day(outcome.outcome_horizon);
     IF outcome.outcome_type IS NOT NULL AND day IS NOT NULL THEN
         question := leadscore._outcome_question('suggest_bands', assumption, outcome.outcome_type, outcome.outcome_horizon,
                                                 (day - interval '11 months')::date, day, '1 month', suggest_bands.person_kind, suggest_bands.scorecard, suggest_bands.tenant);
-        past := (SELECT coalesce(jsonb_agg(to_jsonb(s)), '[]') FROM leadscore._outcomes_by_score(assumption::text, question::text) s);
+        past := (SELECT coalesce(jsonb_agg(to_jsonb(s)), '[]') FROM leadscore._outcomes_by_score(question::text, leadscore._parts('_evaluation_part', assumption, question)) s);
     END IF;
 
     RETURN QUERY

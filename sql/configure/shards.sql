@@ -8,4 +8,4 @@ SELECT jsonb_object_agg(t.relation, jsonb_build_object(
 FROM (SELECT d.logicalrelid::oid::int8 AS relation, d.repmodel = 't' AS everywhere, column_to_column_name(d.logicalrelid, d.partkey) AS column_name
       FROM pg_dist_partition d
       WHERE d.logicalrelid IN (SELECT s.source FROM leadscore.source s UNION SELECT x.relation FROM leadscore.source_step x)) t
-LEFT JOIN pg_attribute a ON a.attrelid = t.relation AND a.attname = t.column_name
+LEFT JOIN pg_attribute a ON a.attrelid = t.relation AND a.attname = t.column_name AND leadscore._is_plain_type(a.atttypid)

@@ -1,11 +1,9 @@
 //! Whether a score foretells an outcome: `evaluate()`.
 
-use crate::ask::study::{self, Bands, Study};
-use crate::error::{OrRaise, Refusal};
+use crate::ask::study::{self, Bands, Counts, Question, Remarks, Study};
 use crate::pg;
 use evaluation::statistics::{lift, rate, wilson};
 use evaluation::tally::{Count, Tally};
-use pgrx::JsonB;
 use pgrx::datum::Date;
 use scoring::configuration::Configuration;
 use serde::{Deserialize, Serialize};
@@ -17,21 +15,21 @@ pub type Evaluated = (Option<String>, i64, i64, Option<f64>, Option<f64>, Option
 /// What the persons of a node give; those of several nodes are added up.
 #[derive(Serialize, Deserialize)]
 struct Part {
-    /// Reference day, score, persons, outcomes.
-    counts: Vec<(usize, i64, u64, u64)>,
+    remarks: Remarks,
+    counts: Counts,
     by_category: HashMap<String, (u64, u64)>,
     bands: Bands,
 }
 
 /// `_evaluation_part(text, text)`.
-pub fn part(assumption: &str, question: &str) -> Option<JsonB> {
+pub fn part(assumption: &str, question: &str) -> Option<String> {
     let question = study::read(question, "a question about an outcome");
     let study = Study::new(study::read(assumption, "an assumed configuration"), &question)?;
     let mut tally = Tally::default();
     let mut by_category: HashMap<String, Count> = HashMap::new();
     let mut bands = study.bands();
     let mut noted: HashSet<*const Configuration> = HashSet::new();
-    study.each(|case| {
+    let remarks = study.each(|case| {
         if noted.insert(case.configuration) {
             bands.note(case.configuration, &study);
         }
@@ -44,33 +42,46 @@ pub fn part(assumption: &str, question: &str) -> Option<JsonB> {
             }
         }
     });
-    let part = Part {
-        counts: tally.counts().map(|(day, score, count)| (day, score, count.persons, count.outcomes)).collect(),
+    Some(study::written(&Part {
+        remarks,
+        counts: study::counts_of(&tally),
         by_category: by_category.into_iter().map(|(category, count)| (category, (count.persons, count.outcomes))).collect(),
         bands,
-    };
-    Some(JsonB(serde_json::to_value(part).expect("numbers and names")))
+    }))
 }
 
-/// `_evaluate(jsonb)`, of the parts of all nodes: a row for each category, the highest first, and one for all.
-pub fn evaluate(parts: JsonB) -> Vec<Evaluated> {
-    let parts: Vec<Part> =
-        serde_json::from_value(parts.0).map_err(|e| Refusal::unreadable("a part of an evaluation", &e)).or_raise();
+/// What the persons of all nodes give, with a word about what is left out.
+fn joined(question: &str, parts: Vec<Option<String>>) -> Option<(Tally, HashMap<String, Count>, Bands)> {
+    let question: Question = study::read(question, "a question about an outcome");
+    let parts: Vec<Part> = study::read_parts(parts);
     if parts.is_empty() {
-        return Vec::new();
+        return None;
     }
+    let mut remarks = Remarks::default();
     let mut tally = Tally::default();
     let mut by_category: HashMap<String, Count> = HashMap::new();
     let mut bands = Bands::default();
     for part in parts {
-        for (day, score, persons, outcomes) in part.counts {
-            tally.add_counts(day, score, Count { persons, outcomes });
-        }
+        study::add_counts(&mut tally, part.counts);
         for (category, (persons, outcomes)) in part.by_category {
             by_category.entry(category).or_default().merge(Count { persons, outcomes });
         }
         bands.join(part.bands);
+        remarks.join(part.remarks);
     }
+    remarks.tell(&question);
+    Some((tally, by_category, bands))
+}
+
+/// `_outcomes_by_score(text, text[])`: of each score of a past day how many had it, and how many of them the outcome.
+pub fn outcomes_by_score(question: &str, parts: Vec<Option<String>>) -> Vec<(i64, i64, i64)> {
+    let Some((tally, _, _)) = joined(question, parts) else { return Vec::new() };
+    tally.by_score().into_iter().map(|(score, count)| (score, count.persons as i64, count.outcomes as i64)).collect()
+}
+
+/// `_evaluate(text, text[])`, of the parts of all nodes: a row for each category, the highest first, and one for all.
+pub fn evaluate(question: &str, parts: Vec<Option<String>>) -> Vec<Evaluated> {
+    let Some((tally, by_category, bands)) = joined(question, parts) else { return Vec::new() };
     let whole = tally.whole();
     let row = |category: Option<&str>, count: Count| {
         let own = rate(count.outcomes, count.persons);

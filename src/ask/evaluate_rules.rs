@@ -1,12 +1,13 @@
 //! What each rule adds to what a score foretells, with its own length of time and with others: `evaluate_rules()`.
 
-use crate::ask::study::{self, Question, Study};
+use crate::ask::study::{self, Counts, Question, Remarks, Study};
 use crate::configure::config::Assumption;
 use evaluation::statistics::{lift, rate};
 use evaluation::tally::{Count, Moves, Tally};
 use evaluation::verdict::Verdict;
 use scoring::calendar::Interval;
 use scoring::rule::{Rule, RuleKind};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// Rule, length of time, persons, outcomes and rate with it and without it, lift, AUC with it and without it, verdict.
@@ -32,6 +33,15 @@ struct Line {
     as_it_is: Option<usize>,
     with: Count,
     moves: Moves,
+}
+
+/// What the persons of a node give; those of several nodes are added up.
+#[derive(Serialize, Deserialize)]
+struct Part {
+    remarks: Remarks,
+    counts: Counts,
+    /// Of each line the persons and outcomes with it, and by reference day and score how many persons and outcomes it moves.
+    lines: Vec<(u64, u64, Vec<(usize, i64, i64, i64)>)>,
 }
 
 /// The length of time that is tried: how long a record counts, how long silence must last, or in which time so many must lie.
@@ -92,12 +102,12 @@ fn lines(assumption: &mut Assumption, question: &Question) -> (Vec<Line>, HashMa
     (lines, by_rule)
 }
 
-/// `_evaluate_rules(text, text)`: a row for each rule, and for each length of time that it is tried with.
-pub fn evaluate_rules(assumption: &str, question: &str) -> Vec<EvaluatedRule> {
+/// `_rules_part(text, text)`.
+pub fn part(assumption: &str, question: &str) -> Option<String> {
     let question: Question = study::read(question, "a question about an outcome");
     let mut assumption: Assumption = study::read(assumption, "an assumed configuration");
     let (mut lines, by_rule) = lines(&mut assumption, &question);
-    let Some(study) = Study::new(assumption, &question) else { return Vec::new() };
+    let study = Study::new(assumption, &question)?;
     let mut others: Vec<Vec<usize>> = vec![Vec::new(); lines.len()];
     for (nth, line) in lines.iter().enumerate() {
         if let Some(of) = line.as_it_is {
@@ -107,7 +117,7 @@ pub fn evaluate_rules(assumption: &str, question: &str) -> Vec<EvaluatedRule> {
     let mut tally = Tally::default();
     // Of the person on the day: each line that gave something, on which scorecard, and how much.
     let mut given: Vec<(usize, u16, i64)> = Vec::new();
-    study.each(|case| {
+    let remarks = study.each(|case| {
         given.clear();
         for record in case.records.iter().filter(|record| record.counts_on(case.day)) {
             let Some(&line) = record.rule_id.and_then(|id| by_rule.get(&id)) else { continue };
@@ -144,6 +154,33 @@ pub fn evaluate_rules(assumption: &str, question: &str) -> Vec<EvaluatedRule> {
             }
         }
     });
+    let line = |line: &Line| {
+        let moves = line.moves.changes().map(|(day, score, (persons, outcomes))| (day, score, persons, outcomes)).collect();
+        (line.with.persons, line.with.outcomes, moves)
+    };
+    Some(study::written(&Part { remarks, counts: study::counts_of(&tally), lines: lines.iter().map(line).collect() }))
+}
+
+/// `_evaluate_rules(text, text, text[])`, of the parts of all nodes: a row for each rule, and for each length of time that it is
+/// tried with.
+pub fn evaluate_rules(assumption: &str, question: &str, parts: Vec<Option<String>>) -> Vec<EvaluatedRule> {
+    let question: Question = study::read(question, "a question about an outcome");
+    let parts: Vec<Part> = study::read_parts(parts);
+    if parts.is_empty() {
+        return Vec::new();
+    }
+    let (mut lines, _) = lines(&mut study::read(assumption, "an assumed configuration"), &question);
+    let mut tally = Tally::default();
+    let mut remarks = Remarks::default();
+    for part in parts {
+        study::add_counts(&mut tally, part.counts);
+        for (line, (persons, outcomes, moves)) in lines.iter_mut().zip(part.lines) {
+            line.with.merge(Count { persons, outcomes });
+            moves.into_iter().for_each(|(day, score, persons, outcomes)| line.moves.add_changes(day, score, (persons, outcomes)));
+        }
+        remarks.join(part.remarks);
+    }
+    remarks.tell(&question);
     let whole = tally.whole();
     let auc = tally.auc();
     let moved: Vec<Option<f64>> = lines.iter().map(|line| line.moves.applied(&tally).auc()).collect();

@@ -6,8 +6,9 @@ use crate::ask::population::{self, Persons, Registered};
 use crate::configure::config::{self, Assumption, Config};
 use crate::error::{OrRaise, Refusal};
 use crate::pg::{self, scan};
-use evaluation::known;
 use evaluation::reference::{ReferenceDays, Standing};
+use evaluation::tally::{Count, Tally};
+use evaluation::{known, uncertainty};
 use pgrx::prelude::*;
 use scoring::calendar::{Day, Interval};
 use scoring::category::{self, Category};
@@ -18,7 +19,8 @@ use scoring::rule::Rule;
 use scoring::scorecard::Scorecards;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// So many reference days are looked at, at most.
 const MOST_DAYS: usize = 1_000;
@@ -33,6 +35,8 @@ pub struct Question {
     pub from_day: Day,
     pub until_day: Day,
     pub every: Interval,
+    /// The last run's day, where it is asked: horizons that end after it are not over.
+    pub known_until: Day,
     pub person_kind: Option<String>,
     pub tenant: Option<String>,
     pub scorecard: String,
@@ -40,12 +44,24 @@ pub struct Question {
     pub max_points: Option<i64>,
     /// Whether suggested points keep their signs.
     pub keep_signs: Option<bool>,
+    /// How many persons there are.
+    pub persons: Option<u64>,
+    /// Points that are suggested, by name of the rule.
+    #[serde(default)]
+    pub points: BTreeMap<String, i32>,
     /// Other lengths of time that rules are tried with.
     #[serde(default)]
     pub windows: Vec<Interval>,
 }
 
-/// Persons on reference days, by a configuration.
+impl Question {
+    /// The reference days whose horizon is over.
+    pub fn days(&self) -> ReferenceDays {
+        ReferenceDays::new(self.from_day, self.until_day, self.every, self.horizon, self.known_until, MOST_DAYS)
+    }
+}
+
+/// Persons on reference days, by a configuration: those of this node. What is counted of them can be added up with that of others.
 pub struct Study<'q> {
     pub config: Config,
     pub question: &'q Question,
@@ -54,13 +70,17 @@ pub struct Study<'q> {
     pub card: u16,
     /// The persons that are looked at; `None`: all.
     among: Option<HashSet<i64>>,
-    /// Whether it says what it leaves out, and how far it is.
+    /// Whether it says how far it is.
     tells: bool,
+    /// Whether persons get the numbers by which they are drawn.
+    numbers: bool,
 }
 
 /// A person on a reference day.
 pub struct Case<'a> {
     pub person_id: i64,
+    /// The number by which it is drawn, from its key, so that it is the same on every node; 0 unless asked for.
+    pub number: u64,
     pub kind: &'a str,
     pub configuration: &'a Configuration,
     /// The place of the reference day, and the day.
@@ -87,6 +107,29 @@ impl Case<'_> {
 /// What SQL hands over as JSON.
 pub fn read<T: DeserializeOwned>(document: &str, what: &str) -> T {
     serde_json::from_str(document).map_err(|e| Refusal::unreadable(what, &e)).or_raise()
+}
+
+/// What the nodes say, in the same form.
+pub fn read_parts<T: DeserializeOwned>(parts: Vec<Option<String>>) -> Vec<T> {
+    parts.into_iter().flatten().map(|part| read(&part, "a part of an answer")).collect()
+}
+
+/// What a node says, for [`read_parts`].
+pub fn written<T: Serialize>(part: &T) -> String {
+    serde_json::to_string(part).expect("numbers and names")
+}
+
+/// A tally as a node hands it over: reference day, score, persons, outcomes.
+pub type Counts = Vec<(usize, i64, u64, u64)>;
+
+pub fn counts_of(tally: &Tally) -> Counts {
+    tally.counts().map(|(day, score, count)| (day, score, count.persons, count.outcomes)).collect()
+}
+
+pub fn add_counts(tally: &mut Tally, counts: Counts) {
+    for (day, score, persons, outcomes) in counts {
+        tally.add_counts(day, score, Count { persons, outcomes });
+    }
 }
 
 fn concerns(cards: &Scorecards, card: u16, question: &Question, rule: &Rule) -> bool {
@@ -132,11 +175,11 @@ pub fn is_beside(rule: &Rule) -> bool {
 }
 
 /// The names of what is left out or looks at the present, for a notice.
-#[derive(Default)]
-struct Remarks {
+#[derive(Default, Serialize, Deserialize)]
+pub struct Remarks {
     inactive: u64,
-    /// Rules that look at the present, in the order in which they are met.
-    present: Vec<String>,
+    /// Rules that look at the present, by id.
+    present: BTreeMap<i32, String>,
 }
 
 impl<'q> Study<'q> {
@@ -145,18 +188,15 @@ impl<'q> Study<'q> {
         let config = config::assumed(assumption);
         config.tables.check_may_read();
         let card = config.cards.place(&question.scorecard)?;
-        let days = ReferenceDays::new(
-            question.from_day,
-            question.until_day,
-            question.every,
-            question.horizon,
-            config.scored_on,
-            MOST_DAYS,
-        );
-        Some(Study { config, question, days, card, among: None, tells: true })
+        Some(Study { config, question, days: question.days(), card, among: None, tells: true, numbers: false })
     }
 
-    /// The reference days from one place on, without a word: they have been told about.
+    /// With the numbers by which persons are drawn.
+    pub fn numbered(self) -> Study<'q> {
+        Study { numbers: true, ..self }
+    }
+
+    /// The reference days from one place on, without a word.
     pub fn silent_from(self, from: usize) -> Study<'q> {
         let ReferenceDays { days, ends, left_out } = self.days;
         let days = ReferenceDays { days: days[from..].to_vec(), ends: ends[from..].to_vec(), left_out };
@@ -175,11 +215,12 @@ impl<'q> Study<'q> {
             && self.among.as_ref().is_none_or(|among| among.contains(&row.person_id))
     }
 
-    /// Hands over each person on each reference day on which it is looked at: it is known by then, and has no outcome yet.
-    pub fn each(&self, mut take: impl FnMut(&Case)) {
+    /// Hands over each person on each reference day on which it is looked at: it is known by then, and has no outcome yet. Returns
+    /// what there is to tell.
+    pub fn each(&self, mut take: impl FnMut(&Case)) -> Remarks {
         let config = &self.config;
         let days = &self.days;
-        let (Some(&first), Some(&last)) = (days.days.first(), days.days.last()) else { return self.tell(&Remarks::default()) };
+        let (Some(&first), Some(&last)) = (days.days.first(), days.days.last()) else { return Remarks::default() };
         let visible = config.tables.visible();
         let mut remarks = Remarks::default();
         let mut rulebooks: HashSet<*const Configuration> = HashSet::new();
@@ -190,15 +231,27 @@ impl<'q> Study<'q> {
             count
         };
         population::each_part(config, |is_in| {
-            let inactive = std::cell::Cell::new(0);
+            let inactive = Cell::new(0);
+            let numbers = RefCell::new(Vec::new());
             let persons = Persons::read_those(config, &|row| {
                 let is_asked = is_in(row.person_id) && self.is_asked(row, &visible);
                 if is_asked && !row.is_active {
                     inactive.set(inactive.get() + 1);
                 }
-                is_asked && row.is_active
+                let is_looked_at = is_asked && row.is_active;
+                if self.numbers && is_looked_at {
+                    let number = match row.external_id.copy() {
+                        Some(key) => uncertainty::number_of(&[row.kind, row.tenant.unwrap_or_default(), &key]),
+                        None => row.person_id as u64,
+                    };
+                    numbers.borrow_mut().push((row.person_id, number));
+                }
+                is_looked_at
             });
             remarks.inactive += inactive.get();
+            // In the order of the persons.
+            let mut numbers = numbers.into_inner();
+            numbers.sort_unstable();
             let mut outcomes: Vec<Option<Day>> = vec![None; persons.count()];
             let registered = Registered::read_between(
                 config,
@@ -229,6 +282,7 @@ impl<'q> Study<'q> {
                     let nth = from + n;
                     take(&Case {
                         person_id: persons.row(place).person_id,
+                        number: numbers.get(place).map_or(0, |&(_, number)| number),
                         kind: person.kind,
                         configuration,
                         nth,
@@ -239,42 +293,12 @@ impl<'q> Study<'q> {
                 });
             });
         });
-        self.tell(&remarks);
+        remarks
     }
 
     /// Whether the points of a rule are part of the score that is asked.
     fn concerns(&self, rule: &Rule) -> bool {
         concerns(&self.config.cards, self.card, self.question, rule)
-    }
-
-    fn tell(&self, remarks: &Remarks) {
-        if !self.tells {
-            return;
-        }
-        let purpose = &self.question.purpose;
-        let n = |count: u64, one: &str, more: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {more}") };
-        if self.days.left_out > 0 {
-            notice!(
-                "{purpose}: {} left out, as a horizon of {} from there ends after the last run's day, {}",
-                n(self.days.left_out as u64, "reference day is", "reference days are"),
-                self.question.horizon,
-                self.config.scored_on
-            );
-        }
-        if remarks.inactive > 0 {
-            notice!(
-                "{purpose}: {} left out",
-                n(remarks.inactive, "person who is not active is", "persons who are not active are")
-            );
-        }
-        if !remarks.present.is_empty() {
-            let (are, their) =
-                if remarks.present.len() == 1 { ("this rule looks", "its") } else { ("these rules look", "their") };
-            notice!(
-                "{purpose}: {are} at the status or attributes that persons have now, not at those of the reference day, in {their} statuses or person_filter: {}",
-                remarks.present.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
-            );
-        }
     }
 
     /// The names of the categories, the highest first, of the kind or of all, on the scorecard; those of the tenants of the
@@ -287,11 +311,49 @@ impl<'q> Study<'q> {
 }
 
 impl Remarks {
+    /// Takes in those of other persons.
+    pub fn join(&mut self, others: Remarks) {
+        self.inactive += others.inactive;
+        self.present.extend(others.present);
+    }
+
+    /// Tells of all persons together.
+    pub fn tell(&self, question: &Question) {
+        let purpose = &question.purpose;
+        let left_out = question.days().left_out;
+        let n = |count: u64, one: &str, more: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {more}") };
+        if left_out > 0 {
+            notice!(
+                "{purpose}: {} left out, as a horizon of {} from there ends after the last run's day, {}",
+                n(left_out as u64, "reference day is", "reference days are"),
+                question.horizon,
+                question.known_until
+            );
+        }
+        if self.inactive > 0 {
+            notice!("{purpose}: {} left out", n(self.inactive, "person who is not active is", "persons who are not active are"));
+        }
+        // Of several tenants' rules with one name it is told once.
+        let mut names: Vec<&String> = Vec::new();
+        self.present.values().for_each(|name| {
+            if !names.contains(&name) {
+                names.push(name)
+            }
+        });
+        if !names.is_empty() {
+            let (are, their) = if names.len() == 1 { ("this rule looks", "its") } else { ("these rules look", "their") };
+            notice!(
+                "{purpose}: {are} at the status or attributes that persons have now, not at those of the reference day, in {their} statuses or person_filter: {}",
+                names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+            );
+        }
+    }
+
     fn note(&mut self, configuration: &Configuration, study: &Study) {
         for rule in configuration.rules.iter().filter(|rule| study.concerns(rule)) {
             let looks_at_present = (rule.statuses.is_some() || rule.person_filter.is_some()) && !is_beside(rule);
-            if looks_at_present && !self.present.contains(&rule.name) {
-                self.present.push(rule.name.clone());
+            if looks_at_present {
+                self.present.insert(rule.rule_id, rule.name.clone());
             }
         }
     }

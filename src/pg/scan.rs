@@ -25,6 +25,7 @@ pub struct PersonRow<'s> {
     pub status: Option<&'s str>,
     pub owner: Option<&'s str>,
     pub attributes: Attributes,
+    pub external_id: Text,
     pub is_active: bool,
     /// Instants are in microseconds since 2000-01-01 UTC.
     pub since: i64,
@@ -33,6 +34,17 @@ pub struct PersonRow<'s> {
     pub last_activity_at: Option<i64>,
     pub scored_through: Option<Day>,
     pub penalised: bool,
+}
+
+/// A text, or none, as it stands in a row.
+#[derive(Clone, Copy)]
+pub struct Text(Option<pg_sys::Datum>);
+
+impl Text {
+    pub fn copy(&self) -> Option<String> {
+        // SAFETY: it is a text value of a row that lives.
+        self.0.and_then(|datum| unsafe { String::from_datum(datum, false) })
+    }
 }
 
 /// A row of `leadscore.activity`.
@@ -104,7 +116,7 @@ impl Attributes {
     /// The slot holds a row, all of whose attributes are extracted, and a jsonb column at that index.
     unsafe fn of(slot: *mut pg_sys::TupleTableSlot, index: usize) -> Attributes {
         // SAFETY: as the caller promises.
-        unsafe { Attributes((!*(*slot).tts_isnull.add(index)).then(|| *(*slot).tts_values.add(index))) }
+        unsafe { Attributes(datum(slot, index)) }
     }
 
     /// A copy outside of any memory context.
@@ -123,6 +135,15 @@ impl Attributes {
             is_plain.then(|| std::slice::from_raw_parts(varlena.cast::<u8>(), pgrx::varsize_any(varlena)))
         }
     }
+}
+
+/// A value as it stands in a row; `None`: NULL.
+///
+/// # Safety
+/// The slot holds a row, all of whose attributes are extracted, and a column at that index.
+unsafe fn datum(slot: *mut pg_sys::TupleTableSlot, index: usize) -> Option<pg_sys::Datum> {
+    // SAFETY: as the caller promises.
+    unsafe { (!*(*slot).tts_isnull.add(index)).then(|| *(*slot).tts_values.add(index)) }
 }
 
 impl Tables {
@@ -219,6 +240,7 @@ impl Tables {
                     status: value(slot, c.status),
                     owner: value(slot, c.owner),
                     attributes: Attributes::of(slot, c.attributes),
+                    external_id: Text(datum(slot, c.external_id)),
                     is_active: value(slot, c.active).unwrap_or(true),
                     since: value(slot, c.since).unwrap_or_default(),
                     score: value(slot, c.score).unwrap_or_default(),

@@ -5,6 +5,7 @@
 //! little L2, on numbers of unit spread; the points are then scaled by a pool of multipliers and rounded,
 //! and the best are improved point by point, as FasterRisk (Liu and others 2022) does it.
 
+use crate::tally::Count;
 use crate::weights::Weights;
 use argmin::core::{CostFunction, Error, Executor, Gradient, State};
 use argmin::solver::linesearch::MoreThuenteLineSearch;
@@ -47,15 +48,28 @@ pub struct Patterns {
 impl Patterns {
     /// A person on a day: what each rule gave in units of its points, in the order of the rules, where it is not 0.
     pub fn add(&mut self, units: &[(u16, f32)], is_positive: bool) {
-        let key: Vec<(u16, u32)> = units.iter().map(|(rule, units)| (*rule, units.to_bits())).collect();
+        let key = units.iter().map(|(rule, units)| (*rule, units.to_bits())).collect();
+        self.add_counts(key, Count { persons: 1, outcomes: u64::from(is_positive) });
+    }
+
+    /// So many with one combination: the bits of what each rule gave.
+    pub fn add_counts(&mut self, key: Vec<(u16, u32)>, Count { persons, outcomes }: Count) {
         let next = self.counts.len() as u32;
         let place = *self.places.entry(key).or_insert(next);
         if place == next {
             self.counts.push((0.0, 0.0));
         }
         let count = &mut self.counts[place as usize];
-        count.0 += 1.0;
-        count.1 += f64::from(u8::from(is_positive));
+        count.0 += persons as f64;
+        count.1 += outcomes as f64;
+    }
+
+    /// All combinations, in no order.
+    pub fn counts(&self) -> impl Iterator<Item = (&[(u16, u32)], Count)> {
+        self.places.iter().map(|(key, &place)| {
+            let (persons, outcomes) = self.counts[place as usize];
+            (key.as_slice(), Count { persons: persons as u64, outcomes: outcomes as u64 })
+        })
     }
 
     /// The same rows in a fixed order, as columns.
@@ -273,15 +287,8 @@ impl Lesson<'_> {
 
     fn together(&self) -> Patterns {
         let mut both = self.earlier.clone();
-        for (key, place) in &self.later.places {
-            let next = both.counts.len() as u32;
-            let at = *both.places.entry(key.clone()).or_insert(next);
-            if at == next {
-                both.counts.push((0.0, 0.0));
-            }
-            let (persons, positives) = self.later.counts[*place as usize];
-            both.counts[at as usize].0 += persons;
-            both.counts[at as usize].1 += positives;
+        for (key, count) in self.later.counts() {
+            both.add_counts(key.to_vec(), count);
         }
         both
     }

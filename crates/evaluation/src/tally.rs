@@ -117,6 +117,17 @@ impl Moves {
         }
     }
 
+    pub fn add_changes(&mut self, day: usize, score: i64, (persons, outcomes): (i64, i64)) {
+        let change = self.changes.entry((day as u32, score)).or_default();
+        change.0 += persons;
+        change.1 += outcomes;
+    }
+
+    /// By reference day and score, how many persons and outcomes more or fewer there would be.
+    pub fn changes(&self) -> impl Iterator<Item = (usize, i64, (i64, i64))> {
+        self.changes.iter().map(|(&(day, score), &change)| (day as usize, score, change))
+    }
+
     /// The tally with the other scores.
     pub fn applied(&self, tally: &Tally) -> Tally {
         let mut counts = tally.counts.clone();
@@ -180,6 +191,22 @@ mod tests {
         before.iter().zip(&after).for_each(|(a, b)| moves.add(a.0, a.1, b.1, a.2));
         let moved = moves.applied(&tally(&before));
         assert_eq!(moved.counts, tally(&after).counts);
+    }
+
+    #[test]
+    fn moves_of_several_add_up() {
+        let (mut whole, mut parts) = (Moves::default(), [Moves::default(), Moves::default()]);
+        for n in 0..60i64 {
+            let (day, before, after, is_positive) = (n as usize % 2, n % 5, n % 7, n % 3 == 0);
+            whole.add(day, before, after, is_positive);
+            parts[n as usize % 4 / 2].add(day, before, after, is_positive);
+        }
+        let mut sum = Moves::default();
+        for (day, score, change) in parts.iter().flat_map(Moves::changes) {
+            sum.add_changes(day, score, change);
+        }
+        let rows: Vec<(usize, i64, bool)> = (0..60).map(|n| (n as usize % 2, n % 5, n % 3 == 0)).collect();
+        assert_eq!(sum.applied(&tally(&rows)).counts, whole.applied(&tally(&rows)).counts);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 /// A person on a reference day with two scores.
 #[derive(Debug, Clone, Copy)]
 pub struct Pair {
+    /// Its place among the persons.
     pub person: u32,
     pub day: u32,
     pub before: i64,
@@ -49,9 +50,20 @@ fn bits(draw: u64, person: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// The 95 % limits of the difference that the second score makes to the AUC: persons are drawn anew, with all of their reference
-/// days, 200 times, always the same ones. `None` where no draw has a pair.
-pub fn gain(pairs: &[Pair], persons: usize, interrupted: &dyn Fn()) -> Option<(f64, f64)> {
+/// The number by which a person is drawn, from the words that name it: the same wherever the person is stored (FNV-1a).
+pub fn number_of(words: &[&str]) -> u64 {
+    let bytes = words.iter().flat_map(|word| word.bytes().chain([0]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |number, byte| (number ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
+/// Whether a person is in a sample of one in so many: always the same ones, whatever their numbers have in common.
+pub fn is_drawn(number: u64, one_in: usize) -> bool {
+    one_in <= 1 || (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).is_multiple_of(one_in as u64)
+}
+
+/// The 95 % limits of the difference that the second score makes to the AUC: persons, each by its number, are drawn anew, with all
+/// of their reference days, 200 times, always the same ones. `None` where no draw has a pair.
+pub fn gain(pairs: &[Pair], persons: &[u64], interrupted: &dyn Fn()) -> Option<(f64, f64)> {
     let ordered = |score: fn(&Pair) -> i64| {
         let mut ordered: Vec<(u32, i64, u32, bool)> =
             pairs.iter().map(|pair| (pair.day, score(pair), pair.person, pair.is_positive)).collect();
@@ -62,7 +74,7 @@ pub fn gain(pairs: &[Pair], persons: usize, interrupted: &dyn Fn()) -> Option<(f
     let mut gains: Vec<f64> = (0..DRAWS)
         .filter_map(|nth| {
             interrupted();
-            let weights: Vec<u8> = (0..persons as u64).map(|person| draw(bits(nth, person))).collect();
+            let weights: Vec<u8> = persons.iter().map(|&person| draw(bits(nth, person))).collect();
             Some(auc(&after, &weights)? - auc(&before, &weights)?)
         })
         .collect();
@@ -82,6 +94,25 @@ mod tests {
     }
 
     #[test]
+    fn in_which_order_persons_come_makes_no_difference() {
+        let numbers: Vec<u64> = (0..300u32).map(|n| number_of(&["candidate", "", &n.to_string()])).collect();
+        let pair = |person: u32, n: u32| Pair {
+            person,
+            day: n % 3,
+            before: (bits(7, n.into()) % 9) as i64,
+            after: (bits(8, n.into()) % 9) as i64,
+            is_positive: bits(9, n.into()).is_multiple_of(4),
+        };
+        let forth: Vec<Pair> = (0..300).map(|n| pair(n, n)).collect();
+        let back: Vec<Pair> = (0..300).map(|n| pair(299 - n, n)).collect();
+        let reversed: Vec<u64> = numbers.iter().rev().copied().collect();
+        assert_eq!(gain(&forth, &numbers, &|| {}), gain(&back, &reversed, &|| {}));
+        assert_ne!(number_of(&["a", "bc"]), number_of(&["ab", "c"]));
+        let drawn = numbers.iter().filter(|&&number| is_drawn(number, 3)).count();
+        assert!((70..130).contains(&drawn), "{drawn}");
+    }
+
+    #[test]
     fn a_better_score_is_told_from_noise() {
         let pairs = |after: fn(i64) -> i64| -> Vec<Pair> {
             (0..600u32)
@@ -93,10 +124,11 @@ mod tests {
                 })
                 .collect()
         };
-        let (low, high) = gain(&pairs(|score| score), 600, &|| {}).unwrap();
+        let persons: Vec<u64> = (0..600).collect();
+        let (low, high) = gain(&pairs(|score| score), &persons, &|| {}).unwrap();
         assert!(low > 0.1 && high < 0.6 && low < high, "{low} {high}");
         let same: Vec<Pair> = pairs(|_| 0).into_iter().map(|pair| Pair { after: pair.before, ..pair }).collect();
-        assert_eq!(gain(&same, 600, &|| {}), Some((0.0, 0.0)));
-        assert_eq!(gain(&[], 0, &|| {}), None);
+        assert_eq!(gain(&same, &persons, &|| {}), Some((0.0, 0.0)));
+        assert_eq!(gain(&[], &[], &|| {}), None);
     }
 }
