@@ -398,6 +398,12 @@ pub fn snapshot_is_current() -> bool {
     }
 }
 
+/// Hears of what others have changed of tables, as every statement does that locks one for the first time.
+pub fn hear_of_changes() {
+    // SAFETY: called outside of critical sections; what is open stays open.
+    unsafe { pg_sys::AcceptInvalidationMessages() }
+}
+
 /// A number that changes with each transaction of others that ends and may have written something.
 pub fn completed_transactions() -> u64 {
     // SAFETY: the snapshot is read before anything can change it.

@@ -4,6 +4,7 @@ use crate::arrive::source::{Cell, Source, Table};
 use crate::pg::meet::{self, Side};
 use crate::pg::source::{self as rows, Held};
 use crate::pg::{self, TimeZone};
+use pgrx::pg_sys;
 use std::cell::RefCell;
 use std::collections::HashSet;
 
@@ -106,6 +107,44 @@ pub fn rows_that_reach(source: &Source, step: usize, key: &[String], zone: TimeZ
 /// Rows of more rows in between are left to a query.
 const MOST_BETWEEN: usize = 16;
 
+/// The same of any number of rows, and where the tables have several owners: each of them is read as its own owner.
+pub fn all_that_reach(source: &Source, step: usize, key: &[String], zone: TimeZone) -> Vec<Vec<Option<Cell>>> {
+    let part = &source.parts.steps[step - 1];
+    let parent = source.at_step(part.parent);
+    let find = || rows::find_rows(parent, &part.from, key, zone, leads_on(source, part.parent));
+    let found = find().unwrap_or_else(|()| query_rows(source, part.parent, parent, &part.from, key, zone));
+    if part.parent == 0 {
+        return found.into_iter().map(|(own, held)| reach(source, own, held, zone, For::Reached)).collect();
+    }
+    let to = &source.parts.steps[part.parent - 1].to;
+    let keys = found.iter().filter_map(|(cells, _)| {
+        to.iter().map(|&at| cells.get(at)?.as_ref().map(|cell| cell.text.clone())).collect::<Option<Vec<_>>>()
+    });
+    keys.flat_map(|key| all_that_reach(source, part.parent, &key, zone)).collect()
+}
+
+/// Reads the rows of the table itself as its owner, and what each reaches as the owners of those tables: as the query of
+/// [`columns`] and [`from`] gives them.
+pub fn each_row(source: &Source, zone: TimeZone, mut take: impl FnMut(Vec<Option<Cell>>)) {
+    let table = &source.table;
+    let query = format!("SELECT {} FROM {}{} t", list("t", table.columns().iter()), only(table), pg::name_of(table.relation));
+    pg::as_role(source.owner.into(), || {
+        rows::read_held(&query, &[], false, zone, leads_on(source, 0), |(own, held)| {
+            let written = own[own.len() - source.written().len()..].to_vec();
+            let mut cells = reach(source, own, held, zone, For::Reached);
+            cells.extend(written);
+            take(cells);
+        });
+    });
+}
+
+/// The owner of the attached table and of all that it reaches, if that is one. What is read as somebody may run functions of
+/// theirs: PostgreSQL calls those of an index that are called with constants when it plans a query.
+pub fn one_owner(source: &Source) -> Option<pg_sys::Oid> {
+    let owner = source.owner.into();
+    source.steps.iter().all(|step| pg::owner_of(step.relation.into()) == owner).then_some(owner)
+}
+
 /// The row with this key, of a partitioned table or by an index that only the planner can use.
 fn find_by_query(
     source: &Source,
@@ -115,17 +154,26 @@ fn find_by_query(
     keys: &[&Held],
     zone: TimeZone,
 ) -> Option<rows::FoundRow> {
+    let key: Vec<String> = keys.iter().map(|key| key.text.clone()).collect();
+    query_rows(source, step, table, to, &key, zone).pop()
+}
+
+/// The rows with these values in some of the bound columns of a table. They are read as its owner, without its policies, as
+/// PostgreSQL itself finds what a foreign key leads to.
+fn query_rows(source: &Source, step: usize, table: &Table, by: &[usize], key: &[String], zone: TimeZone) -> Vec<rows::FoundRow> {
     let columns = list("t", table.columns().iter());
-    let wanted = to.iter().zip(1..).map(|(&at, nth)| format!("t.{} = ${nth}[1]::{}", quoted(table, at), type_of(table, at)));
+    let wanted = by.iter().zip(1..).map(|(&at, nth)| format!("t.{} = ${nth}[1]::{}", quoted(table, at), type_of(table, at)));
     let query = format!(
         "SELECT {columns} FROM {}{} t WHERE {}",
         only(table),
         pg::name_of(table.relation),
         wanted.collect::<Vec<_>>().join(" AND ")
     );
-    let args: Vec<Vec<String>> = keys.iter().map(|key| vec![key.text.clone()]).collect();
-    let mut found = None;
-    rows::as_leadscore(|| rows::read_held(&query, &args, zone, leads_on(source, step), |row| found = Some(row)));
+    let args: Vec<Vec<String>> = key.iter().map(|value| vec![value.clone()]).collect();
+    let mut found = Vec::new();
+    pg::as_role(pg::owner_of(table.relation.into()), || {
+        rows::read_held(&query, &args, true, zone, leads_on(source, step), |row| found.push(row));
+    });
     found
 }
 

@@ -359,13 +359,17 @@ fn bring_reached(config: &Config) {
             changes.iter().filter(|change| !change.is_new || reach::may_have_missed(reached)).collect();
         for changes in changes.chunks(1_000) {
             let mut rows = few_that_reach(config, source, step, changes).unwrap_or_else(|()| {
+                let Some(owner) = reach::one_owner(source) else {
+                    let of_key = |change: &&ReachedChange| reach::all_that_reach(source, step, &change.key, zone(config, source));
+                    return changes.iter().flat_map(of_key).filter_map(|cells| row_of(source, &cells)).collect();
+                };
                 let mut rows = Vec::new();
                 let lists: Vec<Vec<String>> = (0..changes[0].key.len())
                     .map(|column| changes.iter().map(|change| change.key[column].clone()).collect())
                     .collect();
                 let query =
                     format!("SELECT {} {} WHERE {}", reach::columns(source), reach::from(source), reach::concerned(source, step));
-                rows::as_leadscore(|| {
+                pg::as_role(owner, || {
                     rows::read_table(&query, &lists, true, zone(config, source), |cells| rows.extend(row_of(source, &cells)));
                 });
                 rows
@@ -513,44 +517,43 @@ fn rows_of(config: &Config, source: &Source, result: &Rows) {
         .raise();
     }
     reach::note_read();
-    let from = reach::from(source);
     let mut scratch = Scratch::new();
     let mut progress = Progress::on(pg::name_of(source.table.relation));
     let read = source.parts.columns.len();
     let zone = zone(config, source);
-    let work = || {
-        rows::read_table(&format!("SELECT {} {from}", reach::columns(source)), &[], false, zone, |cells| {
-            let text = |at: Option<usize>| Some(cells.get(at? - source.parts.reads + read)?.as_ref()?.text.as_str());
-            if let Some(image) = image(source, &cells[..read]) {
-                check_moment(source, &image);
-                let cards = source
-                    .parts
-                    .scorecards
-                    .iter()
-                    .map(|card| (card.scorecard.clone(), serde_json::json!([text(card.score), text(card.category)])));
-                let cards = serde_json::Value::Object(cards.collect()).to_string();
-                rows::in_scratch_memory(&mut scratch, || {
-                    result.add(vec![
-                        image.key.as_str().into_datum(),
-                        image.person.as_deref().and_then(|v| v.into_datum()),
-                        image.tenant.as_deref().and_then(|v| v.into_datum()),
-                        image.activity_type.as_deref().and_then(|v| v.into_datum()),
-                        image.moment.map(pg_sys::Datum::from),
-                        image.attributes.as_deref().and_then(rows::jsonb),
-                        image.name.as_deref().and_then(|v| v.into_datum()),
-                        image.status.as_deref().and_then(|v| v.into_datum()),
-                        image.owner.as_deref().and_then(|v| v.into_datum()),
-                        image.active.into_datum(),
-                        text(source.parts.score).and_then(|v| v.into_datum()),
-                        text(source.parts.category).and_then(|v| v.into_datum()),
-                        rows::jsonb(&cards),
-                    ]);
-                });
-            }
-            progress.advance(1, "rows read", || count(source.table.partitioned, source.table.relation));
-        });
+    let mut take = |cells: Vec<Option<Value>>| {
+        let text = |at: Option<usize>| Some(cells.get(at? - source.parts.reads + read)?.as_ref()?.text.as_str());
+        if let Some(image) = image(source, &cells[..read]) {
+            check_moment(source, &image);
+            let cards = source
+                .parts
+                .scorecards
+                .iter()
+                .map(|card| (card.scorecard.clone(), serde_json::json!([text(card.score), text(card.category)])));
+            let cards = serde_json::Value::Object(cards.collect()).to_string();
+            rows::in_scratch_memory(&mut scratch, || {
+                result.add(vec![
+                    image.key.as_str().into_datum(),
+                    image.person.as_deref().and_then(|v| v.into_datum()),
+                    image.tenant.as_deref().and_then(|v| v.into_datum()),
+                    image.activity_type.as_deref().and_then(|v| v.into_datum()),
+                    image.moment.map(pg_sys::Datum::from),
+                    image.attributes.as_deref().and_then(rows::jsonb),
+                    image.name.as_deref().and_then(|v| v.into_datum()),
+                    image.status.as_deref().and_then(|v| v.into_datum()),
+                    image.owner.as_deref().and_then(|v| v.into_datum()),
+                    image.active.into_datum(),
+                    text(source.parts.score).and_then(|v| v.into_datum()),
+                    text(source.parts.category).and_then(|v| v.into_datum()),
+                    rows::jsonb(&cards),
+                ]);
+            });
+        }
+        progress.advance(1, "rows read", || count(source.table.partitioned, source.table.relation));
     };
-    if source.steps.is_empty() { pg::as_role(source.owner.into(), work) } else { rows::as_leadscore(work) }
+    let Some(owner) = reach::one_owner(source) else { return reach::each_row(source, zone, take) };
+    let query = format!("SELECT {} {}", reach::columns(source), reach::from(source));
+    pg::as_role(owner, || rows::read_table(&query, &[], false, zone, &mut take));
 }
 
 /// How many rows there are.

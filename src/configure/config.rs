@@ -412,7 +412,8 @@ pub fn as_seen() -> Config {
 /// The configuration that this backend keeps, or that of now, for who only reads: no lock is
 /// taken, so it serves on a standby too. Whoever asks, it is read with its owner's rights.
 pub fn for_reading() -> Rc<Config> {
-    // Whatever happens to the table that it was read from ends it.
+    // Whatever happens to the table that it was read from ends it, as soon as this session hears of it.
+    pg::hear_of_changes();
     if let Some(config) = KEPT.with_borrow(|kept| kept.as_ref().and_then(|k| k.config.clone())) {
         return config;
     }

@@ -197,7 +197,10 @@ impl Attached {
                         if pg_sys::RI_FKey_trigger_type(trigger.tgfoid) == pg_sys::RI_TRIGGER_FK as i32 =>
                     {
                         let trigger = ptr::from_ref(trigger).cast_mut();
-                        !pg_sys::RI_FKey_fk_upd_check_required(trigger, self.table.relation, old.0, new.0)
+                        // It compares values, which a cast of the owner's may turn into others.
+                        !super::owner::as_owner(self.owner, || {
+                            pg_sys::RI_FKey_fk_upd_check_required(trigger, self.table.relation, old.0, new.0)
+                        })
                     }
                     _ => false,
                 }
@@ -211,7 +214,7 @@ impl Attached {
     fn as_owner<T>(&self, work: impl FnOnce() -> T) -> T {
         // SAFETY: the table is open.
         let path = path_beside(unsafe { (*self.table.relation).rd_id });
-        super::as_role(self.owner, || super::with_search_path(&path, work))
+        super::owner::as_owner(self.owner, || super::with_search_path(&path, work))
     }
 
     /// A value for a column; `Err` where its type takes a cast.

@@ -1,5 +1,6 @@
 //! Statements on one of the application's tables that run as its owner, with the triggers that the owner put there.
 
+use super::plain::Triggers;
 use super::plans;
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys;
@@ -15,8 +16,7 @@ use std::ptr;
 /// leave behind whatever it likes anyway.
 pub fn update(table: pg_sys::Oid, owner: pg_sys::Oid, statement: &str, args: &[DatumWithOid]) {
     let statement = Statement { text: CString::new(statement).unwrap_or_default(), args, is_kept: !has_rules(table) };
-    // SAFETY: reads a backend-local variable.
-    if owner == unsafe { pg_sys::GetOuterUserId() } {
+    if runs_the_statement(owner) {
         super::as_role_within(owner, 0, || statement.run(true));
     } else if has_deferrable_keys_alone(table) {
         // SAFETY: the level of triggers and the state of the executor end here, or by an abort.
@@ -34,6 +34,18 @@ pub fn update(table: pg_sys::Oid, owner: pg_sys::Oid, statement: &str, args: &[D
     } else {
         super::as_role(owner, || statement.run(true));
     }
+}
+
+/// Runs what may call an owner's functions as the owner, by the same rule.
+pub fn as_owner<T>(owner: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
+    let restrictions = if runs_the_statement(owner) { 0 } else { pg_sys::SECURITY_RESTRICTED_OPERATION };
+    super::as_role_within(owner, restrictions, work)
+}
+
+/// Whether the owner itself runs the application's statement.
+fn runs_the_statement(owner: pg_sys::Oid) -> bool {
+    // SAFETY: reads a backend-local variable.
+    owner == unsafe { pg_sys::GetOuterUserId() }
 }
 
 struct Statement<'a> {
@@ -91,11 +103,11 @@ fn has_deferrable_keys_alone(table: pg_sys::Oid) -> bool {
     // SAFETY: the table is open while its description is read; functions are looked up in the catalogs.
     unsafe {
         let relation = pg_sys::relation_open(table, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
-        let description = (*relation).trigdesc;
-        let triggers = match description.is_null() || (*(*relation).rd_rel).relkind as u8 != pg_sys::RELKIND_RELATION {
-            true => &[],
-            false => std::slice::from_raw_parts((*description).triggers, (*description).numtriggers as usize),
-        };
+        if (*(*relation).rd_rel).relkind as u8 != pg_sys::RELKIND_RELATION {
+            pg_sys::relation_close(relation, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+            return false;
+        }
+        let triggers = Triggers::of(relation);
         let after_update = |trigger: &&pg_sys::Trigger| {
             let kind = u32::from(trigger.tgtype.cast_unsigned());
             kind & pg_sys::TRIGGER_TYPE_UPDATE != 0 && kind & (pg_sys::TRIGGER_TYPE_BEFORE | pg_sys::TRIGGER_TYPE_INSTEAD) == 0

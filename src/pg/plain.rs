@@ -166,24 +166,23 @@ impl Table {
     }
 
     fn each_trigger(&self, write: &Write, found: &mut impl FnMut(Obstacle) -> ControlFlow<()>) -> ControlFlow<()> {
-        // SAFETY: the table is open, so its description stays.
-        let triggers = unsafe {
-            let triggers = (*self.relation).trigdesc;
-            match triggers.is_null() {
-                true => &[],
-                false => std::slice::from_raw_parts((*triggers).triggers, (*triggers).numtriggers as usize),
-            }
+        let is_of_event =
+            |trigger: &pg_sys::Trigger| u32::from(trigger.tgtype.cast_unsigned()) & write.event != 0 && fires(trigger);
+        // SAFETY: a trigger has a name.
+        let is_own = |trigger: &pg_sys::Trigger| write.triggers.contains(&unsafe { CStr::from_ptr(trigger.tgname) });
+        let is_other = |trigger: &pg_sys::Trigger| !is_own(trigger) && !names_other_columns(trigger, write);
+        // SAFETY: the table is open, and nothing is looked up while the array is read.
+        let (own, has_others) = unsafe {
+            let triggers = all((*self.relation).trigdesc).iter().filter(|trigger| is_of_event(trigger));
+            triggers.fold((0, false), |(own, others), trigger| (own + usize::from(is_own(trigger)), others || is_other(trigger)))
         };
-        let mut own = 0;
-        for trigger in triggers {
-            if u32::from(trigger.tgtype.cast_unsigned()) & write.event == 0 || !fires(trigger) {
-                continue;
-            }
-            // SAFETY: a trigger has a name.
-            if write.triggers.contains(&unsafe { CStr::from_ptr(trigger.tgname) }) {
-                own += 1;
-            } else if !is_for_other_columns(trigger, write) {
-                found(Obstacle::Trigger(trigger))?;
+        if has_others {
+            // SAFETY: the table is open.
+            let copied = unsafe { Triggers::of(self.relation) };
+            for trigger in copied.iter().filter(|trigger| is_of_event(trigger) && is_other(trigger)) {
+                if !is_for_another_key(trigger, write) {
+                    found(Obstacle::Trigger(trigger))?;
+                }
             }
         }
         if write.needs_triggers && own < write.triggers.len() {
@@ -237,29 +236,73 @@ fn fires(trigger: &pg_sys::Trigger) -> bool {
     }
 }
 
-/// Whether a trigger is for an UPDATE of other columns than those that are written: it names its
-/// columns, or it is a foreign key's on the table that is referenced, which asks only of its key.
-fn is_for_other_columns(trigger: &pg_sys::Trigger, write: &Write) -> bool {
-    if !write.is(pg_sys::TRIGGER_TYPE_UPDATE) {
-        return false;
+/// The triggers of a table, copied: PostgreSQL frees its own whenever it looks something up and hears of a change.
+pub(super) struct Triggers(*mut pg_sys::TriggerDesc);
+
+impl Triggers {
+    /// # Safety
+    /// The table is open.
+    pub unsafe fn of(relation: pg_sys::Relation) -> Triggers {
+        // SAFETY: as the caller promises; there may be none.
+        Triggers(unsafe { pg_sys::CopyTriggerDesc((*relation).trigdesc) })
     }
-    let is_other =
-        |column: &i16| *column > 0 && usize::try_from(column - 1).is_ok_and(|place| write.gives(place) == Gives::Nothing);
-    // SAFETY: the array has as many columns; the index of a foreign key's constraint exists.
-    unsafe {
-        if trigger.tgnattr > 0 {
-            return std::slice::from_raw_parts(trigger.tgattr, trigger.tgnattr as usize).iter().all(is_other);
+
+    pub fn iter(&self) -> impl Iterator<Item = &pg_sys::Trigger> {
+        // SAFETY: the copy lives as long as this.
+        unsafe { all(self.0) }.iter()
+    }
+}
+
+impl Drop for Triggers {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: copied by us, and freed once; there may be none.
+            unsafe { pg_sys::FreeTriggerDesc(self.0) }
         }
-        if pg_sys::RI_FKey_trigger_type(trigger.tgfoid) != pg_sys::RI_TRIGGER_PK as i32
+    }
+}
+
+/// The triggers of a description, if there is one.
+///
+/// # Safety
+/// The description stays as it is while the slice is used.
+unsafe fn all<'d>(description: *mut pg_sys::TriggerDesc) -> &'d [pg_sys::Trigger] {
+    match description.is_null() {
+        true => &[],
+        // SAFETY: the array has as many.
+        false => unsafe { std::slice::from_raw_parts((*description).triggers, (*description).numtriggers as usize) },
+    }
+}
+
+/// Whether a column, by its number, is none of those that are written.
+fn is_other_column(column: i16, write: &Write) -> bool {
+    column > 0 && usize::try_from(column - 1).is_ok_and(|place| write.gives(place) == Gives::Nothing)
+}
+
+/// Whether a trigger is for an UPDATE of columns, none of which is written.
+fn names_other_columns(trigger: &pg_sys::Trigger, write: &Write) -> bool {
+    // SAFETY: the array has as many columns.
+    let columns = || unsafe { std::slice::from_raw_parts(trigger.tgattr, trigger.tgnattr as usize) };
+    write.is(pg_sys::TRIGGER_TYPE_UPDATE) && trigger.tgnattr > 0 && columns().iter().all(|&column| is_other_column(column, write))
+}
+
+/// Whether a trigger is a foreign key's on the table that is referenced, which asks only of its key, and the key is not written.
+fn is_for_another_key(trigger: &pg_sys::Trigger, write: &Write) -> bool {
+    // SAFETY: the index of a foreign key's constraint exists.
+    unsafe {
+        if !write.is(pg_sys::TRIGGER_TYPE_UPDATE)
+            || trigger.tgnattr > 0
+            || pg_sys::RI_FKey_trigger_type(trigger.tgfoid) != pg_sys::RI_TRIGGER_PK as i32
             || trigger.tgconstrindid == pg_sys::InvalidOid
         {
             return false;
         }
         let index = pg_sys::index_open(trigger.tgconstrindid, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
         let form = (*index).rd_index;
-        let is_other = (*form).indkey.values.as_slice((*form).indnkeyatts as usize).iter().all(is_other);
+        let columns = (*form).indkey.values.as_slice((*form).indnkeyatts as usize);
+        let is_another = columns.iter().all(|&column| is_other_column(column, write));
         pg_sys::index_close(index, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
-        is_other
+        is_another
     }
 }
 

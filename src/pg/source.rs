@@ -590,8 +590,9 @@ pub(super) unsafe fn index_by(table: &Table, wanted: &[(i16, &Held)], unique: bo
                 && ((*form).indisunique || !unique)
                 && (*(*index).rd_rel).relam == pg_sys::BTREE_AM_OID
                 && (columns.len() == wanted.len() || (columns.len() > wanted.len() && !unique))
-                && pg_sys::RelationGetIndexPredicate(index).is_null()
-                && (unique || is_for_all_snapshots(index));
+                // Not RelationGetIndexPredicate, which runs functions that are called with constants.
+                && pg_sys::heap_attisnull((*index).rd_indextuple, pg_sys::Anum_pg_index_indpred as i32, ptr::null_mut())
+                && is_for_all_snapshots(index);
             let keys: Option<Vec<Key>> = (if fits { &columns[..wanted.len()] } else { &[] })
                 .iter()
                 .enumerate()
@@ -798,21 +799,16 @@ unsafe fn jsonb_in(slot: *mut pg_sys::TupleTableSlot, at: usize) -> Option<Jsonb
     unsafe { (!*(*slot).tts_isnull.add(at)).then(|| Jsonb::copy(*(*slot).tts_values.add(at))) }
 }
 
-/// Runs `work` with the rights of leadscore's owner: what a foreign key leads to is found whatever policies and privileges
-/// say, as PostgreSQL itself finds it.
-pub fn as_leadscore<T>(work: impl FnOnce() -> T) -> T {
-    super::as_role(super::owner_of(super::table(super::own_schema(), "state")), work)
-}
-
-/// Reads the few rows that a query gives by all that is committed by now, with the values that lead on.
+/// Reads the rows that a query gives, with the values that lead on; with `latest` by all that is committed by now.
 pub fn read_held(
     query: &str,
     args: &[Vec<String>],
+    latest: bool,
     zone: TimeZone,
     leads_on: impl Fn(usize) -> bool,
     mut take: impl FnMut(FoundRow),
 ) {
-    each_row(query, args, true, |tuple, description| {
+    each_row(query, args, latest, |tuple, description| {
         // SAFETY: the row is of that description.
         unsafe {
             let numbers: Vec<i16> = (1..=(*description).natts as i16).collect();

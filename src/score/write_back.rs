@@ -285,6 +285,13 @@ fn refuse_for_owner(source: &Source, caught: &CaughtError) -> ! {
     .raise()
 }
 
+/// Runs what may call the owner's functions, and tells of rights that the owner has not.
+fn for_owner<T>(source: &Source, work: impl FnOnce() -> T) -> T {
+    pgrx::PgTryBuilder::new(std::panic::AssertUnwindSafe(work))
+        .catch_when(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, |caught| refuse_for_owner(source, &caught))
+        .execute()
+}
+
 /// The names of the key columns, not quoted.
 fn key_names(source: &Source) -> Option<Vec<&str>> {
     let of = |&at: &usize| {
@@ -301,20 +308,20 @@ fn write_few(source: &Source, standings: &mut Standings) {
         return;
     }
     let Some(names) = key_names(source) else { return };
-    let done: Vec<bool> = {
-        let (table, owner) = (source.table.relation, source.owner);
-        let Ok(table) = Attached::to_write(table, owner, &names) else { return };
-        let column = |at: Option<usize>| at.and_then(|at| source.table.columns().get(at)).map(String::as_str);
-        (0..standings.keys.len())
-            .map(|nth| {
-                let score = column(source.parts.score).map(|name| (name, Written::Score(standings.scores[nth])));
-                let category =
-                    column(source.parts.category).map(|name| (name, Written::Category(standings.categories[nth].as_deref())));
-                let values: Vec<(&str, Written)> = score.into_iter().chain(category).collect();
-                table.write(&values_of_key(&standings.keys[nth], names.len()), &values).is_ok()
-            })
-            .collect()
+    let column = |at: Option<usize>| at.and_then(|at| source.table.columns().get(at)).map(String::as_str);
+    let (score, category) = (column(source.parts.score), column(source.parts.category));
+    let values = |nth: usize| -> Vec<(&str, Written)> {
+        let score = score.map(|name| (name, Written::Score(standings.scores[nth])));
+        score.into_iter().chain(category.map(|name| (name, Written::Category(standings.categories[nth].as_deref())))).collect()
     };
+    let done: Vec<bool> = for_owner(source, || {
+        let Ok(table) = Attached::to_write(source.table.relation, source.owner, &names) else { return Vec::new() };
+        let is_written = |nth: usize| table.write(&values_of_key(&standings.keys[nth], names.len()), &values(nth)).is_ok();
+        (0..standings.keys.len()).map(is_written).collect()
+    });
+    if done.is_empty() {
+        return;
+    }
     pg::make_changes_visible();
     standings.retain(|nth| !done[nth]);
 }
@@ -505,11 +512,9 @@ fn lock_rows(source: &Source, mut keys: Vec<String>) {
         );
         let args: Vec<DatumWithOid> = by_column(&keys, key.len()).into_iter().map(DatumWithOid::from).collect();
         let statement = CString::new(statement).unwrap_or_default();
-        pgrx::PgTryBuilder::new(|| {
+        for_owner(source, || {
             pg::in_own_settings(|| pg::as_role(source.owner.into(), || pg::plans::run(&statement, &args)));
-        })
-        .catch_when(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, |caught| refuse_for_owner(source, &caught))
-        .execute();
+        });
         remember_locked(source, &keys);
     }
 }
@@ -544,8 +549,10 @@ fn lock_few(source: &Source, keys: &[String]) -> Result<(), TakesStatement> {
         }
         keys.sort_by_cached_key(|key| key.iter().map(|value| value.parse::<i64>().unwrap_or_default()).collect::<Vec<_>>());
     }
-    let table = Attached::to_lock(source.table.relation, source.owner, &names)?;
-    keys.iter().try_for_each(|key| table.lock(key))
+    for_owner(source, || {
+        let table = Attached::to_lock(source.table.relation, source.owner, &names)?;
+        keys.iter().try_for_each(|key| table.lock(key))
+    })
 }
 
 /// `_lock_sources(bigint[])`.

@@ -215,3 +215,34 @@ INSERT INTO call VALUES (40, 1), (41, 2);
 RESET ROLE;
 ALTER TABLE candidate NO FORCE ROW LEVEL SECURITY;
 TABLE shown;
+
+-- The owner's functions in a CHECK may do what they may in a statement of the owner's: leave what is checked at commit, and make
+-- temporary tables. What they may not do is told as of any write.
+RESET ROLE;
+CREATE ROLE regress_keeper;
+CREATE SCHEMA kept AUTHORIZATION regress_keeper;
+GRANT USAGE ON SCHEMA leadscore TO regress_keeper;
+SET ROLE regress_keeper;
+CREATE TABLE kept.word (word text PRIMARY KEY);
+INSERT INTO kept.word VALUES ('written');
+CREATE TABLE kept.journal (word text REFERENCES kept.word DEFERRABLE INITIALLY DEFERRED);
+CREATE FUNCTION kept.journalled() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO kept.journal VALUES ('written');
+    CREATE TEMP TABLE IF NOT EXISTS kept_here (i int);
+    RETURN true;
+END $$;
+CREATE FUNCTION kept.forbidden() RETURNS boolean LANGUAGE plpgsql AS $$BEGIN RAISE insufficient_privilege USING MESSAGE = 'not by me'; END$$;
+CREATE TABLE kept.client (id int PRIMARY KEY, score int DEFAULT 0 CHECK (score < 10 OR kept.journalled()) CHECK (score < 20 OR kept.forbidden()));
+CREATE TABLE kept.call (id int PRIMARY KEY, client_id int);
+SELECT leadscore.attach_person('kept.client', 'client', score => 'score');
+SELECT leadscore.attach_activity('kept.call', 'call', person => 'client_id', person_kind => 'client');
+INSERT INTO kept.client VALUES (1);
+INSERT INTO kept.call VALUES (1, 1);
+SELECT score, (SELECT count(*) FROM kept.journal) AS journal FROM kept.client;
+INSERT INTO kept.call VALUES (2, 1);
+SELECT score FROM kept.client;
+RESET ROLE;
+SELECT * FROM leadscore.verify();
+DROP OWNED BY regress_keeper CASCADE;
+DROP ROLE regress_keeper;
