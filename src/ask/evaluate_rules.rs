@@ -35,13 +35,15 @@ struct Line {
     moves: Moves,
 }
 
+/// Of a line the persons and outcomes with it, and by reference day and score how many persons and outcomes it moves.
+type LinePart = (u64, u64, Vec<(usize, i64, i64, i64)>);
+
 /// What the persons of a node give; those of several nodes are added up.
 #[derive(Serialize, Deserialize)]
 struct Part {
     remarks: Remarks,
     counts: Counts,
-    /// Of each line the persons and outcomes with it, and by reference day and score how many persons and outcomes it moves.
-    lines: Vec<(u64, u64, Vec<(usize, i64, i64, i64)>)>,
+    lines: Vec<LinePart>,
 }
 
 /// The length of time that is tried: how long a record counts, how long silence must last, or in which time so many must lie.
