@@ -147,9 +147,10 @@ fn carry_out(mut writer: Writer, steps: Vec<Step>) -> Vec<usize> {
         match step {
             Step::Nothing => {}
             Step::Insert(new) => added.push(new),
-            // Somebody may have changed it in ways that no rule sees, without locking its person.
+            // Somebody may have changed it in ways that no rule sees, or taken it away, without locking its person.
             Step::Update(activity, new) if !config.tables.update_activity(&activity, &new) => {
                 if !update(&activity, &new) {
+                    derived.push(activity.person_id, None);
                     undone.push(nth);
                 }
             }
@@ -159,6 +160,7 @@ fn carry_out(mut writer: Writer, steps: Vec<Step>) -> Vec<usize> {
             }
             Step::Delete(activity) if !config.tables.delete_activity(&activity) => {
                 if !delete(&activity) {
+                    derived.push(activity.person_id, None);
                     undone.push(nth);
                 }
             }
