@@ -90,58 +90,79 @@ pub fn take_activities(config: &Config, source: &Source, rows: &[Row]) -> bool {
     if !directly && concerned.iter().collect::<HashSet<_>>().len() < concerned.len() {
         return false;
     }
-    // One new activity writes its person's row without locking it first.
-    let mut writer = None;
-    if !matches!(planned.as_slice(), [Step::Insert(_) | Step::Nothing] if rows[0].0.is_none()) {
-        let Some(locked) = lock(config, concerned.clone()) else { return false };
-        // One who was just going or changing has been waited for.
-        if pg::completed_transactions() != committed {
-            let Some(again) = steps() else { return false };
-            if persons(&again) != concerned {
-                return false;
-            }
-            planned = again;
+    // One new activity writes its person's row without locking it first; deferred nobody's row is written.
+    if let ([Step::Insert(new)], [(None, Some(image))]) = (planned.as_slice(), rows)
+        && (directly || config.deferred)
+    {
+        // Whom it was planned for may have been waited for.
+        let is_still = || pg::completed_transactions() == committed || person_of(config, source, image) == Some(new.person_id);
+        if !insert(config, new, is_still) {
+            take_again(source, &rows[0]);
         }
-        writer = locked.0;
-    }
-    if directly {
-        carry_out(config, writer, planned);
         return true;
     }
-    drop(writer);
-    for (step, row) in planned.into_iter().zip(rows) {
-        let is_done = match step {
-            Step::Nothing => true,
-            Step::Insert(new) => insert(config, &new),
-            Step::Update(activity, new) => update(&activity, &new),
-            Step::Delete(activity) => delete(&activity),
-        };
-        if !is_done {
-            waiting::take_activities(source, std::slice::from_ref(row));
+    let Some(locked) = lock(config, concerned.clone()) else { return false };
+    // One who was just going or changing has been waited for.
+    if pg::completed_transactions() != committed {
+        let Some(again) = steps() else { return false };
+        if persons(&again) != concerned {
+            return false;
         }
+        planned = again;
     }
+    // Statements open what they write themselves.
+    let writer = locked.0.filter(|_| directly);
+    let undone = match writer {
+        Some(writer) => carry_out(writer, planned),
+        None => planned.iter().enumerate().filter(|(_, step)| !is_done_by_statement(config, step)).map(|(nth, _)| nth).collect(),
+    };
+    undone.into_iter().for_each(|nth| take_again(source, &rows[nth]));
     true
 }
 
-/// Writes activities of persons who are locked, but for one that is new, and what follows for the persons, as the statements would.
-fn carry_out<'c>(config: &'c Config, writer: Option<Writer<'c>>, steps: Vec<Step>) {
+/// Brings over a row, whatever its activity is by now, that may have one already.
+fn take_again(source: &Source, (before_key, after): &Row) {
+    let key = before_key.clone().or_else(|| after.as_ref().map(|image| image.key.clone()));
+    waiting::take_activities(source, &[(key, after.clone())]);
+}
+
+/// Does one step by itself; `false` where somebody else was faster, and its row is to be taken again.
+fn is_done_by_statement(config: &Config, step: &Step) -> bool {
+    match step {
+        Step::Nothing => true,
+        Step::Insert(new) => insert(config, new, || true),
+        Step::Update(activity, new) => update(activity, new),
+        Step::Delete(activity) => delete(activity),
+    }
+}
+
+/// Writes activities of persons who are locked, and what follows for the persons, as the statements would. Returns the places
+/// of those that somebody else was faster with.
+fn carry_out(mut writer: Writer, steps: Vec<Step>) -> Vec<usize> {
+    let config = writer.config;
     let mut derived = ToDerive::default();
-    let mut added = Vec::new();
+    let (mut added, mut undone) = (Vec::new(), Vec::new());
     let day = |new: &NewActivity| Some(config.day(new.occurred_at));
-    for step in steps {
+    for (nth, step) in steps.into_iter().enumerate() {
         match step {
             Step::Nothing => {}
             Step::Insert(new) => added.push(new),
-            // Somebody may have changed it in ways that no rule sees, without locking its person.
+            // Somebody may have changed it in ways that no rule sees, or taken it away, without locking its person.
             Step::Update(activity, new) if !config.tables.update_activity(&activity, &new) => {
-                update(&activity, &new);
+                if !update(&activity, &new) {
+                    derived.push(activity.person_id, None);
+                    undone.push(nth);
+                }
             }
             Step::Update(activity, new) => {
                 derived.push(activity.person_id, None);
                 derived.push(new.person_id, day(&new));
             }
             Step::Delete(activity) if !config.tables.delete_activity(&activity) => {
-                delete(&activity);
+                if !delete(&activity) {
+                    derived.push(activity.person_id, None);
+                    undone.push(nth);
+                }
             }
             Step::Delete(activity) => {
                 derived.push(activity.person_id, None);
@@ -160,11 +181,11 @@ fn carry_out<'c>(config: &'c Config, writer: Option<Writer<'c>>, steps: Vec<Step
             scored.push((activity_id, new));
         }
     }
-    let Some(mut writer) = writer else { return activity_trigger::score_new(config, &scored) };
     pg::make_changes_visible();
-    activity_trigger::score_added(config, Some(&mut writer), &scored);
+    activity_trigger::score_added(&mut writer, &scored);
     rescore::rescore_by(&mut writer, derived);
     writer.close();
+    undone
 }
 
 /// What is to be done for a row; `None` where more has to be known than its person and what it was before.
@@ -185,11 +206,8 @@ fn step<'r>(config: &Config, source: &'r Source, (before_key, after): &'r Row) -
     let Some(image) = after else {
         return Some(found.map_or(Step::Nothing, Step::Delete));
     };
-    let (person, activity_type) = (image.person.as_deref()?, image.activity_type.as_deref()?);
-    if !config.knows_type(activity_type) {
-        return None;
-    }
-    let person_id = config.tables.person_of_tenant(&source.person_kind, person, image.tenant.as_deref())?;
+    let activity_type = image.activity_type.as_deref().filter(|activity_type| config.knows_type(activity_type))?;
+    let person_id = person_of(config, source, image)?;
     let before = found.as_ref().map(|activity| activity.occurred_at);
     let new = NewActivity {
         person_id,
@@ -205,6 +223,11 @@ fn step<'r>(config: &Config, source: &'r Source, (before_key, after): &'r Row) -
         && activity.occurred_at == new.occurred_at
         && activity.attributes == new.attributes.map(Jsonb::parse);
     Some(if is_same { Step::Nothing } else { Step::Update(activity, new) })
+}
+
+/// The person whom a row names, as of now.
+fn person_of(config: &Config, source: &Source, image: &Image) -> Option<i64> {
+    config.tables.person_of_tenant(&source.person_kind, image.person.as_deref()?, image.tenant.as_deref())
 }
 
 /// The activity that a row is, if it is one. `None` where it waits, or where the snapshot of the transaction does not tell.
@@ -237,10 +260,10 @@ fn lock(config: &Config, mut ids: Vec<i64>) -> Option<Locked<'_>> {
     are_there.then_some(Locked(Some(writer)))
 }
 
-fn insert(config: &Config, new: &NewActivity) -> bool {
+/// Inserts an activity; `false` where it is not its person's by now, who is not scored then.
+fn insert(config: &Config, new: &NewActivity, is_still: impl Fn() -> bool) -> bool {
     if let Some(activity_id) = config.tables.insert_activity(new) {
-        activity_trigger::score_new(config, &[(activity_id, new.clone())]);
-        return true;
+        return activity_trigger::score_new(config, activity_id, new, is_still);
     }
     INSERT_ACTIVITY.with(|statement| {
         statement.run(&[

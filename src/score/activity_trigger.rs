@@ -20,7 +20,7 @@ use scoring::calendar::Day;
 use scoring::record::Record;
 use scoring::shortcut::{self, Kept, Present, Unclear};
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 /// Up to so many rows a statement, setting up set-based statements costs more than it saves.
 const FEW: i64 = 32;
@@ -240,16 +240,9 @@ fn score(config: &Config, inserted: &ChangedRows) {
     score_batch(config, inserted, &mut batch);
 }
 
-/// Scores activities that were inserted without firing a trigger; their types are known and their moments within the calendar.
-pub fn score_new(config: &Config, added: &[(i64, NewActivity)]) {
-    score_added(config, None, added);
-}
-
-/// The same by a writer that has their persons locked, or one of its own.
-pub fn score_added(config: &Config, writer: Option<&mut Writer>, added: &[(i64, NewActivity)]) {
-    if added.is_empty() {
-        return;
-    }
+/// Activities that were inserted without firing a trigger, with their ids; their types are known and their moments within
+/// the calendar.
+fn batch_of<'c>(config: &'c Config, added: &[(i64, &NewActivity)]) -> Batch<'c> {
     let mut rulebooks = Rulebooks { config, latest: None };
     let mut batch = Batch::new(config);
     for (activity_id, new) in added {
@@ -265,40 +258,58 @@ pub fn score_added(config: &Config, writer: Option<&mut Writer>, added: &[(i64, 
             matching: batch.matching.keep(matching),
         });
     }
-    let refuse = |person_id: i64| {
-        refuse_unseen(&config.tables, person_id);
-        if let Some((_, new)) = added.iter().find(|(_, new)| new.person_id == person_id) {
-            refuse(person_id, new.activity_type, new.occurred_at);
+    batch
+}
+
+/// Scores an activity that was inserted without firing a trigger, and whose person may be going or changing its key. `false`,
+/// and nothing is done, where it is gone, or where `is_still` does not say that the activity is its own.
+pub fn score_new(config: &Config, activity_id: i64, new: &NewActivity, is_still: impl Fn() -> bool) -> bool {
+    let is_lost = Cell::new(false);
+    score_rows(config, &mut batch_of(config, &[(activity_id, new)]), |person_id, found| {
+        if found.is_none() {
+            refuse_unseen(&config.tables, person_id);
         }
-    };
-    match writer {
-        Some(writer) => score_by(writer, &mut batch, refuse),
-        None => score_rows(config, &mut batch, refuse),
+        let found = found.filter(|_| is_still());
+        is_lost.set(found.is_none());
+        found
+    });
+    !is_lost.get()
+}
+
+/// Scores activities that were inserted without firing a trigger, by a writer that has their persons locked.
+pub fn score_added(writer: &mut Writer, added: &[(i64, NewActivity)]) {
+    if !added.is_empty() {
+        let config = writer.config;
+        let rows: Vec<(i64, &NewActivity)> = added.iter().map(|(activity_id, new)| (*activity_id, new)).collect();
+        score_by(writer, &mut batch_of(config, &rows), |person_id, found| {
+            found.or_else(|| error!("leadscore: person {person_id} is locked and gone"))
+        });
     }
 }
 
 fn score_batch(config: &Config, inserted: &ChangedRows, batch: &mut Batch) {
-    score_rows(config, batch, |person_id| refuse_of(inserted, &config.tables, person_id));
+    score_rows(config, batch, |person_id, found| found.or_else(|| refuse_of(inserted, &config.tables, person_id)));
 }
 
-/// Scores new activities; `refuse` those of a person who does not exist.
-fn score_rows(config: &Config, batch: &mut Batch, refuse: impl Fn(i64)) {
+/// Scores new activities of the persons whom `admit` leaves: it is asked for each who was found, or was not, and again once
+/// one is locked.
+fn score_rows(config: &Config, batch: &mut Batch, admit: impl Fn(i64, Option<FoundPerson>) -> Option<FoundPerson>) {
     batch.sort();
     let by_person = || batch.rows.chunk_by(|a, b| a.person_id == b.person_id);
     if config.deferred {
-        let persons: Vec<_> = by_person().map(|rows| (rows[0].person_id, rows.iter().map(|row| row.day).max())).collect();
         let known = config.tables.persons_to_read();
-        persons.iter().filter(|(person_id, _)| known.look_at(*person_id).is_none()).for_each(|(person_id, _)| refuse(*person_id));
+        let mut persons: Vec<_> = by_person().map(|rows| (rows[0].person_id, rows.iter().map(|row| row.day).max())).collect();
+        persons.retain(|(person_id, _)| admit(*person_id, known.look_at(*person_id)).is_some());
         config.tables.insert_pending(&persons);
         batch.rows.clear();
         return;
     }
     let mut writer = Writer::open(config, by_person().map(|rows| rows[0].person_id));
-    score_by(&mut writer, batch, refuse);
+    score_by(&mut writer, batch, admit);
     writer.close();
 }
 
-fn score_by(writer: &mut Writer, batch: &mut Batch, refuse: impl Fn(i64)) {
+fn score_by(writer: &mut Writer, batch: &mut Batch, admit: impl Fn(i64, Option<FoundPerson>) -> Option<FoundPerson>) {
     let config = writer.config;
     batch.sort();
     for rows in batch.rows.chunk_by(|a, b| a.person_id == b.person_id) {
@@ -306,10 +317,7 @@ fn score_by(writer: &mut Writer, batch: &mut Batch, refuse: impl Fn(i64)) {
         if let Some((progress, total)) = &mut batch.progress {
             progress.advance(rows.len(), "activities scored", || *total);
         }
-        let Some(seen) = writer.look_at(person_id) else {
-            refuse(person_id);
-            continue;
-        };
+        let Some(seen) = admit(person_id, writer.look_at(person_id)) else { continue };
         // A row that is written next need not be locked, unless somebody else is writing it.
         let scored = match rescore::has_derived() {
             true => Ok(false),
@@ -318,10 +326,7 @@ fn score_by(writer: &mut Writer, batch: &mut Batch, refuse: impl Fn(i64)) {
         if scored == Ok(true) {
             continue;
         }
-        let Some(locked) = writer.lock(person_id, seen) else {
-            refuse(person_id);
-            continue;
-        };
+        let Some(locked) = admit(person_id, writer.lock(person_id, seen)) else { continue };
         let tells_all = scored.is_ok() && !(rescore::has_derived() && derived_already(config, rows));
         if !tells_all || score_person(writer, &locked, rows, &batch.matching) != Ok(true) {
             writer.derive(person_id, &locked, rows.iter().map(|row| row.day).max());
