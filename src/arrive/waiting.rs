@@ -10,6 +10,7 @@ use crate::pg::{self, Statement};
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::prelude::*;
+use std::collections::HashSet;
 
 thread_local! {
     /// Persons and types that rows name and nobody knows.
@@ -24,15 +25,16 @@ thread_local! {
              SELECT FROM leadscore.activity_type t WHERE t.activity_type = c.type) AS unknown) t
          WHERE c.new_key IS NOT NULL AND (p.unknown OR t.unknown)",
     ) };
-    /// A person that is just going is waited for, and then not found.
-    static LOCK_PERSONS: Latest = const { Latest::new(
-        "SELECT leadscore._lock_persons(ARRAY(
-             SELECT k.person_id
-             FROM unnest($3::text[], $4::text[]) c(external_id, tenant)
-             JOIN leadscore._person_key k ON k.kind = $2 AND k.external_id = c.external_id AND k.tenant IS NOT DISTINCT FROM c.tenant
-             UNION
-             SELECT a.person_id FROM leadscore.activity a WHERE a.source_id = $1 AND a.source_key = ANY ($5)))",
+    /// Whom rows name, and whose activities they are.
+    static PERSONS: Latest = const { Latest::new(
+        "SELECT k.person_id
+         FROM unnest($3::text[], $4::text[]) c(external_id, tenant)
+         JOIN leadscore._person_key k ON k.kind = $2 AND k.external_id = c.external_id AND k.tenant IS NOT DISTINCT FROM c.tenant
+         UNION
+         SELECT a.person_id FROM leadscore.activity a WHERE a.source_id = $1 AND a.source_key = ANY ($5)",
     ) };
+    /// A person that is just going is waited for, and then not found.
+    static LOCK_PERSONS: Latest = const { Latest::new("SELECT leadscore._lock_persons($1)") };
     /// A new key that is there already and of no row in this call: of a row that is gone unseen, or that will change later.
     static RECHECK: Latest = const { Latest::new(
         "SELECT leadscore._recheck_at_commit($1, $3)
@@ -146,11 +148,33 @@ pub fn take_activities(source: &Source, rows: &[(Option<String>, Option<Image>)]
             refuse_unseen();
         }
     }
-    LOCK_PERSONS.with(|lock| {
-        lock.run(&[number(), kind(), DatumWithOid::from(persons.clone()), DatumWithOid::from(tenants.clone()), keys().0])
-    });
-    RECHECK.with(|recheck| recheck.run(&[number(), keys().0, keys().1]));
-    let released = RELEASE.with(|release| release.rows(&[number(), keys().0, keys().1]));
+    let persons_of_rows = || -> Vec<i64> {
+        let args = [number(), kind(), DatumWithOid::from(persons.clone()), DatumWithOid::from(tenants.clone()), keys().0];
+        let rows = PERSONS.with(|persons| persons.rows(&args));
+        rows.iter().filter_map(|row| row[0].as_deref()?.parse().ok()).collect()
+    };
+    let mut locked: HashSet<i64> = HashSet::new();
+    let mut released = Vec::new();
+    let mut begins = true;
+    loop {
+        let committed = pg::completed_transactions();
+        let found = persons_of_rows();
+        let are_locked = found.iter().all(|person_id| locked.contains(person_id));
+        if are_locked && !begins {
+            break;
+        }
+        locked.extend(&found);
+        LOCK_PERSONS.with(|lock| lock.run(&[DatumWithOid::from(found)]));
+        if begins {
+            RECHECK.with(|recheck| recheck.run(&[number(), keys().0, keys().1]));
+        }
+        released.extend(RELEASE.with(|release| release.rows(&[number(), keys().0, keys().1])));
+        begins = false;
+        // A row that came to somebody else while it was waited for is that person's, who is locked too.
+        if pg::completed_transactions() == committed || pg::transaction_has_one_snapshot() {
+            break;
+        }
+    }
     let epoch = (i64::from(pg_sys::POSTGRES_EPOCH_JDATE) - i64::from(pg_sys::UNIX_EPOCH_JDATE)) * 86_400_000_000;
     let held_moment =
         |row: &Vec<Option<String>>| row[1].as_deref().and_then(|at| at.parse::<i64>().ok()).map(|at| pg::timestamptz(at - epoch));
