@@ -81,12 +81,42 @@ pub fn reach(source: &Source, own: Vec<Option<Cell>>, held: Vec<Option<Held>>, z
 /// The rows that reach a row with this key in a step, read with what they reach; found by the indexes of the foreign keys on the
 /// way. `Err` where there are many, or it takes a query.
 pub fn rows_that_reach(source: &Source, step: usize, key: &[String], zone: TimeZone) -> Result<Vec<Vec<Option<Cell>>>, ()> {
+    follow_back(source, step, key, zone, MOST_BETWEEN, &|nth, by, key| {
+        rows::find_rows(source.at_step(nth), by, key, zone, leads_on(source, nth))
+    })
+}
+
+/// Rows of more rows in between are left to a query.
+const MOST_BETWEEN: usize = 16;
+
+/// The same of any number of rows, and where the tables have several owners: each of them is read as its own owner.
+pub fn all_that_reach(source: &Source, step: usize, key: &[String], zone: TimeZone) -> Vec<Vec<Option<Cell>>> {
+    let found = follow_back(source, step, key, zone, usize::MAX, &|nth, by, key| {
+        let table = source.at_step(nth);
+        let few = rows::find_rows(table, by, key, zone, leads_on(source, nth));
+        Ok(few.unwrap_or_else(|()| query_rows(source, nth, table, by, key, zone)))
+    });
+    found.unwrap_or_default()
+}
+
+/// Finds the rows of a step's table with these values in some of its bound columns.
+type Find<'f> = &'f dyn Fn(usize, &[usize], &[String]) -> Result<Vec<rows::FoundRow>, ()>;
+
+/// From a row with this key in a step back to the rows of the table itself.
+fn follow_back(
+    source: &Source,
+    step: usize,
+    key: &[String],
+    zone: TimeZone,
+    most_between: usize,
+    find: Find,
+) -> Result<Vec<Vec<Option<Cell>>>, ()> {
     let (mut step, mut keys) = (step, vec![key.to_vec()]);
     loop {
         let part = &source.parts.steps[step - 1];
         let mut found = Vec::new();
         for key in &keys {
-            found.extend(rows::find_rows(source.at_step(part.parent), &part.from, key, zone, leads_on(source, part.parent))?);
+            found.extend(find(part.parent, &part.from, key)?);
         }
         if part.parent == 0 {
             return Ok(found.into_iter().map(|(own, held)| reach(source, own, held, zone, For::Reached)).collect());
@@ -98,29 +128,10 @@ pub fn rows_that_reach(source: &Source, step: usize, key: &[String], zone: TimeZ
             to.iter().map(|&at| cells.get(at)?.as_ref().map(|cell| cell.text.clone())).collect::<Option<Vec<_>>>()
         };
         keys = found.iter().filter_map(key).collect();
-        if keys.len() > MOST_BETWEEN {
+        if keys.len() > most_between {
             return Err(());
         }
     }
-}
-
-/// Rows of more rows in between are left to a query.
-const MOST_BETWEEN: usize = 16;
-
-/// The same of any number of rows, and where the tables have several owners: each of them is read as its own owner.
-pub fn all_that_reach(source: &Source, step: usize, key: &[String], zone: TimeZone) -> Vec<Vec<Option<Cell>>> {
-    let part = &source.parts.steps[step - 1];
-    let parent = source.at_step(part.parent);
-    let find = || rows::find_rows(parent, &part.from, key, zone, leads_on(source, part.parent));
-    let found = find().unwrap_or_else(|()| query_rows(source, part.parent, parent, &part.from, key, zone));
-    if part.parent == 0 {
-        return found.into_iter().map(|(own, held)| reach(source, own, held, zone, For::Reached)).collect();
-    }
-    let to = &source.parts.steps[part.parent - 1].to;
-    let keys = found.iter().filter_map(|(cells, _)| {
-        to.iter().map(|&at| cells.get(at)?.as_ref().map(|cell| cell.text.clone())).collect::<Option<Vec<_>>>()
-    });
-    keys.flat_map(|key| all_that_reach(source, part.parent, &key, zone)).collect()
 }
 
 /// Reads the rows of the table itself as its owner, and what each reaches as the owners of those tables: as the query of

@@ -3,7 +3,7 @@
 
 use super::plain::{Obstacle, Write};
 use super::source::{self, Held};
-use super::table::{IndexWriter, Row, Scan, Snapshot, Table, guarded, refuse_unseen};
+use super::table::{IndexWriter, Row, Scan, Snapshot, Table};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::ffi::CString;
@@ -103,41 +103,8 @@ impl Attached {
 
     /// Locks a row that was found, in its latest version; `false` when it is gone.
     fn lock_found(&self, row: &Row) -> Result<bool, TakesStatement> {
-        let snapshot = Snapshot::current();
-        // One snapshot for the transaction shows no later version, so there must be none.
-        let flags = if super::transaction_has_one_snapshot() { 0 } else { pg_sys::TUPLE_LOCK_FLAG_FIND_LAST_VERSION as u8 };
         // SAFETY: the slot holds a row of the table.
-        unsafe {
-            let mut failure = pg_sys::TM_FailureData::default();
-            let mut tid = (*row.0).tts_tid;
-            let lock = (*(*self.table.relation).rd_tableam).tuple_lock.expect("a table access method locks tuples");
-            let command = pg_sys::GetCurrentCommandId(false);
-            let result = guarded(|| {
-                lock(
-                    self.table.relation,
-                    &mut tid,
-                    snapshot.0,
-                    row.0,
-                    command,
-                    pg_sys::LockTupleMode::LockTupleNoKeyExclusive,
-                    pg_sys::LockWaitPolicy::LockWaitBlock,
-                    flags,
-                    &mut failure,
-                )
-            });
-            // As FOR NO KEY UPDATE, whose message is one for both.
-            if matches!(result, pg_sys::TM_Result::TM_Updated | pg_sys::TM_Result::TM_Deleted) {
-                refuse_unseen(pg_sys::TM_Result::TM_Updated);
-            }
-            match result {
-                pg_sys::TM_Result::TM_Ok => {
-                    pg_sys::slot_getsomeattrs_int(row.0, (*(*row.0).tts_tupleDescriptor).natts);
-                    Ok(true)
-                }
-                pg_sys::TM_Result::TM_Deleted => Ok(false),
-                _ => Err(TakesStatement),
-            }
-        }
+        unsafe { self.table.lock_latest(row.0) }.map_err(|_| TakesStatement)
     }
 
     /// Writes a row that is locked.
@@ -158,7 +125,7 @@ impl Attached {
                 self.as_owner(|| IndexWriter::open(self.table.relation).check(new.0));
             }
             self.table.check_replica_identity(pg_sys::CmdType::CMD_UPDATE);
-            let Ok(entries) = self.table.replace(row, &new) else {
+            let Ok(entries) = self.table.replace(row.0, new.0) else {
                 error!("leadscore: a locked row of {} was changed", super::name_of((*self.table.relation).rd_id));
             };
             if let Some(entries) = entries {

@@ -1,7 +1,7 @@
 //! The rows of single persons, found, locked and written without an executor run.
 
 use super::plain::Write;
-use super::table::{IndexWriter, Key, Row, Search, Snapshot, Table, guarded, refuse_unseen};
+use super::table::{IndexWriter, Key, Row, Search, Snapshot, Table};
 use super::tables::{PersonColumns, Tables};
 use super::{Jsonb, Statement, value};
 use pgrx::datum::DatumWithOid;
@@ -160,43 +160,14 @@ impl Persons<'_> {
         if person.is_own {
             return Some(person);
         }
-        let snapshot = Snapshot::current();
-        // One snapshot for the transaction shows no later version, so there must be none.
-        let flags = if super::transaction_has_one_snapshot() { 0 } else { pg_sys::TUPLE_LOCK_FLAG_FIND_LAST_VERSION as u8 };
-        // SAFETY: the slot fits the relation; the tuple lock is of the version that the scan
-        // found or the latest one after it.
-        unsafe {
-            let slot = person.slot;
-            let mut failure = pg_sys::TM_FailureData::default();
-            let mut tid = (*slot).tts_tid;
-            let lock = (*(*self.table.relation).rd_tableam).tuple_lock.expect("a table access method locks tuples");
-            let command = pg_sys::GetCurrentCommandId(false);
-            let result = guarded(|| {
-                lock(
-                    self.table.relation,
-                    &mut tid,
-                    snapshot.0,
-                    slot,
-                    command,
-                    pg_sys::LockTupleMode::LockTupleNoKeyExclusive,
-                    pg_sys::LockWaitPolicy::LockWaitBlock,
-                    flags,
-                    &mut failure,
-                )
-            });
-            // As FOR NO KEY UPDATE, whose message is one for both.
-            if matches!(result, pg_sys::TM_Result::TM_Updated | pg_sys::TM_Result::TM_Deleted) {
-                refuse_unseen(pg_sys::TM_Result::TM_Updated);
+        // SAFETY: the slot has the version that was found.
+        match unsafe { self.table.lock_latest(person.slot) } {
+            Ok(true) => {
+                person.is_locked = true;
+                Some(person)
             }
-            match result {
-                pg_sys::TM_Result::TM_Ok => {
-                    pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts);
-                    person.is_locked = true;
-                    Some(person)
-                }
-                pg_sys::TM_Result::TM_Deleted => None,
-                other => error!("leadscore: person {person_id} cannot be locked: {other}"),
-            }
+            Ok(false) => None,
+            Err(result) => error!("leadscore: person {person_id} cannot be locked: {result}"),
         }
     }
 
@@ -247,48 +218,15 @@ impl Persons<'_> {
             set(self.columns.penalised, stored.penalised.into_datum());
             pg_sys::ExecStoreVirtualTuple(slot);
 
-            #[cfg(feature = "pg15")]
-            let mut indexes = false;
-            #[cfg(not(feature = "pg15"))]
-            let mut indexes = pg_sys::TU_UpdateIndexes::TU_None;
-            let mut failure = pg_sys::TM_FailureData::default();
-            let mut mode = pg_sys::LockTupleMode::LockTupleNoKeyExclusive;
-            let update = (*(*self.table.relation).rd_tableam).tuple_update.expect("a table access method updates tuples");
-            let (command, snapshot) = (pg_sys::GetCurrentCommandId(true), pg_sys::GetActiveSnapshot());
-            let result = guarded(|| {
-                update(
-                    self.table.relation,
-                    &mut (*person.slot).tts_tid,
-                    slot,
-                    command,
-                    snapshot,
-                    ptr::null_mut(),
-                    // Only for who comes at this very moment.
-                    true,
-                    &mut failure,
-                    &mut mode,
-                    &mut indexes,
-                )
-            });
-            // The row has its own copy. Many persons may be written before the memory context goes.
+            let replaced = self.table.replace(person.slot, slot);
+            if let Ok(Some(entries)) = &replaced {
+                self.indexes.get_or_init(|| IndexWriter::open(self.table.relation)).insert(slot, true, entries.summarizing);
+            }
+            // The row and its entries have copies of their own. Many persons may be written before the memory context goes.
             if let Some(category) = category {
                 pg_sys::pfree(category.cast_mut_ptr());
             }
-            refuse_unseen(result);
-            match result {
-                pg_sys::TM_Result::TM_Ok => {}
-                pg_sys::TM_Result::TM_Updated | pg_sys::TM_Result::TM_Deleted => return false,
-                other => error!("leadscore: a person cannot be updated: {other}"),
-            }
-            #[cfg(feature = "pg15")]
-            let (all, summarizing) = (indexes, false);
-            #[cfg(not(feature = "pg15"))]
-            let (all, summarizing) =
-                (indexes == pg_sys::TU_UpdateIndexes::TU_All, indexes == pg_sys::TU_UpdateIndexes::TU_Summarizing);
-            if all || summarizing {
-                self.indexes.get_or_init(|| IndexWriter::open(self.table.relation)).insert(slot, true, summarizing);
-            }
-            true
+            replaced.is_ok()
         }
     }
 

@@ -203,11 +203,55 @@ impl Table {
                 *(*new.0).tts_values.add(index) = datum.unwrap_or(pg_sys::Datum::from(0));
             }
             pg_sys::ExecStoreVirtualTuple(new.0);
-            let Ok(entries) = self.replace(&old, &new) else { return false };
+            let Ok(entries) = self.replace(old.0, new.0) else { return false };
             if let Some(entries) = entries {
                 IndexWriter::open(self.relation).insert(new.0, true, entries.summarizing);
             }
             true
+        }
+    }
+
+    /// Locks a row until the transaction ends, as an UPDATE of other columns than the key would, waiting for whoever holds it;
+    /// the slot has its latest version then. `Ok(false)` when it is gone, `Err` when it cannot be locked. Where the transaction
+    /// has one snapshot, a row that changed since then or is gone is a serialization failure.
+    ///
+    /// # Safety
+    /// The slot holds a row of the table as it is stored.
+    pub unsafe fn lock_latest(&self, slot: *mut pg_sys::TupleTableSlot) -> Result<bool, pg_sys::TM_Result::Type> {
+        let snapshot = Snapshot::current();
+        // One snapshot for the transaction shows no later version, so there must be none.
+        let flags = if super::transaction_has_one_snapshot() { 0 } else { pg_sys::TUPLE_LOCK_FLAG_FIND_LAST_VERSION as u8 };
+        // SAFETY: as the caller promises; the lock is of the version in the slot or of the latest one after it.
+        unsafe {
+            let mut failure = pg_sys::TM_FailureData::default();
+            let mut tid = (*slot).tts_tid;
+            let lock = (*(*self.relation).rd_tableam).tuple_lock.expect("a table access method locks tuples");
+            let command = pg_sys::GetCurrentCommandId(false);
+            let result = guarded(|| {
+                lock(
+                    self.relation,
+                    &mut tid,
+                    snapshot.0,
+                    slot,
+                    command,
+                    pg_sys::LockTupleMode::LockTupleNoKeyExclusive,
+                    pg_sys::LockWaitPolicy::LockWaitBlock,
+                    flags,
+                    &mut failure,
+                )
+            });
+            // As FOR NO KEY UPDATE, whose message is one for both.
+            if matches!(result, pg_sys::TM_Result::TM_Updated | pg_sys::TM_Result::TM_Deleted) {
+                refuse_unseen(pg_sys::TM_Result::TM_Updated);
+            }
+            match result {
+                pg_sys::TM_Result::TM_Ok => {
+                    pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts);
+                    Ok(true)
+                }
+                pg_sys::TM_Result::TM_Deleted => Ok(false),
+                other => Err(other),
+            }
         }
     }
 
@@ -216,7 +260,11 @@ impl Table {
     ///
     /// # Safety
     /// The first slot holds a row of the table as it is stored, the second one of its row type.
-    pub unsafe fn replace(&self, old: &Row, new: &Row) -> Result<Option<Entries>, ()> {
+    pub unsafe fn replace(
+        &self,
+        old: *mut pg_sys::TupleTableSlot,
+        new: *mut pg_sys::TupleTableSlot,
+    ) -> Result<Option<Entries>, ()> {
         // SAFETY: as the caller promises.
         unsafe {
             #[cfg(feature = "pg15")]
@@ -230,11 +278,12 @@ impl Table {
             let result = guarded(|| {
                 update(
                     self.relation,
-                    &mut (*old.0).tts_tid,
-                    new.0,
+                    &mut (*old).tts_tid,
+                    new,
                     command,
                     snapshot,
                     ptr::null_mut(),
+                    // Only for who comes at this very moment.
                     true,
                     &mut failure,
                     &mut mode,
