@@ -91,7 +91,7 @@ pub fn take_activities(config: &Config, source: &Source, rows: &[Row]) -> bool {
         return false;
     }
     // One new activity writes its person's row without locking it first; deferred nobody's row is written.
-    if let ([Step::Insert(new)], [(None, Some(image))]) = (planned.as_slice(), rows)
+    if let ([Step::Insert(new)], [(_, Some(image))]) = (planned.as_slice(), rows)
         && (directly || config.deferred)
     {
         // Whom it was planned for may have been waited for.

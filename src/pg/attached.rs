@@ -159,10 +159,14 @@ impl Attached {
                     }
                     // A write of columns that nothing reads is nothing to leadscore's own.
                     Obstacle::Trigger(trigger) if pg_sys::get_func_namespace(trigger.tgfoid) == schema => true,
-                    // The key of a row that this transaction has written may not have been checked yet.
                     Obstacle::Trigger(trigger)
                         if pg_sys::RI_FKey_trigger_type(trigger.tgfoid) == pg_sys::RI_TRIGGER_FK as i32 =>
                     {
+                        // Checked by the end of the statement that wrote it, which is over.
+                        if !trigger.tgdeferrable && self.keeps_key(trigger.tgconstraint, values) {
+                            return ControlFlow::Continue(());
+                        }
+                        // The key of a row that this transaction has written may not have been checked yet.
                         let trigger = ptr::from_ref(trigger).cast_mut();
                         // It compares values, which a cast of the owner's may turn into others.
                         !super::owner::as_owner(self.owner, || {
@@ -175,6 +179,25 @@ impl Attached {
             if is_obeyed { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         if found.is_continue() { Ok(has_checks) } else { Err(TakesStatement) }
+    }
+
+    /// Whether none of these columns is part of a foreign key.
+    ///
+    /// # Safety
+    /// The foreign key is one of the table's.
+    unsafe fn keeps_key(&self, constraint: pg_sys::Oid, values: &[Column]) -> bool {
+        // SAFETY: the list is read at once, before anything is looked up that might replace it.
+        unsafe {
+            let list = pg_sys::RelationGetFKeyList(self.table.relation);
+            let length = if list.is_null() { 0 } else { (*list).length as usize };
+            (0..length)
+                .map(|nth| &*(*(*list).elements.add(nth)).ptr_value.cast::<pg_sys::ForeignKeyCacheInfo>())
+                .find(|key| key.conoid == constraint)
+                .is_some_and(|key| {
+                    let columns = &key.conkey[..key.nkeys as usize];
+                    values.iter().all(|value| !columns.iter().any(|&column| usize::try_from(column - 1) == Ok(value.place)))
+                })
+        }
     }
 
     /// Runs what may call the owner's functions.

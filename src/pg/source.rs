@@ -6,6 +6,7 @@ use super::{Jsonb, TimeZone};
 use crate::arrive::source::{self, Cell};
 use pgrx::prelude::*;
 use pgrx::{direct_function_call, pg_sys};
+use std::cell::OnceCell;
 use std::ffi::{CStr, CString};
 use std::ptr;
 
@@ -83,11 +84,28 @@ pub type Place = (u32, u64);
 /// A row trigger's firing: which columns are bound, and the row before and after.
 pub struct RowChange<'a> {
     trigger: &'a PgTrigger<'a>,
+    /// The values of the two rows that the event may have, once they are asked for.
+    values: [OnceCell<Vec<Option<pg_sys::Datum>>>; 2],
 }
 
 impl<'a> RowChange<'a> {
     pub fn of(trigger: &'a PgTrigger<'a>) -> Self {
-        RowChange { trigger }
+        RowChange { trigger, values: Default::default() }
+    }
+
+    /// The row that the event is about; of an UPDATE, the row before.
+    fn first(&self) -> &[Option<pg_sys::Datum>] {
+        self.values_of(0, self.trigger.trigger_data().tg_trigtuple)
+    }
+
+    /// Of an UPDATE, the row after.
+    fn second(&self) -> &[Option<pg_sys::Datum>] {
+        self.values_of(1, self.trigger.trigger_data().tg_newtuple)
+    }
+
+    fn values_of(&self, which: usize, tuple: pg_sys::HeapTuple) -> &[Option<pg_sys::Datum>] {
+        // SAFETY: the executor hands the tuples that the event has, of the relation's row type, for as long as the trigger runs.
+        self.values[which].get_or_init(|| unsafe { deformed(tuple, (*self.trigger.trigger_data().tg_relation).rd_att) })
     }
 
     pub fn is_insert(&self) -> bool {
@@ -130,8 +148,7 @@ impl<'a> RowChange<'a> {
         // SAFETY: the executor hands the tuples that the event has, of the relation's row type.
         unsafe {
             let description = (*data.tg_relation).rd_att;
-            let before = deformed(data.tg_trigtuple, description);
-            let after = deformed(data.tg_newtuple, description);
+            let (before, after) = (self.first(), self.second());
             let is_left = |number: i16| match (before[position(number)], after[position(number)]) {
                 (Some(before), Some(after)) => is_same(before, after, pg_sys::SPI_gettypeid(description, i32::from(number))),
                 (before, after) => before.is_none() && after.is_none(),
@@ -145,12 +162,8 @@ impl<'a> RowChange<'a> {
         let data = self.trigger.trigger_data();
         // SAFETY: the executor hands the tuples that the event has, of the relation's row type.
         unsafe {
-            let tuple = match self.trigger.op() {
-                Ok(PgTriggerOperation::Update) => data.tg_newtuple,
-                _ => data.tg_trigtuple,
-            };
-            let description = (*data.tg_relation).rd_att;
-            held(&deformed(tuple, description), description, columns, at)
+            let after = if self.is_update() { self.second() } else { self.first() };
+            held(after, (*data.tg_relation).rd_att, columns, at)
         }
     }
 
@@ -162,12 +175,14 @@ impl<'a> RowChange<'a> {
         unsafe {
             let description = (*data.tg_relation).rd_att;
             let numbers = numbers(description, columns);
-            let read = |tuple: pg_sys::HeapTuple| cells(tuple, description, &numbers, zone);
-            let after = |tuple| if is_superseded(tuple) { After::Superseded(read(tuple)) } else { After::Row(read(tuple)) };
+            let read = |values: &[Option<pg_sys::Datum>]| cells(values, description, &numbers, zone);
+            let after = |tuple, values| {
+                if is_superseded(tuple) { After::Superseded(read(values)) } else { After::Row(read(values)) }
+            };
             match self.trigger.op() {
-                Ok(PgTriggerOperation::Insert) => (None, after(data.tg_trigtuple)),
-                Ok(PgTriggerOperation::Update) => (Some(read(data.tg_trigtuple)), after(data.tg_newtuple)),
-                _ => (Some(read(data.tg_trigtuple)), After::Gone),
+                Ok(PgTriggerOperation::Insert) => (None, after(data.tg_trigtuple, self.first())),
+                Ok(PgTriggerOperation::Update) => (Some(read(self.first())), after(data.tg_newtuple, self.second())),
+                _ => (Some(read(self.first())), After::Gone),
             }
         }
     }
@@ -232,11 +247,15 @@ unsafe fn is_superseded(tuple: pg_sys::HeapTuple) -> bool {
 }
 
 /// # Safety
-/// The tuple is of that row type, and the numbers are of its attributes.
-unsafe fn cells(tuple: pg_sys::HeapTuple, description: pg_sys::TupleDesc, numbers: &[i16], zone: TimeZone) -> Vec<Option<Cell>> {
+/// The values are those of a row of that type, and the numbers are of its attributes.
+unsafe fn cells(
+    values: &[Option<pg_sys::Datum>],
+    description: pg_sys::TupleDesc,
+    numbers: &[i16],
+    zone: TimeZone,
+) -> Vec<Option<Cell>> {
     // SAFETY: as the caller promises.
     unsafe {
-        let values = deformed(tuple, description);
         numbers
             .iter()
             .map(|&number| {
@@ -625,27 +644,38 @@ impl Tables {
     /// The person with this key of the application's own, of a tenant or of none. Where a transaction keeps one snapshot, one
     /// that it does not show is a serialization failure.
     pub fn person_of_tenant(&self, kind: &str, external_id: &str, tenant: Option<&str>) -> Option<i64> {
-        let found = self.person_by(kind, external_id, tenant, &Snapshot::latest())?;
-        if super::transaction_has_one_snapshot() {
-            // SAFETY: registered, and released by Drop or by an abort.
-            let own = unsafe { Snapshot(pg_sys::RegisterSnapshot(pg_sys::GetTransactionSnapshot())) };
-            if self.person_by(kind, external_id, tenant, &own).is_none() {
-                crate::arrive::waiting::refuse_unseen();
-            }
+        // SAFETY: registered, and released by Drop or by an abort.
+        let own = || unsafe { Snapshot(pg_sys::RegisterSnapshot(pg_sys::GetTransactionSnapshot())) };
+        let own = super::transaction_has_one_snapshot().then(own);
+        let (found, is_shown) = self.person_by(kind, external_id, tenant, &Snapshot::latest(), own.as_ref())?;
+        if let Some(own) = &own
+            && !is_shown
+            && self.person_by(kind, external_id, tenant, own, None).is_none()
+        {
+            crate::arrive::waiting::refuse_unseen();
         }
         Some(found)
     }
 
-    fn person_by(&self, kind: &str, external_id: &str, tenant: Option<&str>, snapshot: &Snapshot) -> Option<i64> {
+    /// The person with this key as a snapshot shows it, and whether another one shows the same version.
+    fn person_by(
+        &self,
+        kind: &str,
+        external_id: &str,
+        tenant: Option<&str>,
+        snapshot: &Snapshot,
+        other: Option<&Snapshot>,
+    ) -> Option<(i64, bool)> {
         let table = Table::open(self.person, pg_sys::AccessShareLock);
+        let c = &self.person_columns;
         let keys = [Key::text(&table, c"kind", kind), Key::text(&table, c"external_id", external_id)];
-        let (id, of) = (Key::column(&table, c"person_id"), Key::column(&table, c"tenant"));
         let mut found = None;
         table.each(&keys, snapshot, |slot| {
             // SAFETY: `each` hands over extracted rows.
             unsafe {
-                if super::value::<&str>(slot, position(of)) == tenant {
-                    found = super::value(slot, position(id));
+                if super::value::<&str>(slot, c.tenant) == tenant {
+                    let person_id: Option<i64> = super::value(slot, c.person_id);
+                    found = person_id.map(|person_id| (person_id, other.is_some_and(|other| table.shows(other, slot))));
                 }
             }
         });
@@ -769,16 +799,21 @@ impl Tables {
             // SAFETY: the slot holds a row.
             pgrx::itemptr::item_pointer_to_u64(unsafe { (*slot).tts_tid })
         };
-        let (mut latest, mut own) = (Vec::new(), Vec::new());
-        table.each(keys, &Snapshot::latest(), |slot| {
-            latest.push(place(slot));
-            take(slot);
-        });
-        if super::transaction_has_one_snapshot() {
-            table.each(keys, &Snapshot::current(), |slot| own.push(place(slot)));
-            return latest == own;
+        let (mut shown, mut shown_to_own) = (Vec::new(), Vec::new());
+        let latest = Snapshot::latest();
+        let own = super::transaction_has_one_snapshot().then(Snapshot::current);
+        let row = Row::to_store(table);
+        let scan = Scan::begin(table, table.index(keys), keys, &latest);
+        while scan.next(row.0) {
+            shown.push(place(row.0));
+            take(row.0);
         }
-        true
+        let Some(own) = &own else { return true };
+        scan.seek(keys, own);
+        while scan.next(row.0) {
+            shown_to_own.push(place(row.0));
+        }
+        shown == shown_to_own
     }
 }
 
@@ -817,7 +852,7 @@ pub fn read_held(
                 let value = (*value).filter(|_| leads_on(nth))?;
                 Some(Held::of(value, pg_sys::SPI_gettypeid(description, nth as i32 + 1)))
             };
-            take((cells(tuple, description, &numbers, zone), values.iter().enumerate().map(hold).collect()));
+            take((cells(&values, description, &numbers, zone), values.iter().enumerate().map(hold).collect()));
         }
     });
 }
@@ -830,7 +865,7 @@ pub fn read_table(query: &str, args: &[Vec<String>], latest: bool, zone: TimeZon
         // SAFETY: the row is of that description.
         unsafe {
             let numbers: Vec<i16> = (1..=(*description).natts as i16).collect();
-            take(cells(tuple, description, &numbers, zone));
+            take(cells(&deformed(tuple, description), description, &numbers, zone));
         }
     });
 }

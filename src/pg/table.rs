@@ -148,6 +148,19 @@ impl Table {
         }
     }
 
+    /// Whether a snapshot shows the version of a row that a slot holds.
+    ///
+    /// # Safety
+    /// The slot holds a row of the table as it is stored.
+    pub unsafe fn shows(&self, snapshot: &Snapshot, slot: *mut pg_sys::TupleTableSlot) -> bool {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let satisfies =
+                (*(*self.relation).rd_tableam).tuple_satisfies_snapshot.expect("a table access method knows visibility");
+            guarded(|| satisfies(self.relation, slot, snapshot.0))
+        }
+    }
+
     /// Refuses what a publication or the replica identity refuses, as the executor would.
     pub fn check_replica_identity(&self, command: pg_sys::CmdType::Type) {
         // SAFETY: the table is open.

@@ -6,7 +6,7 @@ use crate::cluster;
 use crate::configure::config::{self, Config};
 use crate::error::Refusal;
 use crate::pg::attached::{self, Attached, TakesStatement, Written};
-use crate::pg::person::Persons;
+use crate::pg::person::{FoundPerson, Persons};
 use crate::pg::{self, latest::Latest};
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::DatumWithOid;
@@ -453,12 +453,15 @@ pub fn write_back_moved(config: &Config, moved: Vec<Moved>) {
     }
 }
 
-/// Locks the rows to which scores of these persons are written back, in the order of their keys.
-pub fn lock_sources_of(config: &Config, persons: &Persons, ids: Vec<i64>) {
+/// Locks the rows to which scores of these persons are written back, in the order of their keys. Returns those of the persons
+/// who had to be looked at.
+pub fn lock_sources_of(config: &Config, persons: &Persons, ids: Vec<i64>) -> Vec<(i64, FoundPerson)> {
     // Of a few persons their own rows tell where they came from.
-    let known = (ids.len() <= pg::plans::FEW && !config.has_aliases).then(|| {
-        let source = |&id: &i64| persons.source(&persons.look_at(id)?).map(|(number, key)| (number, key.to_owned()));
-        ids.iter().filter_map(source).collect::<Vec<_>>()
+    let looked_at: Option<Vec<(i64, FoundPerson)>> = (ids.len() <= pg::plans::FEW && !config.has_aliases)
+        .then(|| ids.iter().filter_map(|&id| Some((id, persons.look_at(id)?))).collect());
+    let known: Option<Vec<(i32, String)>> = looked_at.as_ref().map(|found| {
+        let source = |(_, person): &(i64, FoundPerson)| persons.source(person).map(|(number, key)| (number, key.to_owned()));
+        found.iter().filter_map(source).collect()
     });
     for sources in config.attached().filter(|sources| sources[0].writes_back()) {
         let keys: Vec<String> = match &known {
@@ -475,6 +478,7 @@ pub fn lock_sources_of(config: &Config, persons: &Persons, ids: Vec<i64>) {
         }
         sources.iter().zip(lists).filter(|(_, keys)| !keys.is_empty()).for_each(|(source, keys)| lock_rows(source, keys));
     }
+    looked_at.unwrap_or_default()
 }
 
 /// Locks the rows of an attached table that have these keys.
@@ -559,7 +563,7 @@ fn lock_few(source: &Source, keys: &[String]) -> Result<(), TakesStatement> {
 pub fn lock_sources(ids: Option<Vec<Option<i64>>>) {
     let config = config::present();
     if config.writes_back() {
-        lock_sources_of(&config, &config.tables.persons_to_read(), ids.into_iter().flatten().flatten().collect());
+        drop(lock_sources_of(&config, &config.tables.persons_to_read(), ids.into_iter().flatten().flatten().collect()));
     }
 }
 

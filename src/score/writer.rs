@@ -16,6 +16,7 @@ use scoring::calendar::Day;
 use scoring::person::Standpoint;
 use scoring::record::Record;
 use scoring::scorecard::{MAIN, MAIN_NAME};
+use std::cell::Cell;
 use std::collections::HashMap;
 
 /// What was changed (`leadscore._outcome`).
@@ -53,6 +54,8 @@ impl Changed {
 pub struct Writer<'c> {
     pub config: &'c Config,
     persons: Persons<'c>,
+    /// The only person to be written, if it was looked at already and nothing has been written since.
+    looked_at: Cell<Option<(i64, FoundPerson)>>,
     histories: Histories<'c>,
     /// Opened when the first of them is written.
     records: Option<Records<'c>>,
@@ -81,12 +84,15 @@ impl<'c> Writer<'c> {
     pub fn open(config: &'c Config, ids: impl Iterator<Item = i64>) -> Writer<'c> {
         pg::make_changes_visible();
         let persons = config.tables.persons();
+        let mut looked_at = Vec::new();
         if config.writes_back() {
-            write_back::lock_sources_of(config, &persons, ids.collect());
+            looked_at = write_back::lock_sources_of(config, &persons, ids.collect());
         }
         Writer {
             config,
             persons,
+            // Of several, what is written of one may change another, by triggers of somebody else's.
+            looked_at: Cell::new(if looked_at.len() == 1 { looked_at.pop() } else { None }),
             histories: config.tables.histories(),
             records: None,
             moved: Vec::new(),
@@ -114,7 +120,10 @@ impl<'c> Writer<'c> {
 
     /// A person as it stands now, whom others may be writing. `None` when there is none.
     pub fn look_at(&self, person_id: i64) -> Option<FoundPerson> {
-        self.persons.look_at(person_id)
+        match self.looked_at.take() {
+            Some((known, person)) if known == person_id => Some(person),
+            _ => self.persons.look_at(person_id),
+        }
     }
 
     /// Locks a person who was looked at until the transaction ends. `None` when it is gone.

@@ -31,6 +31,33 @@ INSERT INTO agency VALUES (9);
 COMMIT;
 TABLE shown;
 
+-- Keys that are checked at once, of rows that the statement or its transaction has written; one of them is written back.
+CREATE TABLE rank (name text PRIMARY KEY);
+INSERT INTO rank VALUES ('cold'), ('warm');
+CREATE TABLE member (id int PRIMARY KEY, agency_id int REFERENCES agency, active boolean DEFAULT true, score int, category text REFERENCES rank);
+CREATE TABLE chat (id int PRIMARY KEY, member_id int, at timestamptz NOT NULL DEFAULT '2026-03-01');
+SELECT FROM leadscore.attach_person('member', 'member', only_when => '{"active": true}', score => 'score', category => 'category');
+SELECT FROM leadscore.attach_activity('chat', activity_type => 'call', person => 'member_id', person_kind => 'member', occurred_at => 'at');
+BEGIN;
+INSERT INTO member (id, agency_id) VALUES (1, 1), (2, 1);
+UPDATE member SET agency_id = 9 WHERE id = 1;
+INSERT INTO chat VALUES (1, 1), (2, 2);
+UPDATE member SET active = false WHERE id = 2;
+COMMIT;
+TABLE member ORDER BY id;
+BEGIN;
+UPDATE member SET agency_id = 9 WHERE id = 2;
+INSERT INTO chat VALUES (3, 1);
+COMMIT;
+DELETE FROM rank WHERE name = 'warm';
+BEGIN;
+UPDATE member SET active = false WHERE id = 1;
+DELETE FROM rank WHERE name = 'warm';
+UPDATE member SET agency_id = 1, active = true WHERE id = 1;
+COMMIT;
+UPDATE member SET agency_id = 8, active = false WHERE id = 1;
+TABLE member ORDER BY id;
+
 -- Indexes on what is written, with expressions and predicates that call the owner's functions, checks and columns that are computed.
 CREATE FUNCTION doubled(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN 2 * $1; END $$;
 CREATE INDEX ON candidate (score);
