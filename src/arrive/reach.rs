@@ -99,6 +99,13 @@ pub fn all_that_reach(source: &Source, step: usize, key: &[String], zone: TimeZo
     found.unwrap_or_default()
 }
 
+/// The rows of the table itself with this key, as they are by now.
+pub fn rows_of_key(source: &Source, key: &[String], zone: TimeZone) -> Vec<rows::FoundRow> {
+    let Some(by) = source.key_columns().filter(|by| by.len() == key.len()) else { return Vec::new() };
+    let few = rows::find_rows(&source.table, &by, key, zone, leads_on(source, 0));
+    few.unwrap_or_else(|()| query_rows(source, 0, &source.table, &by, key, zone))
+}
+
 /// Finds the rows of a step's table with these values in some of its bound columns.
 type Find<'f> = &'f dyn Fn(usize, &[usize], &[String]) -> Result<Vec<rows::FoundRow>, ()>;
 

@@ -109,6 +109,15 @@ pub struct OnlyWhen {
     pub values: Vec<Value>,
 }
 
+impl OnlyWhen {
+    fn is_met(&self, cell: Option<&Cell>) -> bool {
+        match cell {
+            Some(cell) => self.values.iter().any(|value| cell.is(value)),
+            None => self.values.contains(&Value::Null),
+        }
+    }
+}
+
 impl Table {
     /// Its bound columns; none when they are not known.
     pub fn columns(&self) -> &[String] {
@@ -177,7 +186,32 @@ impl Source {
         }))
     }
 
-    /// The same of what is read of a row.
+    /// The values of a row's key, from the bound columns of the table itself.
+    pub fn key_values(&self, own: &[Option<Cell>]) -> Option<Vec<String>> {
+        self.key_columns()?.into_iter().map(|at| own.get(at)?.as_ref().map(|cell| cell.text.clone())).collect()
+    }
+
+    /// Which bound columns of the table itself are its key.
+    pub fn key_columns(&self) -> Option<Vec<usize>> {
+        self.parts.key.iter().map(|&at| usize::try_from(self.parts.columns.get(at)?.1).ok()).collect()
+    }
+
+    /// Whether a row is no activity whatever it reaches, from the bound columns of the table itself.
+    pub fn is_nothing(&self, own: &[Option<Cell>]) -> bool {
+        let parts = &self.parts;
+        // `None` where it is a column of another table.
+        let cell = |at: usize| match parts.columns.get(at) {
+            Some((0, at)) => Some(usize::try_from(*at).ok().and_then(|at| own.get(at)?.as_ref())),
+            _ => None,
+        };
+        let is_missing = |at: usize| cell(at).is_some_and(|cell| cell.is_none());
+        self.role == Role::Activity
+            && (parts.person.iter().any(|&at| is_missing(at))
+                || parts.moment.is_some_and(is_missing)
+                || parts.only_when.iter().any(|condition| cell(condition.at).is_some_and(|cell| !condition.is_met(cell))))
+    }
+
+    /// The key of what is read of a row.
     pub fn key_in(&self, cells: &[Option<Cell>], at: &[usize]) -> Option<String> {
         key(at.iter().map(|&at| cells.get(at)?.as_ref().map(|cell| cell.text.as_str())))
     }
@@ -358,10 +392,7 @@ pub fn image(source: &Source, cells: &[Option<Cell>]) -> Option<Image> {
     let parts = &source.parts;
     let cell = |at: Option<usize>| at.and_then(|at| cells.get(at)).and_then(Option::as_ref);
     let text = |at: Option<usize>| cell(at).map(|cell| cell.text.clone());
-    let active = parts.only_when.iter().all(|condition| match cell(Some(condition.at)) {
-        Some(cell) => condition.values.iter().any(|value| cell.is(value)),
-        None => condition.values.contains(&Value::Null),
-    });
+    let active = parts.only_when.iter().all(|condition| condition.is_met(cell(Some(condition.at))));
     let image = Image {
         key: source.key_in(cells, &parts.key)?,
         person: source.key_in(cells, &parts.person),

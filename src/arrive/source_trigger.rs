@@ -3,7 +3,7 @@
 
 use crate::arrive::progress::Progress;
 use crate::arrive::reach;
-use crate::arrive::source::{Cell as Value, Image, Role, Source, image};
+use crate::arrive::source::{Cell as Value, Image, Role, Source, image, values_of_key};
 use crate::arrive::{take_few, waiting};
 use crate::configure::config::{self, Config};
 use crate::error::Refusal;
@@ -41,6 +41,9 @@ enum Now {
     Is(Option<Image>),
     /// Its own columns, of which what they reach is looked up when it is brought over: it may change until then.
     Reaches(Vec<Option<Value>>, Vec<Option<Held>>),
+    /// Its own columns for the time being: the same transaction has changed it again, by changes that need not concern what
+    /// is read. What it is by now is looked up.
+    Passing(Vec<Option<Value>>),
 }
 
 /// A changed row of a table that rows of an attached one reach, by one of the keys that it had or has.
@@ -182,18 +185,18 @@ fn note_change(source: &Rc<Source>, change: &RowChange) {
         let (savepoint, source) = (pg::current_savepoint(), source.clone());
         OVERWRITTEN.with_borrow_mut(|rows| rows.push(Overwritten { savepoint, source, key }));
     }
-    let before_key = before.as_deref().and_then(|cells| source.key_of(cells));
-    let is_superseded = matches!(after, After::Superseded(_));
-    let after = match after {
-        After::Row(cells) => Some(cells),
-        // The later change starts from the key that this one gave.
-        After::Superseded(cells) if before_key.is_some() && source.key_of(&cells) != before_key => None,
-        After::Superseded(_) => Some(Vec::new()),
-        After::Gone => None,
+    let (after, is_passing) = match after {
+        After::Row(cells) => (Some(cells), false),
+        After::Superseded(cells) => (Some(cells), true),
+        After::Gone => (None, false),
     };
-    let is_left_to_later = is_superseded && after.is_some();
-    if !left[0] && !is_left_to_later && before != after {
+    let is_nothing = |cells: &Option<Vec<Option<Value>>>| cells.as_deref().is_none_or(|cells| source.is_nothing(cells));
+    let was_nothing = is_nothing(&before);
+    if !left[0] && before != after && !(was_nothing && is_nothing(&after)) {
+        // What is nothing by its own columns is neither an activity nor does it wait.
+        let before_key = before.as_deref().filter(|_| !was_nothing).and_then(|cells| source.key_of(cells));
         let after = match after {
+            Some(cells) if is_passing => Now::Passing(cells),
             Some(cells) if source.steps.is_empty() => Now::Is(image(source, &source.read(&[Some(cells)]))),
             Some(cells) => Now::Reaches(cells, change.held(source.own(), reach::leads_on(source, 0))),
             None => Now::Is(None),
@@ -203,7 +206,7 @@ fn note_change(source: &Rc<Source>, change: &RowChange) {
         }
         let same = match &after {
             Now::Is(after) => before.map_or(after.is_none(), |cells| image(source, &source.read(&[Some(cells)])) == *after),
-            Now::Reaches(..) => false,
+            Now::Reaches(..) | Now::Passing(_) => false,
         };
         if !(same && source.steps.is_empty()) {
             full = NOTED.with_borrow_mut(|noted| {
@@ -443,20 +446,62 @@ fn bring_over(config: &Config, source: &Source) {
         own
     });
     let zone = zone(config, source);
-    let rows = fold(changes).into_iter().map(|change| {
-        let after = match change.after {
-            Now::Is(after) => after,
-            Now::Reaches(own, held) => {
-                pg::make_changes_visible();
-                let image = image(source, &reach::reach(source, own, held, zone, reach::For::Row));
-                image.iter().for_each(|image| check_moment(source, image));
-                image
-            }
-        };
-        (change.before_key, after)
-    });
-    let rows = rows.filter(|(before_key, after)| before_key.is_some() || after.is_some()).collect();
+    let (mut rows, mut passing) = (Vec::new(), Vec::new());
+    for Change { before_key, after, .. } in fold(changes) {
+        match after {
+            Now::Is(after) => rows.push((before_key, after)),
+            Now::Reaches(own, held) => rows.push((before_key, image_now(source, own, held, zone))),
+            Now::Passing(given) => passing.push((before_key, given)),
+        }
+    }
+    for (before_key, given) in passing {
+        take_by_now(source, before_key, given, zone, &mut rows);
+    }
+    rows.retain(|(before_key, after)| before_key.is_some() || after.is_some());
     store(config, source, rows);
+}
+
+/// What a row is, from its own columns and what they reach by now.
+fn image_now(source: &Source, own: Vec<Option<Value>>, held: Vec<Option<Held>>, zone: TimeZone) -> Option<Image> {
+    pg::make_changes_visible();
+    let image = image(source, &reach::reach(source, own, held, zone, reach::For::Row));
+    image.iter().for_each(|image| check_moment(source, image));
+    image
+}
+
+/// Adds what a row is that was changed further: its later changes tell it only as far as they concern what is read. Where they
+/// do, these were brought over already, and its keys are looked up.
+fn take_by_now(
+    source: &Source,
+    before_key: Option<String>,
+    given: Vec<Option<Value>>,
+    zone: TimeZone,
+    rows: &mut Vec<take_few::Row>,
+) {
+    pg::make_changes_visible();
+    let given_key = source.key_of(&given);
+    let values = source.key_values(&given).unwrap_or_default();
+    let mut found = reach::rows_of_key(source, &values, zone);
+    let read = given.len();
+    if let [(own, _)] = found.as_slice()
+        && own[..read] == given
+    {
+        rows.extend(found.pop().map(|(own, held)| (before_key, image_now(source, own, held, zone))));
+        return;
+    }
+    let before = before_key.filter(|key| Some(key) != given_key.as_ref()).map(|key| {
+        let values = values_of_key(&key, source.parts.key.len());
+        (key, reach::rows_of_key(source, &values, zone))
+    });
+    for (key, mut found) in before.into_iter().chain(given_key.map(|key| (key, found))) {
+        let is_told = |(before_key, after): &take_few::Row| {
+            before_key.as_ref() == Some(&key) || after.as_ref().is_some_and(|image| image.key == key)
+        };
+        if !rows.iter().any(is_told) {
+            let image = found.pop().and_then(|(own, held)| image_now(source, own, held, zone));
+            rows.push((Some(key), image));
+        }
+    }
 }
 
 /// Stores what rows are that had these keys: persons or activities.
