@@ -18,6 +18,7 @@ from creme.creme_core.models import CremeUser, Relation  # noqa: E402
 from creme.persons.models import Contact, Organisation  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.db import transaction as django_transaction  # noqa: E402
+from django.test import Client  # noqa: E402
 from django.utils.timezone import now  # noqa: E402
 from worker import serve  # noqa: E402
 
@@ -62,6 +63,16 @@ def change(thing, **values):
     thing.save()
 
 
+browser = Client()
+browser.force_login(user)
+
+
+def post(path):
+    answer = browser.post(path)
+    if answer.status_code >= 400:
+        raise SystemExit(f"{path}: {answer.status_code}")
+
+
 def fill() -> None:
     """Two hundred organisations and contacts, three hundred meetings."""
     with transaction():
@@ -88,6 +99,7 @@ ACTIONS = {
     "a meeting goes to the trash": (lambda _: activity(any_contact()), lambda _, thing: thing.trash()),
     "a to-do is entered": (any_contact, lambda _, thing: todo(thing)),
     "a to-do is done": (lambda _: todo(any_contact()), lambda _, thing: change(thing, is_ok=True)),
+    "a to-do is done, by the browser's request": (lambda _: todo(any_contact()), lambda _, thing: post(f"/assistants/todo/validate/{thing.pk}")),
     "a contact goes to the trash": (contact, lambda _, thing: thing.trash()),
     "a contact is deleted": (contact, lambda _, thing: thing.delete()),
 }
