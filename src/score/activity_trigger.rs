@@ -319,7 +319,7 @@ fn score_by(writer: &mut Writer, batch: &mut Batch, admit: impl Fn(i64, Option<F
         }
         let Some(seen) = admit(person_id, writer.look_at(person_id)) else { continue };
         // A row that is written next need not be locked, unless somebody else is writing it.
-        let scored = match rescore::has_derived() {
+        let scored = match rescore::has_derived(person_id) {
             true => Ok(false),
             false => score_person(writer, &seen, rows, &batch.matching),
         };
@@ -327,7 +327,7 @@ fn score_by(writer: &mut Writer, batch: &mut Batch, admit: impl Fn(i64, Option<F
             continue;
         }
         let Some(locked) = admit(person_id, writer.lock(person_id, seen)) else { continue };
-        let tells_all = scored.is_ok() && !(rescore::has_derived() && derived_already(config, rows));
+        let tells_all = scored.is_ok() && !(rescore::has_derived(person_id) && derived_already(config, rows));
         if !tells_all || score_person(writer, &locked, rows, &batch.matching) != Ok(true) {
             writer.derive(person_id, &locked, rows.iter().map(|row| row.day).max());
         }

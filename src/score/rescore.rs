@@ -13,22 +13,37 @@ use scoring::derive;
 use scoring::record::{Record, RecordKind};
 use scoring::rule::Rule;
 use scoring::shortcut;
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 thread_local! {
-    /// Whether persons were derived anew in this transaction: rows of a later trigger may have
-    /// been part of it.
-    static DERIVED: Cell<bool> = const { Cell::new(false) };
+    /// Persons who were derived anew in this transaction: rows of a later trigger may have been part of it. `None` when they are
+    /// too many to be remembered.
+    static DERIVED: RefCell<Option<BTreeSet<i64>>> = const { RefCell::new(Some(BTreeSet::new())) };
 }
+
+/// So many persons are remembered at most.
+const REMEMBERED: usize = 1_000;
 
 /// Called when a transaction ends.
 pub fn forget_derived() {
-    DERIVED.set(false);
+    DERIVED.set(Some(BTreeSet::new()));
 }
 
-/// Whether persons were derived anew in this transaction.
-pub fn has_derived() -> bool {
-    DERIVED.get()
+/// Whether a person was, or may have been, derived anew in this transaction.
+pub fn has_derived(person_id: i64) -> bool {
+    DERIVED.with_borrow(|derived| derived.as_ref().is_none_or(|derived| derived.contains(&person_id)))
+}
+
+fn note_derived(person_id: i64) {
+    DERIVED.with_borrow_mut(|derived| {
+        if derived.as_ref().is_some_and(|derived| derived.len() >= REMEMBERED) {
+            *derived = None;
+        }
+        if let Some(derived) = derived {
+            derived.insert(person_id);
+        }
+    });
 }
 
 /// Runs a statement of our own.
@@ -97,7 +112,7 @@ impl Writer<'_> {
     /// The same for a person who was only looked at, and is locked by it. `false`, and nothing is done, when somebody
     /// else writes it.
     fn try_derive(&mut self, person_id: i64, seen: &FoundPerson, day: Option<Day>) -> bool {
-        DERIVED.set(true);
+        note_derived(person_id);
         let config = self.config;
         let mut stored = self.persons().stored(seen);
         let today = config.day(pg::now());
@@ -218,7 +233,7 @@ pub fn rescore_rules(config: &Config, mut changed: Vec<(i64, Vec<i32>)>) {
     let mut writer = Writer::open(config, changed.iter().map(|(person_id, _)| *person_id));
     for (person_id, rules) in changed {
         if let Some(locked) = writer.find_and_lock(person_id) {
-            DERIVED.set(true);
+            note_derived(person_id);
             if !writer.derive_rules(person_id, &locked, &rules) {
                 writer.derive(person_id, &locked, None);
             }
