@@ -454,8 +454,17 @@ fn bring_over(config: &Config, source: &Source) {
             Now::Passing(given) => passing.push((before_key, given)),
         }
     }
+    let mut by_key = Vec::new();
     for (before_key, given) in passing {
-        take_by_now(source, before_key, given, zone, &mut rows);
+        match by_now(source, before_key, given, zone) {
+            ByNow::AsGiven(row) => rows.push(row),
+            ByNow::OfKeys(rows) => by_key.extend(rows),
+        }
+    }
+    if !by_key.is_empty() {
+        let keys = |(before_key, after): &take_few::Row| [before_key.clone(), after.as_ref().map(|image| image.key.clone())];
+        let mut told: HashSet<String> = rows.iter().flat_map(keys).flatten().collect();
+        rows.extend(by_key.into_iter().filter(|(key, _)| told.insert(key.clone())).map(|(key, image)| (Some(key), image)));
     }
     rows.retain(|(before_key, after)| before_key.is_some() || after.is_some());
     store(config, source, rows);
@@ -469,39 +478,32 @@ fn image_now(source: &Source, own: Vec<Option<Value>>, held: Vec<Option<Held>>, 
     image
 }
 
-/// Adds what a row is that was changed further: its later changes tell it only as far as they concern what is read. Where they
-/// do, these were brought over already, and its keys are looked up.
-fn take_by_now(
-    source: &Source,
-    before_key: Option<String>,
-    given: Vec<Option<Value>>,
-    zone: TimeZone,
-    rows: &mut Vec<take_few::Row>,
-) {
+/// What a row is that was changed further after a change.
+enum ByNow {
+    /// The later changes do not concern what is read.
+    AsGiven(take_few::Row),
+    /// They do, and were brought over already: what the rows are that have its keys.
+    OfKeys(Vec<(String, Option<Image>)>),
+}
+
+fn by_now(source: &Source, before_key: Option<String>, given: Vec<Option<Value>>, zone: TimeZone) -> ByNow {
     pg::make_changes_visible();
     let given_key = source.key_of(&given);
-    let values = source.key_values(&given).unwrap_or_default();
-    let mut found = reach::rows_of_key(source, &values, zone);
-    let read = given.len();
-    if let [(own, _)] = found.as_slice()
-        && own[..read] == given
-    {
-        rows.extend(found.pop().map(|(own, held)| (before_key, image_now(source, own, held, zone))));
-        return;
+    let mut found = reach::rows_of_key(source, &source.key_values(&given).unwrap_or_default(), zone);
+    let is_as_given = matches!(found.as_slice(), [(own, _)] if own[..given.len()] == given);
+    let image = |found: &mut Vec<rows::FoundRow>| found.pop().and_then(|(own, held)| image_now(source, own, held, zone));
+    if is_as_given {
+        return ByNow::AsGiven((before_key, image(&mut found)));
     }
-    let before = before_key.filter(|key| Some(key) != given_key.as_ref()).map(|key| {
-        let values = values_of_key(&key, source.parts.key.len());
-        (key, reach::rows_of_key(source, &values, zone))
-    });
-    for (key, mut found) in before.into_iter().chain(given_key.map(|key| (key, found))) {
-        let is_told = |(before_key, after): &take_few::Row| {
-            before_key.as_ref() == Some(&key) || after.as_ref().is_some_and(|image| image.key == key)
-        };
-        if !rows.iter().any(is_told) {
-            let image = found.pop().and_then(|(own, held)| image_now(source, own, held, zone));
-            rows.push((Some(key), image));
-        }
+    let mut rows = Vec::new();
+    if let Some(key) = before_key.filter(|key| Some(key) != given_key.as_ref()) {
+        let mut found = reach::rows_of_key(source, &values_of_key(&key, source.parts.key.len()), zone);
+        rows.push((key, image(&mut found)));
     }
+    if let Some(key) = given_key {
+        rows.push((key, image(&mut found)));
+    }
+    ByNow::OfKeys(rows)
 }
 
 /// Stores what rows are that had these keys: persons or activities.
