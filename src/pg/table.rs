@@ -182,20 +182,33 @@ impl Table {
         }
     }
 
+    /// Brings the version of a row at a place into a slot, its attributes extracted; `false` if the snapshot does not show it.
+    ///
+    /// # Safety
+    /// The slot fits the table.
+    pub unsafe fn fetch(&self, at: &StoredAt, snapshot: &Snapshot, slot: *mut pg_sys::TupleTableSlot) -> bool {
+        let mut tid = at.0;
+        // SAFETY: as the caller promises.
+        unsafe {
+            let fetch = (*(*self.relation).rd_tableam).tuple_fetch_row_version.expect("a table access method fetches tuples");
+            let found = guarded(|| fetch(self.relation, &mut tid, snapshot.0, slot));
+            if found {
+                pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts);
+            }
+            found
+        }
+    }
+
     /// Gives columns of a row these values; `false`, and nothing is done, if it is no longer the latest version. Where the
     /// transaction has one snapshot that is a serialization failure.
     pub fn try_update(&self, at: &StoredAt, values: &[(usize, Option<pg_sys::Datum>)]) -> bool {
         let (old, new) = (Row::to_store(self), Row::of(self));
-        let (mut tid, snapshot) = (at.0, Snapshot::current());
         // SAFETY: the slots fit the relation, and the arrays hold an element for each attribute.
         unsafe {
-            let methods = (*self.relation).rd_tableam;
-            let fetch = (*methods).tuple_fetch_row_version.expect("a table access method fetches tuples");
-            if !guarded(|| fetch(self.relation, &mut tid, snapshot.0, old.0)) {
+            if !self.fetch(at, &Snapshot::current(), old.0) {
                 return false;
             }
             let natts = (*(*old.0).tts_tupleDescriptor).natts;
-            pg_sys::slot_getsomeattrs_int(old.0, natts);
             ptr::copy_nonoverlapping((*old.0).tts_values, (*new.0).tts_values, natts as usize);
             ptr::copy_nonoverlapping((*old.0).tts_isnull, (*new.0).tts_isnull, natts as usize);
             for &(index, datum) in values {
