@@ -39,11 +39,16 @@ fn check(person: &PgHeapTuple<impl WhoAllocated>) -> Result<(), Refusal> {
             .detail("A kind is a word such as candidate or contact, by which rules and categories know the person.")
             .hint("Give a kind that is not empty."));
     }
+    if person.get_by_name::<&str>("tenant").ok().flatten() == Some("") {
+        return Err(Refusal::new(Code::ERRCODE_CHECK_VIOLATION, format!("person {}: tenant is empty", id()))
+            .detail("A tenant is the name of a customer; NULL stands for none.")
+            .hint("Give NULL, or a tenant that is not empty."));
+    }
     Ok(())
 }
 
-/// `BEFORE INSERT OR UPDATE OF person_id, kind, since … FOR EACH ROW` on `leadscore.person`. What a
-/// CHECK would say of kind, every UPDATE of a score would pay for.
+/// `BEFORE INSERT OR UPDATE OF person_id, tenant, kind, since … FOR EACH ROW` on `leadscore.person`. What a
+/// CHECK would say of tenant and kind, every UPDATE of a status would pay for.
 pub fn person_arrives<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     let new = trigger.new().ok_or(PgTriggerError::NotTrigger)?;
     check(&new).or_raise();
