@@ -86,6 +86,20 @@ impl History<'_> {
         records
     }
 
+    /// Those of some rules.
+    pub fn records_by(&self, rules: &[i32]) -> Vec<(StoredAt, Record)> {
+        let (tables, mut records) = (self.of.tables, Vec::new());
+        let c = &tables.record_columns;
+        // SAFETY: `each_wanted` hands over rows in which so many attributes are extracted.
+        let is_wanted = |slot| unsafe { value::<i32>(slot, c.rule_id) }.is_some_and(|rule_id| rules.contains(&rule_id));
+        let search = self.of.records.get_or_init(|| Search::open(tables.score_record, &self.snapshot));
+        search.each_wanted(self.person_id, &self.snapshot, (c.rule_id + 1, is_wanted), |slot| {
+            // SAFETY: `each_wanted` hands over extracted rows.
+            unsafe { records.push((StoredAt((*slot).tts_tid), c.read(slot, &tables.cards))) }
+        });
+        records
+    }
+
     /// Those of one activity.
     pub fn records_of(&self, activity_id: i64) -> Vec<(StoredAt, Record)> {
         let table = Table::open(self.of.tables.score_record, pg_sys::AccessShareLock);

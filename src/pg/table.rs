@@ -546,6 +546,16 @@ unsafe fn holds_filled(predicate: *mut pg_sys::List, filled: &[i16]) -> bool {
     }
 }
 
+unsafe extern "C-unwind" {
+    /// PostgreSQL's own, which `pg_sys` has with guards of their own.
+    fn index_getnext_slot(
+        scan: pg_sys::IndexScanDesc,
+        direction: pg_sys::ScanDirection::Type,
+        slot: *mut pg_sys::TupleTableSlot,
+    ) -> bool;
+    fn slot_getsomeattrs_int(slot: *mut pg_sys::TupleTableSlot, attnum: std::ffi::c_int);
+}
+
 /// A search for rows by an index.
 pub(super) struct Scan {
     scan: pg_sys::IndexScanDesc,
@@ -592,13 +602,21 @@ impl Scan {
 
     /// Brings the next row into a slot that fits the table, and extracts its attributes.
     pub fn next(&self, slot: *mut pg_sys::TupleTableSlot) -> bool {
-        // SAFETY: the scan is open.
+        // SAFETY: the slot fits the table.
+        self.next_begun(slot, unsafe { (*(*slot).tts_tupleDescriptor).natts })
+    }
+
+    /// The same with so many of its attributes.
+    fn next_begun(&self, slot: *mut pg_sys::TupleTableSlot, count: i32) -> bool {
+        // SAFETY: the scan is open. One guard for both calls, since this is done for each row.
         unsafe {
-            let found = pg_sys::index_getnext_slot(self.scan, pg_sys::ScanDirection::ForwardScanDirection, slot);
-            if found {
-                pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts);
-            }
-            found
+            guarded(|| {
+                let found = index_getnext_slot(self.scan, pg_sys::ScanDirection::ForwardScanDirection, slot);
+                if found {
+                    slot_getsomeattrs_int(slot, count);
+                }
+                found
+            })
         }
     }
 }
@@ -640,6 +658,26 @@ impl Search {
         self.seek(person_id, snapshot);
         while self.scan.next(self.row.0) {
             take(self.row.0);
+            pgrx::check_for_interrupts!();
+        }
+    }
+
+    /// Hands over each row of a person that is wanted by the first so many of its attributes, all of them extracted then.
+    pub fn each_wanted(
+        &self,
+        person_id: i64,
+        snapshot: &Snapshot,
+        (count, is_wanted): (usize, impl Fn(*mut pg_sys::TupleTableSlot) -> bool),
+        mut take: impl FnMut(*mut pg_sys::TupleTableSlot),
+    ) {
+        self.seek(person_id, snapshot);
+        let slot = self.row.0;
+        while self.scan.next_begun(slot, count as i32) {
+            if is_wanted(slot) {
+                // SAFETY: the slot holds a row.
+                unsafe { pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts) };
+                take(slot);
+            }
             pgrx::check_for_interrupts!();
         }
     }

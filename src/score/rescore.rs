@@ -146,14 +146,13 @@ impl Writer<'_> {
         let is_wanted = |rule: &Rule| rules.contains(&rule.rule_id);
         let mut activities = Vec::new();
         if seen.rulebook.configuration.rules.iter().any(|rule| is_wanted(rule) && rule.applies_to(&person)) {
-            activities = history::activities(config, seen.rulebook, &registered, is_wanted);
-            activities.retain(|activity| !activity.matching.is_empty());
+            activities = history::activities_of(config, seen.rulebook, &registered, is_wanted);
         }
         if activities.iter().any(|activity| activity.day > at.reach) {
             return false;
         }
-        let mut records = registered.records();
-        records.retain(|(_, r)| r.kind == RecordKind::Activity && r.rule_id.is_some_and(|id| rules.contains(&id)));
+        let mut records = registered.records_by(rules);
+        records.retain(|(_, record)| record.kind == RecordKind::Activity);
         let derived = shortcut::activity_records(&person, activities, at);
         let counted = |record: &Record| i128::from(record.counted(at));
         let gained = derived.iter().map(counted).sum::<i128>() - records.iter().map(|(_, r)| counted(r)).sum::<i128>();
