@@ -166,6 +166,8 @@ DROP TRIGGER score_changed ON leadscore.person;
 
 DROP TRIGGER note_changed ON leadscore.person;
 
+DROP TRIGGER a_changes ON leadscore.person;
+
 DROP FUNCTION leadscore._refuse_bound(text,text,text,bigint);
 
 DROP TRIGGER configuration_changed ON leadscore.settings;
@@ -261,8 +263,6 @@ ALTER TABLE leadscore.person ADD COLUMN name text;
 ALTER TABLE leadscore.person ADD COLUMN attributes jsonb;
 
 ALTER TABLE leadscore.person ADD COLUMN active boolean DEFAULT true NOT NULL;
-
-ALTER TABLE leadscore.person ADD CONSTRAINT person_tenant_check CHECK ((tenant <> ''::text));
 
 CREATE UNIQUE INDEX person_key_idx ON leadscore.person USING btree (kind, external_id, tenant) NULLS NOT DISTINCT WHERE (external_id IS NOT NULL);
 
@@ -1442,6 +1442,8 @@ BEGIN
             HINT = 'Insert the person into leadscore.person first.';
     END IF;
 END $function$;
+
+CREATE TRIGGER a_changes BEFORE UPDATE OF person_id, tenant, kind, since ON leadscore.person FOR EACH ROW EXECUTE FUNCTION leadscore._person_arrives();
 
 CREATE OR REPLACE FUNCTION leadscore._persons_arrived(ids bigint[], attached bigint[])
  RETURNS void

@@ -7,6 +7,7 @@ pub mod differing;
 pub mod evaluate;
 pub mod evaluate_rules;
 pub mod explain;
+pub mod known;
 pub mod one;
 pub mod overview;
 pub mod population;

@@ -13,6 +13,7 @@ use crate::ask::differing;
 use crate::ask::evaluate;
 use crate::ask::evaluate_rules;
 use crate::ask::explain;
+use crate::ask::known;
 use crate::ask::one;
 use crate::ask::overview;
 use crate::ask::preview::{self, Question};
@@ -56,6 +57,7 @@ fn transaction_ends(rolled_back: bool) {
     write_back::forget_noted(0);
     meet::forget_held();
     rescore::forget_derived();
+    known::forget();
 }
 
 fn savepoint_is_rolled_back(savepoint: u32) {

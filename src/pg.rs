@@ -377,6 +377,39 @@ pub fn hash_of(text: &str, type_id: pg_sys::Oid, collation: pg_sys::Oid) -> i32 
     }
 }
 
+/// What decides which rows a reading function sees, and whether it may: two that are equal see the same.
+#[derive(PartialEq)]
+pub struct Moment {
+    statement: pg_sys::TimestampTz,
+    savepoint: u32,
+    role: pg_sys::Oid,
+    /// The last command of this transaction that the snapshot shows, and what it says of others.
+    command: u32,
+    horizon: [pg_sys::TransactionId; 2],
+    running: [Vec<pg_sys::TransactionId>; 2],
+}
+
+impl Moment {
+    /// That of the active snapshot.
+    pub fn present() -> Moment {
+        // SAFETY: there is an active snapshot while a function runs; its arrays have as many elements as it says.
+        unsafe {
+            let snapshot = &*pg_sys::GetActiveSnapshot();
+            let list = |start: *mut pg_sys::TransactionId, count: usize| {
+                if count == 0 { Vec::new() } else { std::slice::from_raw_parts(start, count).to_vec() }
+            };
+            Moment {
+                statement: pg_sys::GetCurrentStatementStartTimestamp(),
+                savepoint: pg_sys::GetCurrentSubTransactionId(),
+                role: pg_sys::GetUserId(),
+                command: snapshot.curcid,
+                horizon: [snapshot.xmin, snapshot.xmax],
+                running: [list(snapshot.xip, snapshot.xcnt as usize), list(snapshot.subxip, snapshot.subxcnt.max(0) as usize)],
+            }
+        }
+    }
+}
+
 /// Whether the server is a standby, which can be read only.
 pub fn is_standby() -> bool {
     // SAFETY: reads shared memory.

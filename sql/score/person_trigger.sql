@@ -8,7 +8,7 @@ COMMENT ON FUNCTION leadscore._person_arrives() IS 'Trigger: checks an inserted 
 REVOKE ALL ON FUNCTION leadscore._person_arrives() FROM PUBLIC;
 CREATE TRIGGER a_arrives BEFORE INSERT ON leadscore.person
     FOR EACH ROW EXECUTE FUNCTION leadscore._person_arrives();
-CREATE TRIGGER a_changes BEFORE UPDATE OF person_id, kind, since ON leadscore.person
+CREATE TRIGGER a_changes BEFORE UPDATE OF person_id, tenant, kind, since ON leadscore.person
     FOR EACH ROW EXECUTE FUNCTION leadscore._person_arrives();
 
 -- Whoever writes persons, or rows of an attached table that is written back, waits for a running

@@ -17,7 +17,7 @@ CREATE TABLE leadscore.person (
     recorded_at      timestamptz NOT NULL DEFAULT now(),
     source_id        int,
     departed         boolean NOT NULL DEFAULT false,
-    tenant           text CHECK (tenant <> ''),
+    tenant           text,
     name             text,
     attributes       jsonb,
     active           boolean NOT NULL DEFAULT true

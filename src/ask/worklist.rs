@@ -1,8 +1,7 @@
 //! Where a person comes from and where it goes if nothing more is registered, for lists of many
 //! persons: derived from what is registered on each, without a query.
 
-use crate::ask::one;
-use crate::configure::config;
+use crate::ask::known::known;
 use crate::error::{OrRaise, Refusal};
 use pgrx::PgSqlErrorCode as Code;
 use scoring::course::course;
@@ -16,11 +15,10 @@ const DAYS_AHEAD: i32 = 365;
 
 /// `_change(bigint, bigint, int)`: by how many points a person's score changed over so many days.
 pub fn change(person_id: i64, score: i64, days: i32) -> Option<i64> {
-    let config = config::for_reading();
-    let day = config.scored_on.plus(-days);
-    let before = one::ask(&config, person_id, |one| {
-        score_at(&one.rulebook.configuration, &one.person, &mut one.history(), day).map_err(Refusal::from).or_raise()[0]
-    })?;
+    let known = known(person_id)?;
+    let day = known.config().scored_on.plus(-days);
+    let configuration = &known.rulebook().configuration;
+    let before = score_at(configuration, &known.person(), &mut known.history(), day).map_err(Refusal::from).or_raise()[0];
     Some(i64::try_from(i128::from(score) - i128::from(before)).unwrap_or_else(|_| {
         Refusal::new(
             Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
@@ -33,40 +31,30 @@ pub fn change(person_id: i64, score: i64, days: i32) -> Option<i64> {
 /// `_outlook(bigint, text)`: the category to which a person turns next, and the day, if nothing
 /// more is registered.
 pub fn outlook(person_id: Option<i64>, category: Option<&str>) -> Option<String> {
-    let config = config::for_reading();
-    let today = config.scored_on;
-    one::ask(&config, person_id?, |one| {
-        let configuration = &one.rulebook.configuration;
-        if !one.person.is_active {
-            return None;
-        }
-        let course = course(configuration, &one.person, &mut one.history(), today, today.plus(DAYS_AHEAD));
-        let course = course.map_err(Refusal::from).or_raise();
-        let turn = course.into_iter().skip(1).find_map(|(day, scores)| {
-            let next = configuration.category(MAIN, one.person.kind, scores[0]);
-            (next != category).then(|| format!("turns {} on {day}", next.unwrap_or("to no category")))
-        });
-        turn.or_else(|| category.map(|category| format!("stays {category}")))
-    })?
+    let known = known(person_id?)?;
+    let (configuration, person) = (&known.rulebook().configuration, known.person());
+    if !person.is_active {
+        return None;
+    }
+    let today = known.config().scored_on;
+    let course = course(configuration, &person, &mut known.history(), today, today.plus(DAYS_AHEAD));
+    let course = course.map_err(Refusal::from).or_raise();
+    let turn = course.into_iter().skip(1).find_map(|(day, scores)| {
+        let next = configuration.category(MAIN, person.kind, scores[0]);
+        (next != category).then(|| format!("turns {} on {day}", next.unwrap_or("to no category")))
+    });
+    turn.or_else(|| category.map(|category| format!("stays {category}")))
 }
 
 /// `_last_activity(bigint, timestamptz)`: the type of a person's latest activity, which took place at an instant.
 pub fn last_activity(person_id: Option<i64>, at: Option<i64>) -> Option<String> {
     let (person_id, at) = (person_id?, at?);
-    let config = config::for_reading();
-    config.tables.check_may_read();
-    if !config.tables.may_see(person_id) {
-        return None;
-    }
-    let visible = config.tables.visible_of(person_id);
-    let mut latest: Option<(i64, String)> = None;
-    config.tables.history_seen(person_id).each_activity(|activity| {
-        let id = activity.activity_id;
-        if activity.occurred_at == at && visible.has_activity(id) && latest.as_ref().is_none_or(|(known, _)| id > *known) {
-            latest = Some((id, activity.activity_type.to_owned()));
-        }
-    });
-    latest.map(|(_, activity_type)| activity_type)
+    let known = known(person_id)?;
+    let visible = known.visible();
+    let of_then = known.activities().iter().filter(|activity| activity.occurred_at == at);
+    let latest =
+        of_then.filter(|activity| visible.has_activity(activity.activity_id)).max_by_key(|activity| activity.activity_id);
+    latest.map(|activity| activity.activity_type.clone())
 }
 
 /// What an adjustment is called beside rules.
@@ -74,26 +62,24 @@ const ADJUSTMENT: &str = "Adjustment";
 
 /// `_top_rules(bigint)`: the two rules that give a person most, with the points as they stand.
 pub fn top_rules(person_id: i64) -> Option<String> {
-    let config = config::for_reading();
-    one::ask(&config, person_id, |one| {
-        if !one.person.is_active {
-            return None;
+    let known = known(person_id)?;
+    if !known.person().is_active {
+        return None;
+    }
+    let at = Standpoint::through(known.config().scored_on, known.scored_through);
+    let configuration = &known.rulebook().configuration;
+    let mut points: HashMap<&str, i128> = HashMap::new();
+    let visible = known.visible();
+    for (stored_at, record) in known.records() {
+        let is_shown = visible.has_record(stored_at) && visible.has_cause(record);
+        if is_shown && configuration.cards.reaches(record.card, MAIN) {
+            // One whose rule is gone counts until the next run.
+            let name = record.rule_id.map_or(ADJUSTMENT, |id| configuration.rule(id).map_or("", |rule| rule.name.as_str()));
+            *points.entry(name).or_default() += i128::from(record.counted(at));
         }
-        let at = Standpoint::through(config.scored_on, one.persons.stored(one.found).scored_through);
-        let configuration = &one.rulebook.configuration;
-        let mut points: HashMap<&str, i128> = HashMap::new();
-        let visible = config.tables.visible_of(person_id);
-        for (stored_at, record) in one.stored.records() {
-            let is_shown = visible.has_record(&stored_at) && visible.has_cause(&record);
-            if is_shown && configuration.cards.reaches(record.card, MAIN) {
-                // One whose rule is gone counts until the next run.
-                let name = record.rule_id.map_or(ADJUSTMENT, |id| configuration.rule(id).map_or("", |rule| rule.name.as_str()));
-                *points.entry(name).or_default() += i128::from(record.counted(at));
-            }
-        }
-        let mut given: Vec<(&str, i128)> = points.into_iter().filter(|(name, points)| *points > 0 && !name.is_empty()).collect();
-        given.sort_by_key(|&(name, points)| (std::cmp::Reverse(points), name));
-        let told: Vec<String> = given.iter().take(2).map(|(name, points)| format!("{name} {points}")).collect();
-        (!told.is_empty()).then(|| told.join(", "))
-    })?
+    }
+    let mut given: Vec<(&str, i128)> = points.into_iter().filter(|(name, points)| *points > 0 && !name.is_empty()).collect();
+    given.sort_by_key(|&(name, points)| (std::cmp::Reverse(points), name));
+    let told: Vec<String> = given.iter().take(2).map(|(name, points)| format!("{name} {points}")).collect();
+    (!told.is_empty()).then(|| told.join(", "))
 }

@@ -82,8 +82,29 @@ impl Rulebook {
 
     /// The rules that match an activity by its type and attributes.
     pub fn matching<'a>(&'a self, activity_type: &str, attributes: Option<&Jsonb>) -> impl Iterator<Item = &'a Rule> {
+        self.places_matching(activity_type, attributes).map(|place| &self.configuration.rules[place])
+    }
+
+    /// The same by their places among the rules.
+    pub fn places_matching(&self, activity_type: &str, attributes: Option<&Jsonb>) -> impl Iterator<Item = usize> {
         let places = self.by_type.get(activity_type).map_or(&[][..], Vec::as_slice);
-        places.iter().filter(move |&&place| self.asked[place].is_met(attributes)).map(|&place| &self.configuration.rules[place])
+        places.iter().copied().filter(move |&place| self.asked[place].is_met(attributes))
+    }
+
+    /// Those of the wanted rules that match an activity; its attributes are asked for if one of these asks.
+    pub fn matching_of(
+        &self,
+        activity_type: &str,
+        wanted: impl Fn(&Rule) -> bool,
+        attributes: impl FnOnce() -> Option<Jsonb>,
+    ) -> Vec<&Rule> {
+        let rules = &self.configuration.rules;
+        let of_type = self.by_type.get(activity_type).map_or(&[][..], Vec::as_slice);
+        let mut places: Vec<usize> = of_type.iter().copied().filter(|&place| wanted(&rules[place])).collect();
+        let asks = places.iter().any(|&place| rules[place].asks_attributes());
+        let attributes = if asks { attributes() } else { None };
+        places.retain(|&place| self.asked[place].is_met(attributes.as_ref()));
+        places.into_iter().map(|place| &rules[place]).collect()
     }
 
     /// Whether a rule for this type asks for attributes.

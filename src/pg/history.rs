@@ -86,6 +86,32 @@ impl History<'_> {
         records
     }
 
+    /// Those of some rules.
+    pub fn records_by(&self, rules: &[i32]) -> Vec<(StoredAt, Record)> {
+        let (tables, mut records) = (self.of.tables, Vec::new());
+        let c = &tables.record_columns;
+        // SAFETY: `each_wanted` hands over rows in which so many attributes are extracted.
+        let is_wanted = |slot| unsafe { value::<i32>(slot, c.rule_id) }.is_some_and(|rule_id| rules.contains(&rule_id));
+        let search = self.of.records.get_or_init(|| Search::open(tables.score_record, &self.snapshot));
+        search.each_wanted(self.person_id, &self.snapshot, (c.rule_id + 1, is_wanted), |slot| {
+            // SAFETY: `each_wanted` hands over extracted rows.
+            unsafe { records.push((StoredAt((*slot).tts_tid), c.read(slot, &tables.cards))) }
+        });
+        records
+    }
+
+    /// Those of one activity.
+    pub fn records_of(&self, activity_id: i64) -> Vec<(StoredAt, Record)> {
+        let table = Table::open(self.of.tables.score_record, pg_sys::AccessShareLock);
+        let keys = [Key::person_id(&table, self.person_id), Key::bigint(&table, c"activity_id", activity_id)];
+        let mut records = Vec::new();
+        table.each(&keys, &self.snapshot, |slot| {
+            // SAFETY: `each` hands over extracted rows.
+            unsafe { records.push((StoredAt((*slot).tts_tid), self.of.tables.record_columns.read(slot, &self.of.tables.cards))) }
+        });
+        records
+    }
+
     /// Hands over each activity of a person.
     pub fn each_activity(&self, mut take: impl FnMut(ActivityRow)) {
         self.each(&self.of.activities, self.of.tables.activity, |slot| {
@@ -109,6 +135,11 @@ impl History<'_> {
     /// The manual adjustments of a person.
     pub fn adjustments(&self) -> Vec<Adjustment> {
         let mut adjustments = Vec::new();
+        let search = &self.of.adjustments;
+        // Where nobody has ever adjusted a score there is no need to open an index.
+        if search.get().is_none() && Table::open(self.of.tables.adjustment, pg_sys::AccessShareLock).is_empty() {
+            return adjustments;
+        }
         self.each(&self.of.adjustments, self.of.tables.adjustment, |slot| {
             // SAFETY: `each` hands over extracted rows.
             adjustments.push(unsafe { self.of.tables.adjustment_columns.read(slot, &self.of.tables.cards) });

@@ -1,7 +1,7 @@
 //! The rows of single persons, found, locked and written without an executor run.
 
 use super::plain::Write;
-use super::table::{IndexWriter, Key, Row, Search, Snapshot, Table};
+use super::table::{IndexWriter, Key, Row, Search, Snapshot, StoredAt, Table};
 use super::tables::{PersonColumns, Tables};
 use super::{Jsonb, Statement, value};
 use pgrx::datum::DatumWithOid;
@@ -38,6 +38,22 @@ impl Tables {
     /// Opens the persons, to read single rows.
     pub fn persons_to_read(&self) -> Persons<'_> {
         self.open_persons(pg_sys::AccessShareLock)
+    }
+
+    /// Hands over the row of a trigger for each updated person, as it was and as it is.
+    pub fn changed_person(&self, trigger: &PgTrigger, take: impl FnOnce(&Persons, &FoundPerson, &FoundPerson)) {
+        let data = trigger.trigger_data();
+        let (old, new) = (data.tg_trigslot, data.tg_newslot);
+        if old.is_null() || new.is_null() {
+            error!("leadscore: the trigger has no updated row");
+        }
+        // SAFETY: the slots hold rows of the trigger's table while it runs.
+        unsafe {
+            for slot in [old, new] {
+                pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts);
+            }
+            take(&self.persons_to_read(), &FoundPerson::lent(old), &FoundPerson::lent(new));
+        }
     }
 
     /// Whether a person is there by all that is committed, whatever the transaction's snapshot shows.
@@ -129,6 +145,25 @@ impl Persons<'_> {
     /// A person as of now, not locked; [`Persons::try_update`] says whether somebody else writes it.
     pub fn look_at(&self, person_id: i64) -> Option<FoundPerson> {
         self.find(person_id, &Snapshot::current())
+    }
+
+    /// A person as of now, not locked, if the version at a place is the one.
+    pub fn look_at_version(&self, person_id: i64, at: StoredAt) -> Option<FoundPerson> {
+        if at.0.ip_posid == 0 {
+            return None;
+        }
+        let snapshot = Snapshot::current();
+        // SAFETY: the slot fits the relation; a place that has another row by now is told by its key.
+        unsafe {
+            let slot = pg_sys::table_slot_create(self.table.relation, ptr::null_mut());
+            let mut person = FoundPerson { slot, is_own: false, is_locked: false, is_lent: false };
+            if !self.table.fetch(&at, &snapshot, slot) || self.id(&person) != person_id {
+                return None;
+            }
+            person.is_own = is_own(slot);
+            person.is_locked = person.is_own;
+            Some(person)
+        }
     }
 
     /// Whether so many persons are so large a part that finding each by its index takes longer than
@@ -260,6 +295,12 @@ impl Persons<'_> {
     pub fn id(&self, person: &FoundPerson) -> i64 {
         // SAFETY: as for kind.
         unsafe { value(person.slot, self.columns.person_id).unwrap_or_default() }
+    }
+
+    /// Where this version of the row is stored.
+    pub fn place(&self, person: &FoundPerson) -> StoredAt {
+        // SAFETY: the slot lives.
+        StoredAt(unsafe { (*person.slot).tts_tid })
     }
 
     /// When the row was inserted.

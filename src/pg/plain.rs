@@ -28,13 +28,11 @@ pub(super) struct Write {
     triggers: &'static [&'static CStr],
     /// Whether these triggers must be there, since without them the write would do less.
     needs_triggers: bool,
-    /// Checks of leadscore's own, which the write satisfies.
-    checks: &'static [&'static CStr],
 }
 
 impl Write {
     fn new(table: pg_sys::Oid, event: u32) -> Write {
-        Write { table, event, columns: Vec::new(), triggers: &[], needs_triggers: false, checks: &[] }
+        Write { table, event, columns: Vec::new(), triggers: &[], needs_triggers: false }
     }
 
     pub fn insert(table: pg_sys::Oid) -> Write {
@@ -77,11 +75,6 @@ impl Write {
     /// The same, and it does what they do: without them it would do more than is wanted.
     pub fn stands_for(self, triggers: &'static [&'static CStr]) -> Write {
         Write { triggers, needs_triggers: true, ..self }
-    }
-
-    /// It satisfies these checks of leadscore's own.
-    pub fn satisfies(self, checks: &'static [&'static CStr]) -> Write {
-        Write { checks, ..self }
     }
 
     fn gives(&self, place: usize) -> Gives {
@@ -157,9 +150,7 @@ impl Table {
             for check in checks {
                 // SAFETY: a check has a name.
                 let name = unsafe { CStr::from_ptr(check.ccname) };
-                if !check.ccvalid || !write.checks.contains(&name) {
-                    found(Obstacle::Check(name))?;
-                }
+                found(Obstacle::Check(name))?;
             }
         }
         self.each_column(write, &mut found)

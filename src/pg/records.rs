@@ -9,6 +9,7 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 use scoring::calendar::{Day, Interval};
 use scoring::record::{Fade, Record};
+use std::cell::OnceCell;
 use std::ptr;
 
 thread_local! {
@@ -28,7 +29,8 @@ impl Tables {
     pub fn records(&self) -> Records<'_> {
         let table = Table::open(self.score_record, pg_sys::RowExclusiveLock);
         Records {
-            indexes: table.is_plain(&self.writes.insert_record).then(|| IndexWriter::open(table.relation)),
+            indexes: OnceCell::new(),
+            inserts_directly: table.is_plain(&self.writes.insert_record),
             deletes_directly: table.is_plain(&self.writes.delete_record),
             rows: Vec::new(),
             noted: Vec::new(),
@@ -86,8 +88,9 @@ const AT_ONCE: usize = 500;
 /// `leadscore.score_record`, opened to insert and delete rows.
 pub struct Records<'t> {
     // Closed in this order.
-    /// `None` where rows are inserted by statements.
-    indexes: Option<IndexWriter>,
+    /// Opened when the first rows are inserted.
+    indexes: OnceCell<IndexWriter>,
+    inserts_directly: bool,
     deletes_directly: bool,
     /// Rows in memory, which are filled again and again.
     rows: Vec<Row>,
@@ -131,9 +134,9 @@ impl Records<'_> {
         if noted.is_empty() {
             return;
         }
-        match &self.indexes {
-            Some(_) => self.insert_directly(&noted),
-            None => insert_by_statement(self.tables, &noted),
+        match self.inserts_directly {
+            true => self.insert_directly(&noted),
+            false => insert_by_statement(self.tables, &noted),
         }
         self.noted = noted;
         self.noted.clear();
@@ -166,10 +169,9 @@ impl Records<'_> {
             let command = pg_sys::GetCurrentCommandId(true);
             let (all, count) = (slots.as_mut_ptr(), slots.len() as i32);
             guarded(|| insert(self.table.relation, all, count, command, 0, ptr::null_mut()));
+            let indexes = self.indexes.get_or_init(|| IndexWriter::open(self.table.relation));
             for slot in slots {
-                if let Some(indexes) = &self.indexes {
-                    indexes.insert(slot, false, false);
-                }
+                indexes.insert(slot, false, false);
             }
         }
     }

@@ -195,20 +195,33 @@ impl Table {
         }
     }
 
+    /// Brings the version of a row at a place into a slot, its attributes extracted; `false` if the snapshot does not show it.
+    ///
+    /// # Safety
+    /// The slot fits the table.
+    pub unsafe fn fetch(&self, at: &StoredAt, snapshot: &Snapshot, slot: *mut pg_sys::TupleTableSlot) -> bool {
+        let mut tid = at.0;
+        // SAFETY: as the caller promises.
+        unsafe {
+            let fetch = (*(*self.relation).rd_tableam).tuple_fetch_row_version.expect("a table access method fetches tuples");
+            let found = guarded(|| fetch(self.relation, &mut tid, snapshot.0, slot));
+            if found {
+                pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts);
+            }
+            found
+        }
+    }
+
     /// Gives columns of a row these values; `false`, and nothing is done, if it is no longer the latest version. Where the
     /// transaction has one snapshot that is a serialization failure.
     pub fn try_update(&self, at: &StoredAt, values: &[(usize, Option<pg_sys::Datum>)]) -> bool {
         let (old, new) = (Row::to_store(self), Row::of(self));
-        let (mut tid, snapshot) = (at.0, Snapshot::current());
         // SAFETY: the slots fit the relation, and the arrays hold an element for each attribute.
         unsafe {
-            let methods = (*self.relation).rd_tableam;
-            let fetch = (*methods).tuple_fetch_row_version.expect("a table access method fetches tuples");
-            if !guarded(|| fetch(self.relation, &mut tid, snapshot.0, old.0)) {
+            if !self.fetch(at, &Snapshot::current(), old.0) {
                 return false;
             }
             let natts = (*(*old.0).tts_tupleDescriptor).natts;
-            pg_sys::slot_getsomeattrs_int(old.0, natts);
             ptr::copy_nonoverlapping((*old.0).tts_values, (*new.0).tts_values, natts as usize);
             ptr::copy_nonoverlapping((*old.0).tts_isnull, (*new.0).tts_isnull, natts as usize);
             for &(index, datum) in values {
@@ -546,6 +559,16 @@ unsafe fn holds_filled(predicate: *mut pg_sys::List, filled: &[i16]) -> bool {
     }
 }
 
+unsafe extern "C-unwind" {
+    /// PostgreSQL's own, which `pg_sys` has with guards of their own.
+    fn index_getnext_slot(
+        scan: pg_sys::IndexScanDesc,
+        direction: pg_sys::ScanDirection::Type,
+        slot: *mut pg_sys::TupleTableSlot,
+    ) -> bool;
+    fn slot_getsomeattrs_int(slot: *mut pg_sys::TupleTableSlot, attnum: std::ffi::c_int);
+}
+
 /// A search for rows by an index.
 pub(super) struct Scan {
     scan: pg_sys::IndexScanDesc,
@@ -592,13 +615,21 @@ impl Scan {
 
     /// Brings the next row into a slot that fits the table, and extracts its attributes.
     pub fn next(&self, slot: *mut pg_sys::TupleTableSlot) -> bool {
-        // SAFETY: the scan is open.
+        // SAFETY: the slot fits the table.
+        self.next_begun(slot, unsafe { (*(*slot).tts_tupleDescriptor).natts })
+    }
+
+    /// The same with so many of its attributes.
+    fn next_begun(&self, slot: *mut pg_sys::TupleTableSlot, count: i32) -> bool {
+        // SAFETY: the scan is open. One guard for both calls, since this is done for each row.
         unsafe {
-            let found = pg_sys::index_getnext_slot(self.scan, pg_sys::ScanDirection::ForwardScanDirection, slot);
-            if found {
-                pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts);
-            }
-            found
+            guarded(|| {
+                let found = index_getnext_slot(self.scan, pg_sys::ScanDirection::ForwardScanDirection, slot);
+                if found {
+                    slot_getsomeattrs_int(slot, count);
+                }
+                found
+            })
         }
     }
 }
@@ -640,6 +671,26 @@ impl Search {
         self.seek(person_id, snapshot);
         while self.scan.next(self.row.0) {
             take(self.row.0);
+            pgrx::check_for_interrupts!();
+        }
+    }
+
+    /// Hands over each row of a person that is wanted by the first so many of its attributes, all of them extracted then.
+    pub fn each_wanted(
+        &self,
+        person_id: i64,
+        snapshot: &Snapshot,
+        (count, is_wanted): (usize, impl Fn(*mut pg_sys::TupleTableSlot) -> bool),
+        mut take: impl FnMut(*mut pg_sys::TupleTableSlot),
+    ) {
+        self.seek(person_id, snapshot);
+        let slot = self.row.0;
+        while self.scan.next_begun(slot, count as i32) {
+            if is_wanted(slot) {
+                // SAFETY: the slot holds a row.
+                unsafe { pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts) };
+                take(slot);
+            }
             pgrx::check_for_interrupts!();
         }
     }

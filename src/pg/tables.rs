@@ -116,19 +116,16 @@ impl Writes {
             update_person: Write::update(person)
                 .values(&[p.score, p.penalised])
                 .optional(&[p.category, p.last_activity_at, p.scored_through])
-                .makes_up_for(&[c"write_begins"])
-                .satisfies(&[c"person_tenant_check"]),
+                .makes_up_for(&[c"write_begins"]),
             change_person: Write::update(person)
                 .values(&[p.since, p.active])
                 .optional(&[p.name, p.status, p.owner, p.attributes])
-                .stands_for(&[c"write_begins", c"a_changes", c"note_changed", c"score_changed"])
-                .satisfies(&[c"person_tenant_check"]),
+                .stands_for(&[c"write_begins", c"a_changes", c"note_changed", c"score_changed"]),
             insert_person: Write::insert(person)
                 .values(&[p.person_id, p.kind, p.external_id, p.since, p.score, p.penalised, p.recorded_at])
                 .values(&[p.source_id, p.departed, p.active])
                 .optional(&[p.tenant, p.name, p.status, p.owner, p.attributes, p.category, p.last_activity_at, p.scored_through])
-                .stands_for(&[c"a_arrives", c"score_inserted"])
-                .satisfies(&[c"person_tenant_check"]),
+                .stands_for(&[c"a_arrives", c"score_inserted"]),
             insert_activity: Write::insert(activity)
                 .values(&[a.activity_id, a.person_id, a.activity_type, a.occurred_at, a.recorded_at, a.source_id, a.source_key])
                 .optional(&[a.attributes])

@@ -70,6 +70,10 @@ pub fn activity_deleted<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapT
     let deleted = ChangedRows::old(trigger);
     if deleted.count() > 0 {
         let config = config::current(pg::schema_of(trigger.relid()?));
+        if deleted.count() <= FEW && !config.deferred {
+            rescore::rescore_lost(&config, deleted.read(&config.tables));
+            return Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>);
+        }
         let ids = if deleted.count() <= FEW {
             deleted.read(&config.tables).iter().map(|row| row.person_id).collect()
         } else {

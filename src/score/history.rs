@@ -4,6 +4,7 @@ use crate::configure::config::Config;
 use crate::configure::rulebook::Rulebook;
 use crate::pg::history::History as Stored;
 use crate::pg::person::{FoundPerson, Persons};
+use crate::pg::scan::ActivityRow;
 use scoring::activity::{Activity, History};
 use scoring::calendar::Day;
 use scoring::person::Person;
@@ -46,11 +47,17 @@ impl<'c> Seen<'c> {
 
 /// All that is registered on a person.
 pub fn history<'c>(config: &Config, rulebook: &'c Rulebook, stored: &Stored) -> History<'c> {
-    History { activities: activities(config, rulebook, stored, |_| true), adjustments: stored.adjustments() }
+    let mut activities = Vec::new();
+    stored.each_activity(|activity| {
+        let attributes = if rulebook.asks_attributes(activity.activity_type) { activity.attributes.copy() } else { None };
+        let matching: Vec<&Rule> = rulebook.matching(activity.activity_type, attributes.as_ref()).collect();
+        activities.push(activity_with(config, &activity, matching));
+    });
+    History { activities, adjustments: stored.adjustments() }
 }
 
-/// All activities of a person, each with those of the wanted rules that match it.
-pub fn activities<'c>(
+/// The activities of a person that some of the wanted rules match, each with these.
+pub fn activities_of<'c>(
     config: &Config,
     rulebook: &'c Rulebook,
     stored: &Stored,
@@ -58,15 +65,19 @@ pub fn activities<'c>(
 ) -> Vec<Activity<'c>> {
     let mut activities = Vec::new();
     stored.each_activity(|activity| {
-        let attributes = if rulebook.asks_attributes(activity.activity_type) { activity.attributes.copy() } else { None };
-        let matching: Vec<&Rule> =
-            rulebook.matching(activity.activity_type, attributes.as_ref()).filter(|rule| wanted(rule)).collect();
-        activities.push(Activity {
-            activity_id: activity.activity_id,
-            occurred_at: activity.occurred_at,
-            day: config.day(activity.occurred_at),
-            matching: matching.into(),
-        });
+        let matching = rulebook.matching_of(activity.activity_type, &wanted, || activity.attributes.copy());
+        if !matching.is_empty() {
+            activities.push(activity_with(config, &activity, matching));
+        }
     });
     activities
+}
+
+fn activity_with<'c>(config: &Config, row: &ActivityRow, matching: Vec<&'c Rule>) -> Activity<'c> {
+    Activity {
+        activity_id: row.activity_id,
+        occurred_at: row.occurred_at,
+        day: config.day(row.occurred_at),
+        matching: matching.into(),
+    }
 }

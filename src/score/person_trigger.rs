@@ -6,9 +6,10 @@ use crate::configure::rulebook::Rulebook;
 use crate::error::{OrRaise, Refusal};
 use crate::pg::person::{FoundPerson, Persons};
 use crate::pg::source::AttachedPerson;
+use crate::pg::table::StoredAt;
 use crate::pg::tables::{NewPerson, ToldPerson};
 use crate::pg::{self, ChangedRows, Jsonb};
-use crate::score::rescore;
+use crate::score::rescore::{self, ByRules};
 use crate::score::write_back::{self, Moved};
 use crate::score::writer::Writer;
 use pgrx::PgSqlErrorCode as Code;
@@ -38,11 +39,16 @@ fn check(person: &PgHeapTuple<impl WhoAllocated>) -> Result<(), Refusal> {
             .detail("A kind is a word such as candidate or contact, by which rules and categories know the person.")
             .hint("Give a kind that is not empty."));
     }
+    if person.get_by_name::<&str>("tenant").ok().flatten() == Some("") {
+        return Err(Refusal::new(Code::ERRCODE_CHECK_VIOLATION, format!("person {}: tenant is empty", id()))
+            .detail("A tenant is the name of a customer; NULL stands for none.")
+            .hint("Give NULL, or a tenant that is not empty."));
+    }
     Ok(())
 }
 
-/// `BEFORE INSERT OR UPDATE OF person_id, kind, since … FOR EACH ROW` on `leadscore.person`. What a
-/// CHECK would say of kind, every UPDATE of a score would pay for.
+/// `BEFORE INSERT OR UPDATE OF person_id, tenant, kind, since … FOR EACH ROW` on `leadscore.person`. What a
+/// CHECK would say of tenant and kind, every UPDATE of a status would pay for.
 pub fn person_arrives<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     let new = trigger.new().ok_or(PgTriggerError::NotTrigger)?;
     check(&new).or_raise();
@@ -251,6 +257,8 @@ pub fn write_begins<'a>(_trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTupl
 struct Changed {
     savepoint: u32,
     person_id: i64,
+    /// The version of the row that came of it.
+    at: StoredAt,
     concerned: Concerned,
 }
 
@@ -272,51 +280,34 @@ enum Concerned {
     Everything,
 }
 
-/// What rules look at in a row.
-struct Parts {
-    kind: String,
-    status: Option<String>,
-    since: Day,
-    is_active: bool,
-    fits: Vec<i32>,
-}
-
-impl Parts {
-    fn person(&self) -> Person<'_> {
-        Person {
-            kind: &self.kind,
-            status: self.status.as_deref(),
-            since: self.since,
-            is_active: self.is_active,
-            fits: &self.fits,
-            // That does not change with a row.
-            is_unseen: false,
-        }
-    }
-}
-
-fn concerned<W: WhoAllocated>(config: &Config, old: &PgHeapTuple<W>, new: &PgHeapTuple<W>) -> Concerned {
-    let text = |person: &PgHeapTuple<W>, column| person.get_by_name::<String>(column).ok().flatten();
-    let tenant = text(new, "tenant");
-    if text(old, "tenant") != tenant {
+fn concerned(config: &Config, persons: &Persons, old: &FoundPerson, new: &FoundPerson) -> Concerned {
+    let tenant = persons.tenant(new);
+    if persons.tenant(old) != tenant {
         return Concerned::Everything;
     }
-    let rulebook = config.rulebook(tenant.as_deref());
-    let parts = |row: &PgHeapTuple<W>| {
-        let since = row.get_by_name::<TimestampWithTimeZone>("since").ok().flatten().map(i64::from).unwrap_or_default();
-        Parts {
-            kind: text(row, "kind").unwrap_or_default(),
-            status: text(row, "status"),
-            since: config.day(since),
-            is_active: row.get_by_name::<bool>("active").ok().flatten().unwrap_or(true),
-            fits: rulebook.fitting(|| attributes(row)),
-        }
-    };
-    concerned_by(config, rulebook, &parts(old), &parts(new))
+    let rulebook = config.rulebook(tenant);
+    let fits = |row| rulebook.fitting(|| persons.attributes(row));
+    let (fitted, fits) = (fits(old), fits(new));
+    let since = config.day(persons.since(new));
+    let known_since = if persons.since(old) == persons.since(new) { since } else { config.day(persons.since(old)) };
+    concerned_by(config, rulebook, &as_seen(persons, old, known_since, &fitted), &as_seen(persons, new, since, &fits))
 }
 
-fn concerned_by(config: &Config, rulebook: &Rulebook, before: &Parts, after: &Parts) -> Concerned {
-    match shortcut::rules_of_change(&rulebook.configuration, &before.person(), &after.person()) {
+/// A row as rules see it, with the day of its `since` and the filters that its attributes fit.
+fn as_seen<'p>(persons: &Persons, row: &'p FoundPerson, since: Day, fits: &'p [i32]) -> Person<'p> {
+    Person {
+        kind: persons.kind(row),
+        status: persons.status(row),
+        since,
+        is_active: persons.is_active(row),
+        fits,
+        // That does not change with a row.
+        is_unseen: false,
+    }
+}
+
+fn concerned_by(config: &Config, rulebook: &Rulebook, before: &Person, after: &Person) -> Concerned {
+    match shortcut::rules_of_change(&rulebook.configuration, before, after) {
         Ok(rules) if rules.is_empty() => Concerned::Nothing,
         // Activities may be stored that no rule has taken yet, and count as a whole.
         Ok(_) if config.deferred => Concerned::Everything,
@@ -333,18 +324,14 @@ pub fn change_person(config: &Config, kind: &str, tenant: Option<&str>, person: 
     }
     let rulebook = config.rulebook(tenant);
     let person_id = person.person_id;
-    let parts = |status: Option<&str>, since: i64, is_active: bool, attributes: Option<Jsonb>| Parts {
-        kind: kind.to_owned(),
-        status: status.map(str::to_owned),
-        since: config.day(since),
-        is_active,
-        fits: rulebook.fitting(|| attributes),
-    };
-    let before = parts(person.status.as_deref(), person.since, person.active, person.attributes.clone());
-    let after = parts(told.status, told.since, told.active, told.attributes.map(Jsonb::parse));
-    match concerned_by(config, rulebook, &before, &after) {
+    let fitted = rulebook.fitting(|| person.attributes.clone());
+    let fits = rulebook.fitting(|| told.attributes.map(Jsonb::parse));
+    let of =
+        |status, since, is_active, fits| Person { kind, status, since: config.day(since), is_active, fits, is_unseen: false };
+    let before = of(person.status.as_deref(), person.since, person.active, &fitted[..]);
+    match concerned_by(config, rulebook, &before, &of(told.status, told.since, told.active, &fits[..])) {
         Concerned::Nothing => {}
-        Concerned::Rules(rules) => rescore::rescore_rules(config, vec![(person_id, rules)]),
+        Concerned::Rules(rules) => rescore::rescore_rules(config, vec![ByRules { person_id, rules, at: None }]),
         Concerned::Everything => drop(rescore::rescore(config, std::iter::once(person_id).collect())),
     }
     true
@@ -353,27 +340,29 @@ pub fn change_person(config: &Config, kind: &str, tenant: Option<&str>, person: 
 /// `AFTER UPDATE OF tenant, kind, status, since, attributes, active` on `leadscore.person`: for each row it notes whom, for
 /// the statement it derives them anew as one set.
 pub fn person_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
-    if let (PgTriggerLevel::Row, Some(old), Some(new)) = (trigger.level(), trigger.old(), trigger.new()) {
+    if matches!(trigger.level(), PgTriggerLevel::Row) {
         let config = config::current(pg::schema_of(trigger.relid()?));
-        let concerned = concerned(&config, &old, &new);
-        if let Ok(Some(person_id)) = new.get_by_name::<i64>("person_id")
-            && !matches!(concerned, Concerned::Nothing)
-        {
-            CHANGED.with_borrow_mut(|noted| noted.push(Changed { savepoint: pg::current_savepoint(), person_id, concerned }));
-        }
+        config.tables.changed_person(trigger, |persons, old, new| {
+            let concerned = concerned(&config, persons, old, new);
+            if !matches!(concerned, Concerned::Nothing) {
+                let (person_id, at) = (persons.id(new), persons.place(new));
+                let savepoint = pg::current_savepoint();
+                CHANGED.with_borrow_mut(|noted| noted.push(Changed { savepoint, person_id, at, concerned }));
+            }
+        });
     } else {
         let changed = CHANGED.take();
         let mut by_rules = Vec::new();
         let mut everything = Vec::new();
-        for Changed { person_id, concerned, .. } in changed {
+        for Changed { person_id, at, concerned, .. } in changed {
             match concerned {
-                Concerned::Rules(rules) => by_rules.push((person_id, rules)),
+                Concerned::Rules(rules) => by_rules.push(ByRules { person_id, rules, at: Some(at) }),
                 _ => everything.push(person_id),
             }
         }
         if !everything.is_empty() {
             // Persons are locked in one order, so all of them together.
-            everything.extend(by_rules.drain(..).map(|(person_id, _)| person_id));
+            everything.extend(by_rules.drain(..).map(|changed| changed.person_id));
             rescore::rescore(&config::current(pg::schema_of(trigger.relid()?)), everything.into_iter().collect());
         } else if !by_rules.is_empty() {
             rescore::rescore_rules(&config::current(pg::schema_of(trigger.relid()?)), by_rules);

@@ -2,8 +2,9 @@
 
 use crate::configure::config::{self, Config};
 use crate::error::{OrRaise, Refusal};
-use crate::pg;
 use crate::pg::person::{FoundPerson, Stored};
+use crate::pg::table::StoredAt;
+use crate::pg::{self, ActivityRow};
 use crate::score::history;
 use crate::score::writer::{Change, Outcome, Writer, difference};
 use pgrx::datum::{Date, DatumWithOid};
@@ -12,7 +13,7 @@ use scoring::calendar::Day;
 use scoring::derive;
 use scoring::record::{Record, RecordKind};
 use scoring::rule::Rule;
-use scoring::shortcut;
+use scoring::shortcut::{self, Unclear};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
@@ -160,14 +161,13 @@ impl Writer<'_> {
         let is_wanted = |rule: &Rule| rules.contains(&rule.rule_id);
         let mut activities = Vec::new();
         if seen.rulebook.configuration.rules.iter().any(|rule| is_wanted(rule) && rule.applies_to(&person)) {
-            activities = history::activities(config, seen.rulebook, &registered, is_wanted);
-            activities.retain(|activity| !activity.matching.is_empty());
+            activities = history::activities_of(config, seen.rulebook, &registered, is_wanted);
         }
         if activities.iter().any(|activity| activity.day > at.reach) {
             return false;
         }
-        let mut records = registered.records();
-        records.retain(|(_, r)| r.kind == RecordKind::Activity && r.rule_id.is_some_and(|id| rules.contains(&id)));
+        let mut records = registered.records_by(rules);
+        records.retain(|(_, record)| record.kind == RecordKind::Activity);
         let derived = shortcut::activity_records(&person, activities, at);
         let counted = |record: &Record| i128::from(record.counted(at));
         let gained = derived.iter().map(counted).sum::<i128>() - records.iter().map(|(_, r)| counted(r)).sum::<i128>();
@@ -177,6 +177,69 @@ impl Writer<'_> {
         self.settle(person_id, locked, stored, &Change { rows: true, scores: None });
         true
     }
+}
+
+impl Writer<'_> {
+    /// Takes away what deleted activities of a person gave it.
+    fn lose(&mut self, person_id: i64, deleted: &[ActivityRow]) {
+        let Some(seen) = self.look_at(person_id) else { return };
+        let is_done = match self.try_lose(person_id, &seen, deleted) {
+            Ok(is_done) => is_done,
+            Err(Unclear) => self.try_derive(person_id, &seen, None),
+        };
+        if is_done {
+            return;
+        }
+        let Some(locked) = self.lock(person_id, seen) else { return };
+        if self.try_lose(person_id, &locked, deleted) != Ok(true) {
+            self.derive(person_id, &locked, None);
+        }
+    }
+
+    /// Takes away what deleted activities gave, where that is their own records alone, so that nothing else of the person need
+    /// be read. `Ok(false)`, and nothing is done, when somebody else writes the person.
+    fn try_lose(&mut self, person_id: i64, found: &FoundPerson, deleted: &[ActivityRow]) -> Result<bool, Unclear> {
+        let config = self.config;
+        let mut stored = self.persons().stored(found);
+        let at = self.standpoint(&stored);
+        let is_behind = |row: &ActivityRow| {
+            stored.last_activity_at.is_some_and(|last| row.occurred_at < last) && config.day(row.occurred_at) <= at.reach
+        };
+        if !config.live || !deleted.iter().all(is_behind) {
+            return Err(Unclear);
+        }
+        let seen = self.seen(person_id, found);
+        let person = seen.person(self.persons(), found);
+        let registered = self.history(person_id);
+        let mut surplus = Vec::new();
+        let mut lost = 0;
+        for row in deleted {
+            let (places, records): (Vec<StoredAt>, Vec<Record>) = registered.records_of(row.activity_id).into_iter().unzip();
+            let matching = seen.rulebook.matching(&row.activity_type, row.attributes.as_ref());
+            if !shortcut::takes_its_records_alone(&seen.rulebook.configuration, &person, matching, &records) {
+                return Err(Unclear);
+            }
+            lost += records.iter().map(|record| i128::from(record.counted(at))).sum::<i128>();
+            surplus.extend(places);
+        }
+        stored.score = i64::try_from(i128::from(stored.score) - lost).map_err(|_| Refusal::score_out_of_range()).or_raise();
+        let is_written = self.try_settle(person_id, found, stored, &Change { rows: !surplus.is_empty(), scores: None });
+        if is_written {
+            self.exchange(person_id, &surplus, &[]);
+        }
+        Ok(is_written)
+    }
+}
+
+/// Takes away what deleted activities gave the persons that are still there.
+pub fn rescore_lost(config: &Config, mut deleted: Vec<ActivityRow>) {
+    deleted.sort_by_key(|row| row.person_id);
+    let by_person = || deleted.chunk_by(|a, b| a.person_id == b.person_id);
+    let mut writer = Writer::open(config, by_person().map(|rows| rows[0].person_id));
+    for rows in by_person() {
+        writer.lose(rows[0].person_id, rows);
+    }
+    writer.close();
 }
 
 /// Derives persons anew, each once. Returns those that are not there.
@@ -222,17 +285,26 @@ pub fn rescore_ids(ids: Vec<Option<i64>>, days: Option<Vec<Option<Date>>>, in_ru
     rescore_with(&config, persons, in_run).0.counts()
 }
 
-/// Derives persons anew for whom some activity rules, whose points simply add up, apply now or no longer.
-pub fn rescore_rules(config: &Config, mut changed: Vec<(i64, Vec<i32>)>) {
-    changed.sort_unstable();
+/// A person for whom some activity rules, whose points simply add up, apply now or no longer.
+pub struct ByRules {
+    pub person_id: i64,
+    pub rules: Vec<i32>,
+    /// Where the version of its row is that came of the change.
+    pub at: Option<StoredAt>,
+}
+
+/// Derives such persons anew.
+pub fn rescore_rules(config: &Config, mut changed: Vec<ByRules>) {
+    changed.sort_by_key(|changed| changed.person_id);
     // Rows are locked and read once each.
-    if changed.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-        rescore(config, changed.into_iter().map(|(person_id, _)| person_id).collect());
+    if changed.windows(2).any(|pair| pair[0].person_id == pair[1].person_id) {
+        rescore(config, changed.into_iter().map(|changed| changed.person_id).collect());
         return;
     }
-    let mut writer = Writer::open(config, changed.iter().map(|(person_id, _)| *person_id));
-    for (person_id, rules) in changed {
-        if let Some(locked) = writer.find_and_lock(person_id) {
+    let mut writer = Writer::open(config, changed.iter().map(|changed| changed.person_id));
+    for ByRules { person_id, rules, at } in changed {
+        let Some(seen) = writer.look_at_version(person_id, at) else { continue };
+        if let Some(locked) = writer.lock(person_id, seen) {
             note_derived(person_id);
             if !writer.derive_rules(person_id, &locked, &rules) {
                 writer.derive(person_id, &locked, None);

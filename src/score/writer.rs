@@ -126,6 +126,11 @@ impl<'c> Writer<'c> {
         }
     }
 
+    /// The same; it is found without a search if the version at a place still is the latest one.
+    pub fn look_at_version(&self, person_id: i64, at: Option<StoredAt>) -> Option<FoundPerson> {
+        at.and_then(|at| self.persons.look_at_version(person_id, at)).or_else(|| self.look_at(person_id))
+    }
+
     /// Locks a person who was looked at until the transaction ends. `None` when it is gone.
     pub fn lock(&self, person_id: i64, seen: FoundPerson) -> Option<FoundPerson> {
         self.persons.lock(person_id, seen)

@@ -281,10 +281,28 @@ pub fn rules_of_change(configuration: &Configuration, before: &Person, after: &P
     }
     let changed: Vec<&Rule> =
         configuration.rules.iter().filter(|rule| rule.applies_to(before) != rule.applies_to(after)).collect();
-    let is_simple = |rule: &&Rule| {
-        rule.kind == RuleKind::Activity && !rule.is_capped() && rule.half_life.is_none() && configuration.adds_up(rule)
+    let is_simple = changed.iter().all(|rule| gives_each_its_own(configuration, rule));
+    if is_simple { Ok(changed.iter().map(|rule| rule.rule_id).collect()) } else { Err(Unclear) }
+}
+
+/// Whether a rule gives for each activity what no other activity has a part in, and its points simply add up.
+fn gives_each_its_own(configuration: &Configuration, rule: &Rule) -> bool {
+    rule.kind == RuleKind::Activity && !rule.is_capped() && rule.half_life.is_none() && configuration.adds_up(rule)
+}
+
+/// Whether an activity that is gone, and was neither ahead nor the last one of its person, takes nothing with it but its
+/// own records, which are these.
+pub fn takes_its_records_alone<'r>(
+    configuration: &Configuration,
+    person: &Person,
+    mut matching: impl Iterator<Item = &'r Rule>,
+    records: &[Record],
+) -> bool {
+    let is_own = |record: &Record| {
+        let rule = record.rule_id.and_then(|id| configuration.rule(id));
+        record.kind == RecordKind::Activity && rule.is_some_and(|rule| gives_each_its_own(configuration, rule))
     };
-    if changed.iter().all(is_simple) { Ok(changed.iter().map(|rule| rule.rule_id).collect()) } else { Err(Unclear) }
+    matching.all(|rule| !rule.applies_to(person) || gives_each_its_own(configuration, rule)) && records.iter().all(is_own)
 }
 
 #[cfg(test)]
@@ -469,6 +487,38 @@ mod tests {
             records.retain(|record| record.rule_id.is_none_or(|rule_id| !changed.contains(&rule_id)));
             records.extend(activity_records(&after, all, at));
             prop_assert_eq!(sorted(records), sorted(derived.records));
+        }
+
+        /// An activity that goes takes what the history without it lacks.
+        #[test]
+        fn an_activity_takes_what_the_history_lacks(
+            rules in proptest::collection::vec(any_rule(), 1..5),
+            on in any_activities(TODAY + 1, 10),
+            nth in 0..10usize,
+        ) {
+            let configuration = configuration(rules);
+            let person = person("active");
+            let at = Standpoint::on(Day(TODAY));
+            let mut all = activities(&configuration, &on, 1);
+            let stands = standing(&configuration, &person, &all, at);
+            if nth >= all.len() {
+                return Ok(());
+            }
+            let gone = all.swap_remove(nth);
+            let (taken, left): (Vec<Record>, Vec<Record>) =
+                stands.records.into_iter().partition(|record| record.activity_id == Some(gone.activity_id));
+            let is_ahead = gone.day > at.reach || Some(gone.occurred_at) == stands.last_activity_at;
+            if is_ahead || !takes_its_records_alone(&configuration, &person, gone.matching.iter().copied(), &taken) {
+                return Ok(());
+            }
+            let points: i128 = taken.iter().map(|record| i128::from(record.counted(at))).sum();
+            let derived = standing(&configuration, &person, &all, at);
+            prop_assert_eq!(i128::from(stands.scores[0]) - points, i128::from(derived.scores[0]));
+            prop_assert_eq!(sorted(left), sorted(derived.records));
+            prop_assert_eq!(
+                (stands.last_activity_at, stands.is_penalised, stands.due_on),
+                (derived.last_activity_at, derived.is_penalised, derived.due_on)
+            );
         }
 
         /// Days that pass in silence bring what the history brings.
