@@ -1,5 +1,6 @@
 //! The one module that talks to PostgreSQL below SPI: locks, the relcache, transition tables,
 //! and reading and writing single rows without an executor run. Everything unsafe is here.
+pub mod arrivals;
 pub mod attached;
 pub mod history;
 pub mod latest;
