@@ -584,6 +584,11 @@ impl Jsonb {
         }
     }
 
+    /// As a value that lives as long as this one.
+    fn datum(&self) -> pg_sys::Datum {
+        pg_sys::Datum::from(self.0.as_ptr())
+    }
+
     /// Whether it contains another value, as `@>`.
     pub fn contains(&self, other: &Jsonb) -> bool {
         let datum = |json: &Jsonb| Some(pg_sys::Datum::from(json.0.as_ptr()));

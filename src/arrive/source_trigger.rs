@@ -373,7 +373,14 @@ fn bring_reached(config: &Config) {
                 let query =
                     format!("SELECT {} {} WHERE {}", reach::columns(source), reach::from(source), reach::concerned(source, step));
                 pg::as_role(owner, || {
-                    rows::read_table(&query, &lists, true, zone(config, source), |cells| rows.extend(row_of(source, &cells)));
+                    rows::read_table(
+                        &query,
+                        &lists,
+                        true,
+                        zone(config, source),
+                        |_| true,
+                        |cells| rows.extend(row_of(source, &cells)),
+                    );
                 });
                 rows
             });
@@ -609,7 +616,7 @@ pub fn each_image(config: &Config, source: &Source, mut take: impl FnMut(Image, 
     };
     let Some(owner) = reach::one_owner(source) else { return reach::each_row(source, zone, take) };
     let query = format!("SELECT {} {}", reach::columns(source), reach::from(source));
-    pg::as_role(owner, || rows::read_table(&query, &[], false, zone, &mut take));
+    pg::as_role(owner, || rows::read_table(&query, &[], false, zone, |at| source.parts.asks_text(at), &mut take));
 }
 
 /// How many rows there are.

@@ -107,12 +107,12 @@ fn store(config: &Config, source: &Source, arrivals: Arrivals) {
     let mut inserted = Inserted::new(config, source.source_id, progress);
     arrivals.each(|arrival| {
         if inserted.is_full(arrival.row.person_id) {
-            stored.flush();
+            stored.finish();
             inserted.score();
         }
         let activity_id = stored.add(&arrival);
         inserted.add(&ActivityRow { activity_id, ..arrival.row });
     });
-    stored.flush();
+    stored.finish();
     inserted.score();
 }

@@ -2,12 +2,14 @@
 //! without an executor run, many rows of a page at a time.
 
 use super::scan::{self, Attributes, each_row};
-use super::source::{Scratch, in_scratch_memory, jsonb};
+use super::source::{Scratch, in_scratch_memory, jsonb, text_in};
 use super::table::{IndexWriter, Key, Row, Table, guarded};
 use super::tables::{NewActivity, Tables};
-use super::value;
+use super::{Jsonb, value};
+use foldhash::fast::RandomState;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
+use std::collections::HashMap;
 use std::ffi::CStr;
 use std::ptr;
 
@@ -67,8 +69,23 @@ pub struct Arrivals {
     sort: *mut pg_sys::Tuplesortstate,
     description: pg_sys::TupleDesc,
     row: Row,
+    /// The texts of the row at hand.
+    key: Vec<u64>,
+    activity_type: Vec<u64>,
+    /// Attributes that were read before, which often come again.
+    known: HashMap<String, Jsonb, RandomState>,
     scratch: Scratch,
     pub count: i64,
+}
+
+/// So many attributes are known at most, of so many bytes each.
+const KNOWN: usize = 1_000;
+const KNOWN_BYTES: usize = 100;
+
+/// A sort takes half of the memory of maintenance, in kB: there are two at a time.
+fn memory() -> i32 {
+    // SAFETY: reads a backend-local variable.
+    unsafe { pg_sys::maintenance_work_mem / 2 }
 }
 
 impl Arrivals {
@@ -93,27 +110,52 @@ impl Arrivals {
                 operators.as_mut_ptr(),
                 collations.as_mut_ptr(),
                 [false; KEYS].as_mut_ptr(),
-                pg_sys::maintenance_work_mem,
+                memory(),
                 ptr::null_mut(),
                 pg_sys::TUPLESORT_NONE as i32,
             );
             let row = Row(pg_sys::MakeSingleTupleTableSlot(description, &raw const pg_sys::TTSOpsVirtual));
-            Arrivals { sort, description, row, scratch: Scratch::new(), count: 0 }
+            Arrivals {
+                sort,
+                description,
+                row,
+                key: Vec::new(),
+                activity_type: Vec::new(),
+                known: HashMap::default(),
+                scratch: Scratch::new(),
+                count: 0,
+            }
         }
     }
 
     pub fn put(&mut self, new: &NewActivity) {
         self.count += 1;
-        in_scratch_memory(&mut self.scratch, || {
-            self.row.set(&[
-                (0, new.person_id.into_datum()),
-                (1, Some(pg_sys::Datum::from(new.occurred_at))),
-                (2, new.source_key.into_datum()),
-                (3, new.activity_type.into_datum()),
-                (4, new.attributes.and_then(jsonb)),
-            ]);
+        let values = [
+            (0, new.person_id.into_datum()),
+            (1, Some(pg_sys::Datum::from(new.occurred_at))),
+            (2, Some(text_in(&mut self.key, new.source_key))),
+            (3, Some(text_in(&mut self.activity_type, new.activity_type))),
+        ];
+        let (row, sort) = (&self.row, self.sort);
+        let put = |attributes: Option<pg_sys::Datum>| {
+            row.set(&values);
+            if let Some(attributes) = attributes {
+                row.set_one(4, attributes);
+            }
             // SAFETY: the slot is of the row type that is sorted, and is copied.
-            unsafe { pg_sys::tuplesort_puttupleslot(self.sort, self.row.0) }
+            unsafe { pg_sys::tuplesort_puttupleslot(sort, row.0) }
+        };
+        let Some(attributes) = new.attributes else { return put(None) };
+        if let Some(known) = self.known.get(attributes) {
+            return put(Some(known.datum()));
+        }
+        in_scratch_memory(&mut self.scratch, || {
+            if self.known.len() < KNOWN && attributes.len() <= KNOWN_BYTES {
+                let attributes = self.known.entry(attributes.to_owned()).or_insert_with(|| Jsonb::parse(attributes));
+                put(Some(attributes.datum()));
+            } else {
+                put(jsonb(attributes));
+            }
         });
     }
 
@@ -177,6 +219,7 @@ const BYTES_AT_ONCE: usize = 1 << 18;
 /// `leadscore.activity`, opened to store new ones that come from one attached table, where [`Tables::takes_all`].
 pub struct NewActivities<'t> {
     // Closed in this order.
+    by_source: Option<Entries>,
     indexes: IndexWriter,
     /// Rows in memory, which are filled again and again.
     rows: Vec<Row>,
@@ -190,13 +233,109 @@ pub struct NewActivities<'t> {
 impl Tables {
     pub fn new_activities(&self, source_id: i32) -> NewActivities<'_> {
         let table = Table::open(self.activity, pg_sys::RowExclusiveLock);
-        let indexes = IndexWriter::open(table.relation);
-        NewActivities { indexes, rows: Vec::new(), filled: 0, bytes: 0, table, tables: self, source_id }
+        let mut indexes = IndexWriter::open(table.relation);
+        let c = &self.activity_columns;
+        let by_source = Entries::of(&table, &mut indexes, [c.source_id, c.source_key]);
+        NewActivities { by_source, indexes, rows: Vec::new(), filled: 0, bytes: 0, table, tables: self, source_id }
+    }
+}
+
+/// Entries of the index by which activities are found that a row of an attached table is. In the order of the index the
+/// entries of a new table come one after the other at its end; in that of persons each would have to be looked for.
+struct Entries {
+    index: pg_sys::Relation,
+    info: *mut pg_sys::IndexInfo,
+    columns: [usize; 2],
+    sort: *mut pg_sys::Tuplesortstate,
+}
+
+impl Entries {
+    /// `None` where the table has no such index of these columns alone.
+    fn of(table: &Table, indexes: &mut IndexWriter, columns: [usize; 2]) -> Option<Entries> {
+        let numbers = columns.map(|column| column as i16 + 1);
+        let index = table.index_of(&numbers, &numbers[..1])?;
+        // SAFETY: the index is open, and stays so as one that is written.
+        unsafe {
+            let (oid, form) = ((*index).rd_id, &*(*index).rd_index);
+            let is_plain = form.indnatts == 2 && !form.indisunique && !form.indisexclusion;
+            pg_sys::index_close(index, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+            let (index, info) = if is_plain { indexes.set_aside(oid)? } else { return None };
+            Some(Entries { index, info, columns, sort: ptr::null_mut() })
+        }
+    }
+
+    /// Notes the entry of a row that is stored.
+    fn note(&mut self, table: &Table, slot: *mut pg_sys::TupleTableSlot) {
+        // SAFETY: the index is open, and of columns that the slot holds; what is sorted is copied.
+        unsafe {
+            if self.sort.is_null() {
+                let options = pg_sys::TUPLESORT_NONE as i32;
+                self.sort = pg_sys::tuplesort_begin_index_btree(
+                    table.relation,
+                    self.index,
+                    false,
+                    false,
+                    memory(),
+                    ptr::null_mut(),
+                    options,
+                );
+            }
+            pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts);
+            let mut values = self.columns.map(|column| *(*slot).tts_values.add(column));
+            let mut nulls = self.columns.map(|column| *(*slot).tts_isnull.add(column));
+            pg_sys::tuplesort_putindextuplevalues(
+                self.sort,
+                self.index,
+                &mut (*slot).tts_tid,
+                values.as_mut_ptr(),
+                nulls.as_mut_ptr(),
+            );
+        }
+    }
+
+    /// Inserts the entries that are noted.
+    fn insert(&mut self, table: &Table) {
+        if self.sort.is_null() {
+            return;
+        }
+        let (mut values, mut nulls) = ([pg_sys::Datum::from(0); 2], [false; 2]);
+        // SAFETY: the index is open, and has two columns.
+        unsafe {
+            pg_sys::tuplesort_performsort(self.sort);
+            loop {
+                let entry = pg_sys::tuplesort_getindextuple(self.sort, true);
+                if entry.is_null() {
+                    break;
+                }
+                pg_sys::index_deform_tuple(entry, (*self.index).rd_att, values.as_mut_ptr(), nulls.as_mut_ptr());
+                pg_sys::index_insert(
+                    self.index,
+                    values.as_mut_ptr(),
+                    nulls.as_mut_ptr(),
+                    &mut (*entry).t_tid,
+                    table.relation,
+                    pg_sys::IndexUniqueCheck::UNIQUE_CHECK_NO,
+                    false,
+                    self.info,
+                );
+                pgrx::check_for_interrupts!();
+            }
+            pg_sys::tuplesort_end(std::mem::replace(&mut self.sort, ptr::null_mut()));
+        }
+    }
+}
+
+impl Drop for Entries {
+    fn drop(&mut self) {
+        if !std::thread::panicking() && !self.sort.is_null() {
+            // SAFETY: begun by `note`, and ended once.
+            unsafe { pg_sys::tuplesort_end(self.sort) }
+        }
     }
 }
 
 impl NewActivities<'_> {
-    /// Gives it an id, and stores it at the latest when [`NewActivities::flush`] is called.
+    /// Gives it an id, and stores it at the latest when [`NewActivities::finish`] is called.
     pub fn add(&mut self, new: &Arrival) -> i64 {
         let activity_id = self.tables.next_activity_id();
         if self.rows.len() == self.filled {
@@ -226,8 +365,15 @@ impl NewActivities<'_> {
         activity_id
     }
 
-    /// Stores what is added.
-    pub fn flush(&mut self) {
+    /// Stores what is added, all of it. Nothing that this transaction runs sees a part before.
+    pub fn finish(&mut self) {
+        self.flush();
+        if let Some(entries) = &mut self.by_source {
+            entries.insert(&self.table);
+        }
+    }
+
+    fn flush(&mut self) {
         let mut slots: Vec<_> = self.rows[..self.filled].iter().map(|row| row.0).collect();
         (self.filled, self.bytes) = (0, 0);
         if slots.is_empty() {
@@ -241,6 +387,9 @@ impl NewActivities<'_> {
             guarded(|| insert(self.table.relation, all, count, command, 0, ptr::null_mut()));
             for slot in slots {
                 self.indexes.insert(slot, false, false);
+                if let Some(entries) = &mut self.by_source {
+                    entries.note(&self.table, slot);
+                }
             }
         }
     }
