@@ -82,12 +82,6 @@ pub struct Arrivals {
 const KNOWN: usize = 1_000;
 const KNOWN_BYTES: usize = 100;
 
-/// A sort takes half of the memory of maintenance, in kB: there are two at a time.
-fn memory() -> i32 {
-    // SAFETY: reads a backend-local variable.
-    unsafe { pg_sys::maintenance_work_mem / 2 }
-}
-
 impl Arrivals {
     /// It lives no longer than the present memory context.
     pub fn new() -> Arrivals {
@@ -110,7 +104,8 @@ impl Arrivals {
                 operators.as_mut_ptr(),
                 collations.as_mut_ptr(),
                 [false; KEYS].as_mut_ptr(),
-                memory(),
+                // Half of what there is: entries of an index take the other.
+                pg_sys::maintenance_work_mem / 2,
                 ptr::null_mut(),
                 pg_sys::TUPLESORT_NONE as i32,
             );
@@ -133,8 +128,8 @@ impl Arrivals {
         let values = [
             (0, new.person_id.into_datum()),
             (1, Some(pg_sys::Datum::from(new.occurred_at))),
-            (2, Some(text_in(&mut self.key, new.source_key))),
-            (3, Some(text_in(&mut self.activity_type, new.activity_type))),
+            (2, Some(text_in(&mut self.key, new.source_key.as_bytes()))),
+            (3, Some(text_in(&mut self.activity_type, new.activity_type.as_bytes()))),
         ];
         let (row, sort) = (&self.row, self.sort);
         let put = |attributes: Option<pg_sys::Datum>| {
@@ -235,23 +230,36 @@ impl Tables {
         let table = Table::open(self.activity, pg_sys::RowExclusiveLock);
         let mut indexes = IndexWriter::open(table.relation);
         let c = &self.activity_columns;
-        let by_source = Entries::of(&table, &mut indexes, [c.source_id, c.source_key]);
+        let by_source = Entries::of(&table, &mut indexes, source_id, [c.source_id, c.source_key]);
         NewActivities { by_source, indexes, rows: Vec::new(), filled: 0, bytes: 0, table, tables: self, source_id }
     }
 }
 
-/// Entries of the index by which activities are found that a row of an attached table is. In the order of the index the
-/// entries of a new table come one after the other at its end; in that of persons each would have to be looked for.
+/// Entries of the index by which activities are found that a row of an attached table is. In the order of their keys the
+/// entries of a new table come one after the other at its end; in that of persons each would have to be looked for. Any order
+/// is right: that of bytes costs little, and is that of most keys in any collation.
 struct Entries {
     index: pg_sys::Relation,
     info: *mut pg_sys::IndexInfo,
-    columns: [usize; 2],
-    sort: *mut pg_sys::Tuplesortstate,
+    source_id: i32,
+    key_column: usize,
+    noted: Vec<Noted>,
+    /// Their keys, one after the other.
+    keys: Vec<u8>,
+}
+
+/// An entry that is yet to be made.
+struct Noted {
+    /// The first bytes of the key, as a number that sorts alike.
+    beginning: u64,
+    from: usize,
+    length: usize,
+    at: pg_sys::ItemPointerData,
 }
 
 impl Entries {
     /// `None` where the table has no such index of these columns alone.
-    fn of(table: &Table, indexes: &mut IndexWriter, columns: [usize; 2]) -> Option<Entries> {
+    fn of(table: &Table, indexes: &mut IndexWriter, source_id: i32, columns: [usize; 2]) -> Option<Entries> {
         let numbers = columns.map(|column| column as i16 + 1);
         let index = table.index_of(&numbers, &numbers[..1])?;
         // SAFETY: the index is open, and stays so as one that is written.
@@ -260,77 +268,54 @@ impl Entries {
             let is_plain = form.indnatts == 2 && !form.indisunique && !form.indisexclusion;
             pg_sys::index_close(index, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
             let (index, info) = if is_plain { indexes.set_aside(oid)? } else { return None };
-            Some(Entries { index, info, columns, sort: ptr::null_mut() })
+            Some(Entries { index, info, source_id, key_column: columns[1], noted: Vec::new(), keys: Vec::new() })
         }
     }
 
     /// Notes the entry of a row that is stored.
     fn note(&mut self, table: &Table, slot: *mut pg_sys::TupleTableSlot) {
-        // SAFETY: the index is open, and of columns that the slot holds; what is sorted is copied.
-        unsafe {
-            if self.sort.is_null() {
-                let options = pg_sys::TUPLESORT_NONE as i32;
-                self.sort = pg_sys::tuplesort_begin_index_btree(
-                    table.relation,
-                    self.index,
-                    false,
-                    false,
-                    memory(),
-                    ptr::null_mut(),
-                    options,
-                );
-            }
-            pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts);
-            let mut values = self.columns.map(|column| *(*slot).tts_values.add(column));
-            let mut nulls = self.columns.map(|column| *(*slot).tts_isnull.add(column));
-            pg_sys::tuplesort_putindextuplevalues(
-                self.sort,
-                self.index,
-                &mut (*slot).tts_tid,
-                values.as_mut_ptr(),
-                nulls.as_mut_ptr(),
-            );
+        // SAFETY: the slot holds a row of the table.
+        let (key, at) = unsafe {
+            pg_sys::slot_getsomeattrs_int(slot, self.key_column as i32 + 1);
+            (value::<&str>(slot, self.key_column).unwrap_or_default().as_bytes(), (*slot).tts_tid)
+        };
+        let mut beginning = [0; 8];
+        let length = key.len().min(8);
+        beginning[..length].copy_from_slice(&key[..length]);
+        let beginning = u64::from_be_bytes(beginning);
+        self.noted.push(Noted { beginning, from: self.keys.len(), length: key.len(), at });
+        self.keys.extend_from_slice(key);
+        if self.keys.len() + self.noted.len() * size_of::<Noted>() > super::maintenance_memory() / 2 {
+            self.insert(table);
         }
     }
 
     /// Inserts the entries that are noted.
     fn insert(&mut self, table: &Table) {
-        if self.sort.is_null() {
-            return;
-        }
-        let (mut values, mut nulls) = ([pg_sys::Datum::from(0); 2], [false; 2]);
-        // SAFETY: the index is open, and has two columns.
-        unsafe {
-            pg_sys::tuplesort_performsort(self.sort);
-            loop {
-                let entry = pg_sys::tuplesort_getindextuple(self.sort, true);
-                if entry.is_null() {
-                    break;
-                }
-                pg_sys::index_deform_tuple(entry, (*self.index).rd_att, values.as_mut_ptr(), nulls.as_mut_ptr());
+        let keys = &self.keys;
+        let key = |noted: &Noted| &keys[noted.from..noted.from + noted.length];
+        self.noted.sort_unstable_by(|a, b| a.beginning.cmp(&b.beginning).then_with(|| key(a).cmp(key(b))));
+        let (mut text, mut nulls) = (Vec::new(), [false; 2]);
+        for noted in &mut self.noted {
+            let key = text_in(&mut text, &keys[noted.from..noted.from + noted.length]);
+            let mut values = [pg_sys::Datum::from(self.source_id), key];
+            // SAFETY: the index is open, and of these two columns.
+            unsafe {
                 pg_sys::index_insert(
                     self.index,
                     values.as_mut_ptr(),
                     nulls.as_mut_ptr(),
-                    &mut (*entry).t_tid,
+                    &mut noted.at,
                     table.relation,
                     pg_sys::IndexUniqueCheck::UNIQUE_CHECK_NO,
                     false,
                     self.info,
                 );
-                pgrx::check_for_interrupts!();
             }
-            pg_sys::tuplesort_end(std::mem::replace(&mut self.sort, ptr::null_mut()));
+            pgrx::check_for_interrupts!();
         }
-    }
-}
-
-impl Drop for Entries {
-    fn drop(&mut self) {
-        if !std::thread::panicking() && !self.sort.is_null() {
-            // SAFETY: begun by `note`, and ended once.
-            unsafe { pg_sys::tuplesort_end(self.sort) }
-        }
+        self.noted.clear();
+        self.keys.clear();
     }
 }
 

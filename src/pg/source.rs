@@ -503,7 +503,7 @@ impl Held {
             }
             pg_sys::TEXTOID | pg_sys::VARCHAROID => {
                 let mut words = Vec::new();
-                text_in(&mut words, text);
+                text_in(&mut words, text.as_bytes());
                 (words, false)
             }
             _ => return None,
@@ -517,7 +517,7 @@ impl Held {
 }
 
 /// A text as a value of its type, which lives in `words` until they change.
-pub(super) fn text_in(words: &mut Vec<u64>, text: &str) -> pg_sys::Datum {
+pub(super) fn text_in(words: &mut Vec<u64>, text: &[u8]) -> pg_sys::Datum {
     let size = pg_sys::VARHDRSZ + text.len();
     words.clear();
     words.resize(size.div_ceil(8), 0);
