@@ -1717,6 +1717,16 @@ CREATE OR REPLACE FUNCTION leadscore._source_rows(of_source integer)
  ROWS 100000
 AS 'MODULE_PATHNAME', $function$source_table_rows_wrapper$function$;
 
+CREATE OR REPLACE FUNCTION leadscore._takes_all(of_source integer)
+ RETURNS boolean
+ LANGUAGE c
+AS 'MODULE_PATHNAME', $function$takes_all_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._take_all(of_source integer)
+ RETURNS TABLE(key text, person text, tenant text, activity_type text, moment timestamp with time zone, attributes jsonb)
+ LANGUAGE c
+AS 'MODULE_PATHNAME', $function$take_all_wrapper$function$;
+
 CREATE OR REPLACE FUNCTION leadscore._source_begins()
  RETURNS trigger
  LANGUAGE c
@@ -3175,6 +3185,12 @@ BEGIN
         -- Rows that were there before, or were overwritten, get their score and category.
         PERFORM leadscore._write_back(array_agg(p.person_id)) FROM leadscore.person p
         WHERE p.source_id = of_source AND (of_part IS NULL OR leadscore._part_of_key(of_source, p.external_id) = of_part);
+    ELSIF of_part IS NULL AND leadscore._takes_all(of_source)
+          AND NOT EXISTS (SELECT FROM leadscore.activity a WHERE a.source_id = of_source)
+          AND NOT EXISTS (SELECT FROM leadscore.waiting w WHERE w.source_id = of_source) THEN
+        INSERT INTO leadscore.waiting (source_id, source_key, person_kind, tenant, external_id, activity_type, occurred_at, attributes)
+        SELECT of_source, r.key, s.person_kind, r.tenant, r.person, r.activity_type, coalesce(r.moment, now()), r.attributes
+        FROM leadscore._take_all(of_source) r;
     ELSE
         WITH present AS MATERIALIZED (
             SELECT r.*, k.person_id, k.person_id IS NOT NULL AND t.activity_type IS NOT NULL AS ready
@@ -7984,6 +8000,10 @@ COMMENT ON FUNCTION leadscore._take_persons(integer,text[],text[],text[],text[],
 REVOKE EXECUTE ON FUNCTION leadscore._take_persons(integer,text[],text[],text[],text[],text[],text[],timestamp with time zone[],jsonb[],boolean[]) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._source_rows(integer) IS 'The rows of an attached table that are persons or activities';
 REVOKE EXECUTE ON FUNCTION leadscore._source_rows(integer) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._takes_all(integer) IS 'Whether the rows of an attached table can become activities without a statement';
+REVOKE EXECUTE ON FUNCTION leadscore._takes_all(integer) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._take_all(integer) IS 'Makes activities of the rows of an attached table, and returns those whose person or type is not known';
+REVOKE EXECUTE ON FUNCTION leadscore._take_all(integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._source_begins() IS 'Trigger on attached tables that are written back: waits for a running recompute, and writes nothing back until the statement ends';
 REVOKE EXECUTE ON FUNCTION leadscore._source_begins() FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._reached_row_changed() IS 'Trigger on tables that attached ones reach through foreign keys: notes a changed row';

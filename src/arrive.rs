@@ -4,5 +4,6 @@ pub mod progress;
 pub mod reach;
 pub mod source;
 pub mod source_trigger;
+pub mod take_all;
 pub mod take_few;
 pub mod waiting;

@@ -6,6 +6,7 @@
 
 use crate::arrive::reach;
 use crate::arrive::source_trigger;
+use crate::arrive::take_all;
 use crate::arrive::waiting;
 use crate::ask::cooling;
 use crate::ask::course;
@@ -164,6 +165,28 @@ pub unsafe extern "C-unwind" fn source_table_rows_wrapper(call: pg_sys::Function
 pub extern "C-unwind" fn pg_finfo_source_table_rows_wrapper() -> &'static pg_sys::Pg_finfo_record {
     const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
     &V1
+}
+
+/// Called by PostgreSQL as a set-returning function.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn take_all_wrapper(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: as the function's declaration in SQL says.
+    let (result, number) = unsafe { (Rows::of(call), rows::first_argument(call)) };
+    take_all::take_all(&result, number);
+    pg_sys::Datum::from(0)
+}
+
+/// Declares the calling convention of [`take_all_wrapper`].
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn pg_finfo_take_all_wrapper() -> &'static pg_sys::Pg_finfo_record {
+    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &V1
+}
+
+#[pg_extern(sql = false)]
+fn takes_all(of_source: i32) -> bool {
+    take_all::takes_all(of_source)
 }
 
 #[pg_extern(sql = false)]

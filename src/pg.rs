@@ -1,5 +1,6 @@
 //! The one module that talks to PostgreSQL below SPI: locks, the relcache, transition tables,
 //! and reading and writing single rows without an executor run. Everything unsafe is here.
+pub mod arrivals;
 pub mod attached;
 pub mod history;
 pub mod latest;
@@ -614,6 +615,11 @@ impl Jsonb {
             }
             Jsonb(words)
         }
+    }
+
+    /// As a value that lives as long as this one.
+    fn datum(&self) -> pg_sys::Datum {
+        pg_sys::Datum::from(self.0.as_ptr())
     }
 
     /// Whether it contains another value, as `@>`.

@@ -1404,6 +1404,12 @@ BEGIN
         -- Rows that were there before, or were overwritten, get their score and category.
         PERFORM leadscore._write_back(array_agg(p.person_id)) FROM leadscore.person p
         WHERE p.source_id = of_source AND (of_part IS NULL OR leadscore._part_of_key(of_source, p.external_id) = of_part);
+    ELSIF of_part IS NULL AND leadscore._takes_all(of_source)
+          AND NOT EXISTS (SELECT FROM leadscore.activity a WHERE a.source_id = of_source)
+          AND NOT EXISTS (SELECT FROM leadscore.waiting w WHERE w.source_id = of_source) THEN
+        INSERT INTO leadscore.waiting (source_id, source_key, person_kind, tenant, external_id, activity_type, occurred_at, attributes)
+        SELECT of_source, r.key, s.person_kind, r.tenant, r.person, r.activity_type, coalesce(r.moment, now()), r.attributes
+        FROM leadscore._take_all(of_source) r;
     ELSE
         WITH present AS MATERIALIZED (
             SELECT r.*, k.person_id, k.person_id IS NOT NULL AND t.activity_type IS NOT NULL AS ready

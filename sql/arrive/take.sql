@@ -227,6 +227,18 @@ LANGUAGE c ROWS 100000 AS 'MODULE_PATHNAME', 'source_table_rows_wrapper';
 COMMENT ON FUNCTION leadscore._source_rows(int) IS 'The rows of an attached table that are persons or activities';
 REVOKE ALL ON FUNCTION leadscore._source_rows(int) FROM PUBLIC;
 
+-- Rows of a table of which nothing is stored yet, such as one that is being attached.
+CREATE FUNCTION leadscore._takes_all(of_source int) RETURNS boolean
+LANGUAGE c AS 'MODULE_PATHNAME', 'takes_all_wrapper';
+COMMENT ON FUNCTION leadscore._takes_all(int) IS 'Whether the rows of an attached table can become activities without a statement';
+REVOKE ALL ON FUNCTION leadscore._takes_all(int) FROM PUBLIC;
+
+CREATE FUNCTION leadscore._take_all(of_source int)
+RETURNS TABLE (key text, person text, tenant text, activity_type text, moment timestamptz, attributes jsonb)
+LANGUAGE c AS 'MODULE_PATHNAME', 'take_all_wrapper';
+COMMENT ON FUNCTION leadscore._take_all(int) IS 'Makes activities of the rows of an attached table, and returns those whose person or type is not known';
+REVOKE ALL ON FUNCTION leadscore._take_all(int) FROM PUBLIC;
+
 CREATE FUNCTION leadscore._source_row_changed() RETURNS trigger
 LANGUAGE c SECURITY DEFINER AS 'MODULE_PATHNAME', 'source_row_changed_wrapper';
 COMMENT ON FUNCTION leadscore._source_row_changed() IS 'Trigger on attached tables: notes a changed row';

@@ -118,6 +118,19 @@ impl OnlyWhen {
     }
 }
 
+impl Parts {
+    /// Whether more than the moment is asked of what is read at a place.
+    pub fn asks_text(&self, at: usize) -> bool {
+        let single = [self.tenant, self.activity_type, self.status, self.owner, self.name];
+        self.moment != Some(at)
+            || single.contains(&Some(at))
+            || self.key.contains(&at)
+            || self.person.contains(&at)
+            || self.attributes.iter().any(|attribute| attribute.at == at)
+            || self.only_when.iter().any(|condition| condition.at == at)
+    }
+}
+
 impl Table {
     /// Its bound columns; none when they are not known.
     pub fn columns(&self) -> &[String] {

@@ -373,7 +373,14 @@ fn bring_reached(config: &Config) {
                 let query =
                     format!("SELECT {} {} WHERE {}", reach::columns(source), reach::from(source), reach::concerned(source, step));
                 pg::as_role(owner, || {
-                    rows::read_table(&query, &lists, true, zone(config, source), |cells| rows.extend(row_of(source, &cells)));
+                    rows::read_table(
+                        &query,
+                        &lists,
+                        true,
+                        zone(config, source),
+                        |_| true,
+                        |cells| rows.extend(row_of(source, &cells)),
+                    );
                 });
                 rows
             });
@@ -554,6 +561,39 @@ pub fn source_rows(result: &Rows, number: Option<i32>) {
 }
 
 fn rows_of(config: &Config, source: &Source, result: &Rows) {
+    let mut scratch = Scratch::new();
+    let read = source.parts.columns.len();
+    each_image(config, source, |image, cells| {
+        let text = |at: Option<usize>| Some(cells.get(at? - source.parts.reads + read)?.as_ref()?.text.as_str());
+        let cards = source
+            .parts
+            .scorecards
+            .iter()
+            .map(|card| (card.scorecard.clone(), serde_json::json!([text(card.score), text(card.category)])));
+        let cards = serde_json::Value::Object(cards.collect()).to_string();
+        rows::in_scratch_memory(&mut scratch, || {
+            result.add(vec![
+                image.key.as_str().into_datum(),
+                image.person.as_deref().and_then(|v| v.into_datum()),
+                image.tenant.as_deref().and_then(|v| v.into_datum()),
+                image.activity_type.as_deref().and_then(|v| v.into_datum()),
+                image.moment.map(pg_sys::Datum::from),
+                image.attributes.as_deref().and_then(rows::jsonb),
+                image.name.as_deref().and_then(|v| v.into_datum()),
+                image.status.as_deref().and_then(|v| v.into_datum()),
+                image.owner.as_deref().and_then(|v| v.into_datum()),
+                image.active.into_datum(),
+                text(source.parts.score).and_then(|v| v.into_datum()),
+                text(source.parts.category).and_then(|v| v.into_datum()),
+                rows::jsonb(&cards),
+            ]);
+        });
+    });
+}
+
+/// Hands over each row of an attached table that is a person or an activity, with what is read of it and, after that, what is
+/// written back.
+pub fn each_image(config: &Config, source: &Source, mut take: impl FnMut(Image, &[Option<Value>])) {
     if !source.is_bound() {
         Refusal::new(
             Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -564,43 +604,19 @@ fn rows_of(config: &Config, source: &Source, result: &Rows) {
         .raise();
     }
     reach::note_read();
-    let mut scratch = Scratch::new();
     let mut progress = Progress::on(pg::name_of(source.table.relation));
     let read = source.parts.columns.len();
     let zone = zone(config, source);
     let mut take = |cells: Vec<Option<Value>>| {
-        let text = |at: Option<usize>| Some(cells.get(at? - source.parts.reads + read)?.as_ref()?.text.as_str());
         if let Some(image) = image(source, &cells[..read]) {
             check_moment(source, &image);
-            let cards = source
-                .parts
-                .scorecards
-                .iter()
-                .map(|card| (card.scorecard.clone(), serde_json::json!([text(card.score), text(card.category)])));
-            let cards = serde_json::Value::Object(cards.collect()).to_string();
-            rows::in_scratch_memory(&mut scratch, || {
-                result.add(vec![
-                    image.key.as_str().into_datum(),
-                    image.person.as_deref().and_then(|v| v.into_datum()),
-                    image.tenant.as_deref().and_then(|v| v.into_datum()),
-                    image.activity_type.as_deref().and_then(|v| v.into_datum()),
-                    image.moment.map(pg_sys::Datum::from),
-                    image.attributes.as_deref().and_then(rows::jsonb),
-                    image.name.as_deref().and_then(|v| v.into_datum()),
-                    image.status.as_deref().and_then(|v| v.into_datum()),
-                    image.owner.as_deref().and_then(|v| v.into_datum()),
-                    image.active.into_datum(),
-                    text(source.parts.score).and_then(|v| v.into_datum()),
-                    text(source.parts.category).and_then(|v| v.into_datum()),
-                    rows::jsonb(&cards),
-                ]);
-            });
+            take(image, &cells);
         }
         progress.advance(1, "rows read", || count(source.table.partitioned, source.table.relation));
     };
     let Some(owner) = reach::one_owner(source) else { return reach::each_row(source, zone, take) };
     let query = format!("SELECT {} {}", reach::columns(source), reach::from(source));
-    pg::as_role(owner, || rows::read_table(&query, &[], false, zone, &mut take));
+    pg::as_role(owner, || rows::read_table(&query, &[], false, zone, |at| source.parts.asks_text(at), &mut take));
 }
 
 /// How many rows there are.

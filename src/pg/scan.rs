@@ -114,7 +114,7 @@ impl ActivityColumns {
 impl Attributes {
     /// # Safety
     /// The slot holds a row, all of whose attributes are extracted, and a jsonb column at that index.
-    unsafe fn of(slot: *mut pg_sys::TupleTableSlot, index: usize) -> Attributes {
+    pub(super) unsafe fn of(slot: *mut pg_sys::TupleTableSlot, index: usize) -> Attributes {
         // SAFETY: as the caller promises.
         unsafe { Attributes(datum(slot, index)) }
     }

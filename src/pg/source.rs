@@ -302,6 +302,10 @@ unsafe fn deformed(tuple: pg_sys::HeapTuple, description: pg_sys::TupleDesc) -> 
 /// # Safety
 /// The datum is a value of that type.
 unsafe fn cell(datum: pg_sys::Datum, type_id: pg_sys::Oid, zone: TimeZone) -> Cell {
+    // SAFETY: as the caller promises.
+    if let Some(cell) = unsafe { usual_cell(datum, type_id) } {
+        return cell;
+    }
     if !PRINTS_ALIKE.get() && !is_printed_alike(type_id) {
         // SAFETY: as the caller promises.
         return printing_alike(|| unsafe { cell(datum, type_id, zone) });
@@ -357,6 +361,48 @@ unsafe fn cell(datum: pg_sys::Datum, type_id: pg_sys::Oid, zone: TimeZone) -> Ce
                 Cell { text, is_json, moment: None, elements }
             }
         }
+    }
+}
+
+/// The same of the most usual types, whose values are printed here as their output functions do.
+///
+/// # Safety
+/// The datum is a value of that type.
+unsafe fn usual_cell(datum: pg_sys::Datum, type_id: pg_sys::Oid) -> Option<Cell> {
+    let number = |text| Some(Cell { text, is_json: true, moment: None, elements: None });
+    match type_id {
+        pg_sys::INT2OID => number((datum.value() as i16).to_string()),
+        pg_sys::INT4OID => number((datum.value() as i32).to_string()),
+        pg_sys::INT8OID => number((datum.value() as i64).to_string()),
+        pg_sys::TEXTOID | pg_sys::VARCHAROID => {
+            // SAFETY: a varlena, of which a plain copy is made where it is compressed or stored elsewhere.
+            let text = unsafe {
+                let from = datum.cast_mut_ptr::<pg_sys::varlena>();
+                let plain = pg_sys::pg_detoast_datum_packed(from);
+                let bytes = std::slice::from_raw_parts(pgrx::vardata_any(plain).cast::<u8>(), pgrx::varsize_any_exhdr(plain));
+                let text = String::from_utf8_lossy(bytes).into_owned();
+                if plain != from {
+                    pg_sys::pfree(plain.cast());
+                }
+                text
+            };
+            Some(Cell { text, is_json: false, moment: None, elements: None })
+        }
+        _ => None,
+    }
+}
+
+/// A moment, whose text nobody asks for.
+///
+/// # Safety
+/// The datum is a value of that type.
+unsafe fn moment_cell(datum: pg_sys::Datum, type_id: pg_sys::Oid, zone: TimeZone) -> Cell {
+    match type_id {
+        pg_sys::TIMESTAMPTZOID => {
+            Cell { text: String::new(), is_json: false, moment: Some(datum.value() as i64), elements: None }
+        }
+        // SAFETY: as the caller promises.
+        _ => unsafe { cell(datum, type_id, zone) },
     }
 }
 
@@ -456,14 +502,8 @@ impl Held {
                 (bytes.chunks_exact(8).map(|half| u64::from_ne_bytes(half.try_into().expect("eight bytes"))).collect(), false)
             }
             pg_sys::TEXTOID | pg_sys::VARCHAROID => {
-                let size = pg_sys::VARHDRSZ + text.len();
-                let mut words = vec![0u64; size.div_ceil(8)];
-                // SAFETY: the vector has room for the length and the bytes.
-                unsafe {
-                    let to = words.as_mut_ptr().cast::<u8>();
-                    pgrx::set_varsize_4b(to.cast(), i32::try_from(size).ok()?);
-                    ptr::copy_nonoverlapping(text.as_ptr(), to.add(pg_sys::VARHDRSZ), text.len());
-                }
+                let mut words = Vec::new();
+                text_in(&mut words, text.as_bytes());
                 (words, false)
             }
             _ => return None,
@@ -474,6 +514,20 @@ impl Held {
     fn datum(&self) -> pg_sys::Datum {
         if self.by_value { pg_sys::Datum::from(self.words[0]) } else { pg_sys::Datum::from(self.words.as_ptr()) }
     }
+}
+
+/// A text as a value of its type, which lives in `words` until they change.
+pub(super) fn text_in(words: &mut Vec<u64>, text: &[u8]) -> pg_sys::Datum {
+    let size = pg_sys::VARHDRSZ + text.len();
+    words.clear();
+    words.resize(size.div_ceil(8), 0);
+    // SAFETY: the vector has room for the length and the bytes.
+    unsafe {
+        let to = words.as_mut_ptr().cast::<u8>();
+        pgrx::set_varsize_4b(to.cast(), i32::try_from(size).unwrap_or_else(|_| error!("leadscore: a text is too long")));
+        ptr::copy_nonoverlapping(text.as_ptr(), to.add(pg_sys::VARHDRSZ), text.len());
+    }
+    pg_sys::Datum::from(words.as_ptr())
 }
 
 /// # Safety
@@ -858,14 +912,32 @@ pub fn read_held(
 }
 
 /// Reads rows by a query, so many at a time, and hands over their columns. Its parameters are lists of texts. It sees what
-/// the active snapshot shows, or all that is committed by now.
-pub fn read_table(query: &str, args: &[Vec<String>], latest: bool, zone: TimeZone, take: impl FnMut(Vec<Option<Cell>>)) {
-    let mut take = take;
+/// the active snapshot shows, or all that is committed by now. `asks_text`: whether more than the moment of a column is asked.
+pub fn read_table(
+    query: &str,
+    args: &[Vec<String>],
+    latest: bool,
+    zone: TimeZone,
+    asks_text: impl Fn(usize) -> bool,
+    mut take: impl FnMut(Vec<Option<Cell>>),
+) {
+    let (mut types, mut values, mut nulls) = (Vec::new(), Vec::new(), Vec::new());
     each_row(query, args, latest, |tuple, description| {
-        // SAFETY: the row is of that description.
+        // SAFETY: the row is of that description, as all others of the query; the arrays have room for all attributes.
         unsafe {
-            let numbers: Vec<i16> = (1..=(*description).natts as i16).collect();
-            take(cells(&deformed(tuple, description), description, &numbers, zone));
+            let count = (*description).natts as usize;
+            if types.is_empty() {
+                let of = |nth| (pg_sys::SPI_gettypeid(description, nth as i32 + 1), asks_text(nth));
+                types = (0..count).map(of).collect();
+                values = vec![pg_sys::Datum::from(0); count];
+                nulls = vec![true; count];
+            }
+            pg_sys::heap_deform_tuple(tuple, description, values.as_mut_ptr(), nulls.as_mut_ptr());
+            let row = types.iter().zip(&values).zip(&nulls).map(|((&(type_id, asks_text), &value), is_null)| {
+                let read = if asks_text { cell } else { moment_cell };
+                (!is_null).then(|| read(value, type_id, zone))
+            });
+            take(row.collect());
         }
     });
 }

@@ -422,6 +422,17 @@ impl Row {
     }
 }
 
+impl Row {
+    /// Gives one more column a value.
+    pub fn set_one(&self, index: usize, value: pg_sys::Datum) {
+        // SAFETY: the arrays hold an element for each attribute.
+        unsafe {
+            *(*self.0).tts_isnull.add(index) = false;
+            *(*self.0).tts_values.add(index) = value;
+        }
+    }
+}
+
 impl Drop for Row {
     fn drop(&mut self) {
         if !std::thread::panicking() {
@@ -711,6 +722,8 @@ impl Search {
 pub(super) struct IndexWriter {
     estate: *mut pg_sys::EState,
     result: *mut pg_sys::ResultRelInfo,
+    /// How many of them are set aside, at the end of their list.
+    aside: i32,
 }
 
 impl IndexWriter {
@@ -730,7 +743,22 @@ impl IndexWriter {
             let result = pg_sys::palloc0(size_of::<pg_sys::ResultRelInfo>()).cast::<pg_sys::ResultRelInfo>();
             pg_sys::InitResultRelInfo(result, relation, 0, ptr::null_mut(), 0);
             pg_sys::ExecOpenIndices(result, speculative);
-            IndexWriter { estate, result }
+            IndexWriter { estate, result, aside: 0 }
+        }
+    }
+
+    /// Leaves the entries of one index to the caller; `None` where it is not open.
+    pub fn set_aside(&mut self, index: pg_sys::Oid) -> Option<(pg_sys::Relation, *mut pg_sys::IndexInfo)> {
+        // SAFETY: both lists are as long as the number says; what is set aside stays in them to be closed.
+        unsafe {
+            let result = &mut *self.result;
+            let last = (result.ri_NumIndices - 1) as usize;
+            let place = (0..=last).find(|&place| (**result.ri_IndexRelationDescs.add(place)).rd_id == index)?;
+            ptr::swap(result.ri_IndexRelationDescs.add(place), result.ri_IndexRelationDescs.add(last));
+            ptr::swap(result.ri_IndexRelationInfo.add(place), result.ri_IndexRelationInfo.add(last));
+            result.ri_NumIndices -= 1;
+            self.aside += 1;
+            Some((*result.ri_IndexRelationDescs.add(last), *result.ri_IndexRelationInfo.add(last)))
         }
     }
 
@@ -797,6 +825,7 @@ impl Drop for IndexWriter {
         if !std::thread::panicking() {
             // SAFETY: opened by open and closed once.
             unsafe {
+                (*self.result).ri_NumIndices += self.aside;
                 pg_sys::ExecCloseIndices(self.result);
                 pg_sys::FreeExecutorState(self.estate);
                 pg_sys::pfree(self.result.cast());

@@ -65,6 +65,7 @@ pub struct Tables {
     category_change: pg_sys::Oid,
     state: pg_sys::Oid,
     pub(super) waiting: pg_sys::Oid,
+    pub(super) person_alias: pg_sys::Oid,
     pub(super) source: pg_sys::Oid,
     /// What visits of the website leave, of visitors who may be known later.
     pub(super) visits: [pg_sys::Oid; 2],
@@ -290,6 +291,7 @@ impl Tables {
             category_change,
             state,
             waiting: super::table(schema, "waiting"),
+            person_alias: super::table(schema, "person_alias"),
             source: super::table(schema, "source"),
             visits: ["visitor_person", "event"].map(|name| super::table(schema, name)),
             person_ids: super::table(schema, "person_person_id_seq"),
@@ -417,6 +419,17 @@ impl Tables {
                 (c.active, told.active.into_datum()),
             ],
         )
+    }
+
+    /// Whether activities can be inserted directly: nothing more belongs to that than leadscore's own trigger does, which the
+    /// caller makes up for.
+    pub(super) fn inserts_activities(&self) -> bool {
+        Table::open(self.activity, pg_sys::RowExclusiveLock).is_plain(&self.writes.insert_activity)
+    }
+
+    /// The id of a new activity.
+    pub(super) fn next_activity_id(&self) -> i64 {
+        next_value(self.activity_ids)
     }
 
     /// Whether activities can be inserted, updated and deleted directly: nothing more belongs to that than leadscore's own

@@ -291,6 +291,47 @@ pub fn score_added(writer: &mut Writer, added: &[(i64, NewActivity)]) {
     }
 }
 
+/// Activities that are inserted without firing a trigger, in the order of their persons, and scored many at a time.
+pub struct Inserted<'c> {
+    config: &'c Config,
+    /// The attached table that they come from.
+    source_id: i32,
+    batch: Batch<'c>,
+    rulebooks: Rulebooks<'c>,
+}
+
+impl<'c> Inserted<'c> {
+    pub fn new(config: &'c Config, source_id: i32, progress: Option<(Progress, i64)>) -> Inserted<'c> {
+        let mut batch = Batch::new(config);
+        batch.progress = progress;
+        Inserted { config, source_id, batch, rulebooks: Rulebooks { config, latest: None } }
+    }
+
+    /// Whether those that were added are to be scored before one of this person comes.
+    pub fn is_full(&self, person_id: i64) -> bool {
+        self.batch.rows.len() as i64 >= BATCH && self.batch.rows.last().is_some_and(|row| row.person_id != person_id)
+    }
+
+    pub fn add(&mut self, row: &scan::ActivityRow) {
+        self.batch.add(self.rulebooks.of(row.person_id), row);
+    }
+
+    /// Scores those that were added, all of which are stored.
+    pub fn score(&mut self) {
+        let (config, source_id) = (self.config, self.source_id);
+        score_rows(config, &mut self.batch, |person_id, found| {
+            found.or_else(|| {
+                refuse_unseen(&config.tables, person_id);
+                run(FIRST_OF, &[DatumWithOid::from(person_id), DatumWithOid::from(source_id)]);
+                error!("leadscore: person {person_id} does not exist")
+            })
+        });
+    }
+}
+
+const FIRST_OF: &str = "SELECT leadscore._refuse_activity(a.person_id, a.activity_type, a.occurred_at)
+    FROM leadscore.activity a WHERE a.person_id = $1 AND a.source_id = $2 ORDER BY a.activity_id LIMIT 1";
+
 fn score_batch(config: &Config, inserted: &ChangedRows, batch: &mut Batch) {
     score_rows(config, batch, |person_id, found| found.or_else(|| refuse_of(inserted, &config.tables, person_id)));
 }
