@@ -464,7 +464,7 @@ fn bring_over(config: &Config, source: &Source) {
     let mut by_key = Vec::new();
     for (before_key, given) in passing {
         match by_now(source, before_key, given, zone) {
-            ByNow::AsGiven(row) => rows.push(row),
+            ByNow::AsGiven(row) => rows.push(*row),
             ByNow::OfKeys(rows) => by_key.extend(rows),
         }
     }
@@ -488,7 +488,7 @@ fn image_now(source: &Source, own: Vec<Option<Value>>, held: Vec<Option<Held>>, 
 /// What a row is that was changed further after a change.
 enum ByNow {
     /// The later changes do not concern what is read.
-    AsGiven(take_few::Row),
+    AsGiven(Box<take_few::Row>),
     /// They do, and were brought over already: what the rows are that have its keys.
     OfKeys(Vec<(String, Option<Image>)>),
 }
@@ -500,7 +500,7 @@ fn by_now(source: &Source, before_key: Option<String>, given: Vec<Option<Value>>
     let is_as_given = matches!(found.as_slice(), [(own, _)] if own[..given.len()] == given);
     let image = |found: &mut Vec<rows::FoundRow>| found.pop().and_then(|(own, held)| image_now(source, own, held, zone));
     if is_as_given {
-        return ByNow::AsGiven((before_key, image(&mut found)));
+        return ByNow::AsGiven(Box::new((before_key, image(&mut found))));
     }
     let mut rows = Vec::new();
     if let Some(key) = before_key.filter(|key| Some(key) != given_key.as_ref()) {
