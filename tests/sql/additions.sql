@@ -212,3 +212,7 @@ ROLLBACK;
 ALTER TABLE leadscore.score_record NO FORCE ROW LEVEL SECURITY;
 INSERT INTO leadscore.activity (person_id, activity_type) VALUES (9, 'call');
 SELECT score FROM leadscore.person WHERE person_id = 9;
+RESET ROLE;
+REASSIGN OWNED BY regress_owner TO CURRENT_USER;
+DROP OWNED BY regress_owner;
+DROP ROLE regress_owner;

@@ -230,12 +230,12 @@ TABLE late;
 SELECT * FROM leadscore.verify();
 
 -- What the owner may not do.
-CREATE ROLE regress_owner;
-GRANT USAGE ON SCHEMA leadscore TO regress_owner;
-ALTER TABLE candidate OWNER TO regress_owner;
-REVOKE UPDATE ON candidate FROM regress_owner;
+CREATE ROLE regress_table_owner;
+GRANT USAGE ON SCHEMA leadscore TO regress_table_owner;
+ALTER TABLE candidate OWNER TO regress_table_owner;
+REVOKE UPDATE ON candidate FROM regress_table_owner;
 INSERT INTO call VALUES (40, 1);
-GRANT UPDATE ON candidate TO regress_owner;
+GRANT UPDATE ON candidate TO regress_table_owner;
 ALTER TABLE candidate ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY of_some ON candidate USING (id <> 1);
 INSERT INTO call VALUES (40, 1), (41, 2);
@@ -273,3 +273,7 @@ RESET ROLE;
 SELECT * FROM leadscore.verify();
 DROP OWNED BY regress_keeper CASCADE;
 DROP ROLE regress_keeper;
+RESET ROLE;
+SET client_min_messages = warning;
+DROP OWNED BY regress_table_owner CASCADE;
+DROP ROLE regress_table_owner;

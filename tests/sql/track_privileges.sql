@@ -48,3 +48,6 @@ SELECT leadscore.track('[{"event": "jobview", "person": "candidate:a"}, {"event"
 RESET search_path;
 RESET ROLE;
 SELECT person_id, score FROM leadscore.person ORDER BY 1;
+SET client_min_messages = warning;
+DROP OWNED BY regress_pixel CASCADE;
+DROP ROLE regress_pixel;
