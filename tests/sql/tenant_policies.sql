@@ -244,7 +244,7 @@ GRANT EXECUTE ON FUNCTION leadscore.forget_tenant(text) TO leadscore_tenant;
 CALL pg_temp.attempt('question', 'SELECT leadscore.forget_tenant(''other'') /* granted */');
 
 -- Nothing of another's was read, or written; nothing said more of another's person than of nobody.
-SELECT kind, statement, state, left(said, 300) AS said FROM tried WHERE said ~* 'zugzwang' AND statement !~* 'zugzwang' OR said ~* 'Zugzwang [0-9]' OR said ~ '900[12][123]' AND statement !~ '900[12]1';
+SELECT kind, statement, state, left(said, 300) AS said FROM tried WHERE said ~* 'zugzwang' AND statement !~* 'zugzwang' OR said ~* 'Zugzwang [0-9]' OR said ~ '\m900[12][123]\M' AND statement !~ '\m900[12]1\M';
 SELECT kind, statement, state, left(said, 300) AS said FROM tried WHERE wrote;
 SELECT kind, statement, state, left(said, 300) AS said FROM tried WHERE NOT as_nobody AND statement ~ '900[12]1';
 -- The attempts: refused with an error, answered with nothing, or with the tenant's own. SELECT * FROM counted says how many.
