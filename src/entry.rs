@@ -185,7 +185,7 @@ pub extern "C-unwind" fn pg_finfo_take_all_wrapper() -> &'static pg_sys::Pg_finf
 }
 
 #[pg_extern(sql = false)]
-fn takes_all(of_source: i32) -> bool {
+fn takes_all(of_source: Option<i32>) -> bool {
     take_all::takes_all(of_source)
 }
 

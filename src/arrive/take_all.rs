@@ -19,7 +19,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 /// `_takes_all(int)`: whether [`take_all`] does for an attached table what the statements would.
-pub fn takes_all(number: i32) -> bool {
+pub fn takes_all(number: Option<i32>) -> bool {
+    let Some(number) = number else { return false };
     let config = config::present();
     // Rows of shards are told of by the name of the whole table.
     of_number(&config, number).all(|source| source.shard.is_none()) && config.tables.takes_all()
