@@ -884,6 +884,30 @@ class Play:
         self.execute(f"DELETE FROM leadscore.activity WHERE activity_id = {newest.activity_id}")
         del self.model.activities[newest.activity_id]
 
+    def delete_earlier(self) -> None:
+        """Some of a person that are not its newest: these may take their own records alone."""
+        if not self.model.activities:
+            return
+        person_id = self.rng.choice(list(self.model.activities.values())).person_id
+        mine = [a for a in self.model.activities.values() if a.person_id == person_id]
+        mine.sort(key=lambda a: (a.occurred_at, a.activity_id))
+        gone = [a.activity_id for a in self.some(mine[:-1], self.rng.choice([1, 1, 1, 3]))]
+        if not gone:
+            return
+        delete = f"DELETE FROM leadscore.activity WHERE activity_id IN ({', '.join(map(str, gone))})"
+        if self.make.chance(0.3):
+            # With a status of the same person, in one statement.
+            status = self.make.status()
+            self.execute(
+                f"WITH gone AS ({delete})"
+                f" UPDATE leadscore.person SET status = {literal(status)} WHERE person_id = {person_id}"
+            )
+            self.model.persons[person_id].status = status
+        else:
+            self.execute(delete)
+        for activity_id in gone:
+            del self.model.activities[activity_id]
+
     def replace_activities(self) -> None:
         """Deletes and inserts in one statement."""
         if not self.model.activities:
@@ -1766,6 +1790,7 @@ class Play:
             (3, self.touch_activities),
             (5, self.delete_activities),
             (3, self.delete_newest),
+            (6, self.delete_earlier),
             (5, self.replace_activities),
             (4, self.status_and_activity),
             (4, self.merge_activities),
