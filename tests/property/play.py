@@ -140,6 +140,7 @@ class Play:
         self.known_persons: set[int] = set()
         # The first category of each person on each scorecard.
         self.born_as: dict[tuple[int, str], Optional[str]] = {}
+        self.has_forgotten = False
         # Later names of categories, with the first ones.
         self.first_names: dict[Optional[str], Optional[str]] = {}
         self.features = {name for name in sorted(features) if name in ASKED or self.rng.random() < 0.65}
@@ -685,6 +686,9 @@ class Play:
             for number in [n for n, row in table.items() if row.tenant == tenant]:
                 del table[number]
         self.state.edited = True
+        # With the tenant went what changed while a person, who may have moved since, was its.
+        self.has_forgotten = True
+        self.born_as.clear()
 
     # --- activities ---
 
@@ -1141,6 +1145,8 @@ class Play:
 
     def roll_back_to(self, state: State) -> None:
         self.state = state
+        if self.has_forgotten:
+            self.born_as.clear()
         if self.make.time_zone != state.model.time_zone:
             self.make.move_to(state.model.time_zone)
 
