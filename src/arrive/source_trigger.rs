@@ -22,6 +22,7 @@ use std::rc::Rc;
 const BATCH: usize = 10_000;
 
 /// A changed row.
+#[derive(Clone)]
 struct Change {
     savepoint: u32,
     /// How many statements that write back it is within: what they change is brought over by themselves.
@@ -36,6 +37,7 @@ struct Change {
 }
 
 /// What a row is after a change.
+#[derive(Clone)]
 enum Now {
     /// What it is, if it is anything.
     Is(Option<Image>),
@@ -67,6 +69,9 @@ struct Overwritten {
 thread_local! {
     /// Rows whose row trigger fired and whose statement trigger has not yet.
     static NOTED: RefCell<Vec<Change>> = const { RefCell::new(Vec::new()) };
+    /// Those that a statement in a savepoint, of a trigger's, has brought over for the statement around it, with the savepoint:
+    /// they are noted again if it is rolled back.
+    static TAKEN: RefCell<Vec<(u32, Change)>> = const { RefCell::new(Vec::new()) };
     static REACHED: RefCell<Vec<ReachedChange>> = const { RefCell::new(Vec::new()) };
     static OVERWRITTEN: RefCell<Vec<Overwritten>> = const { RefCell::new(Vec::new()) };
 }
@@ -79,7 +84,18 @@ pub fn forget_admitted() {
 
 /// Forgets rows that were noted in a savepoint, or in one within it: it was rolled back.
 pub fn forget_noted(savepoint: u32) {
-    NOTED.with_borrow_mut(|noted| noted.retain(|change| change.savepoint < savepoint));
+    NOTED.with_borrow_mut(|noted| {
+        noted.retain(|change| change.savepoint < savepoint);
+        for (taken_in, change) in TAKEN.take() {
+            if change.savepoint >= savepoint {
+                continue;
+            }
+            match taken_in >= savepoint {
+                true => noted.push(change),
+                false => TAKEN.with_borrow_mut(|taken| taken.push((taken_in, change))),
+            }
+        }
+    });
     REACHED.with_borrow_mut(|noted| noted.retain(|change| change.savepoint < savepoint));
     OVERWRITTEN.with_borrow_mut(|noted| noted.retain(|row| row.savepoint < savepoint));
 }
@@ -261,8 +277,10 @@ pub fn source_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTup
 
 /// Corrects what the application overwrote, and writes what was left until the statement ended.
 fn correct_overwritten(config: &Config, source: &Source) {
+    let savepoint = pg::current_savepoint();
     let keys: Vec<String> = OVERWRITTEN.with_borrow_mut(|rows| {
-        let (own, others): (Vec<_>, Vec<_>) = rows.drain(..).partition(|row| row.source.is_same(source));
+        let is_own = |row: &Overwritten| row.source.is_same(source) && row.savepoint >= savepoint;
+        let (own, others): (Vec<_>, Vec<_>) = rows.drain(..).partition(is_own);
         *rows = others;
         own.into_iter().map(|row| row.key).collect()
     });
@@ -336,9 +354,11 @@ pub fn reached_changed<'a>(_: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a
 
 /// Reads again all rows of attached tables that reach the noted ones.
 fn bring_reached(config: &Config) {
-    let level = write_back::level();
+    let (level, savepoint) = (write_back::level(), pg::current_savepoint());
+    // A statement in a savepoint, of a trigger's, leaves what the statement around it noted: it may be rolled back.
     let mut changes: Vec<ReachedChange> = REACHED.with_borrow_mut(|noted| {
-        let (own, others) = noted.drain(..).partition(|change| change.level == level);
+        let is_own = |change: &ReachedChange| change.level == level && change.savepoint >= savepoint;
+        let (own, others) = noted.drain(..).partition(is_own);
         *noted = others;
         own
     });
@@ -446,11 +466,16 @@ fn fold(changes: Vec<Change>) -> Vec<Change> {
 
 /// Brings the noted changes of a source to persons or activities.
 fn bring_over(config: &Config, source: &Source) {
-    let level = write_back::level();
+    let (level, savepoint) = (write_back::level(), pg::current_savepoint());
+    let is_own = |change: &Change| change.source.is_same(source) && change.level == level;
     let changes: Vec<Change> = NOTED.with_borrow_mut(|noted| {
-        let (own, others) = noted.drain(..).partition(|change| change.source.is_same(source) && change.level == level);
+        let (own, others) = noted.drain(..).partition(is_own);
         *noted = others;
         own
+    });
+    TAKEN.with_borrow_mut(|taken| {
+        taken.retain(|(_, change)| change.savepoint < savepoint || !is_own(change));
+        taken.extend(changes.iter().filter(|change| change.savepoint < savepoint).map(|change| (savepoint, change.clone())));
     });
     let zone = zone(config, source);
     let (mut rows, mut passing) = (Vec::new(), Vec::new());

@@ -120,15 +120,20 @@ impl History<'_> {
         });
     }
 
-    /// When an activity of the person occurred, if there is such a one.
-    pub fn instant(&self, activity_id: i64) -> Option<i64> {
+    /// Hands over an activity of the person, if there is such a one.
+    pub fn activity(&self, activity_id: i64, mut take: impl FnMut(ActivityRow)) {
         let table = Table::open(self.of.tables.activity, pg_sys::AccessShareLock);
         let number = Key::bigint(&table, c"activity_id", activity_id);
-        let mut instant = None;
-        // SAFETY: `each` hands over extracted rows.
         table.each(&[Key::person_id(&table, self.person_id), number], &self.snapshot, |slot| {
-            instant = unsafe { value(slot, self.of.tables.activity_columns.occurred_at) };
+            // SAFETY: `each` hands over extracted rows, which live while they are handed over.
+            unsafe { take(self.of.tables.activity_columns.read(slot)) }
         });
+    }
+
+    /// When an activity of the person occurred, if there is such a one.
+    pub fn instant(&self, activity_id: i64) -> Option<i64> {
+        let mut instant = None;
+        self.activity(activity_id, |activity| instant = Some(activity.occurred_at));
         instant
     }
 

@@ -372,7 +372,11 @@ fn score_by(writer: &mut Writer, batch: &mut Batch, admit: impl Fn(i64, Option<F
             continue;
         }
         let Some(locked) = admit(person_id, writer.lock(person_id, seen)) else { continue };
-        let tells_all = scored.is_ok() && !(rescore::has_derived(person_id) && derived_already(config, rows));
+        let is_as_inserted = || {
+            let rulebook = config.rulebook(writer.persons().tenant(&locked));
+            !derived_already(config, rows) && are_unchanged(config, rulebook, rows, &batch.matching)
+        };
+        let tells_all = scored.is_ok() && (!rescore::has_derived(person_id) || is_as_inserted());
         if !tells_all || score_person(writer, &locked, rows, &batch.matching) != Ok(true) {
             writer.derive(person_id, &locked, rows.iter().map(|row| row.day).max());
         }
@@ -384,6 +388,24 @@ fn score_by(writer: &mut Writer, batch: &mut Batch, admit: impl Fn(i64, Option<F
 fn derived_already(config: &Config, rows: &[ScoredActivity]) -> bool {
     let is_one = |id: Option<i64>| rows.iter().any(|row| Some(row.activity_id) == id);
     config.tables.history(rows[0].person_id).records().iter().any(|(_, record)| is_one(record.activity_id))
+}
+
+/// Whether these activities of one person are still as they were inserted: a row trigger of somebody else's may have changed
+/// or deleted them. Of many, deriving the person anew is as quick as asking.
+fn are_unchanged(config: &Config, rulebook: &Rulebook, rows: &[ScoredActivity], matching: &Matching) -> bool {
+    let history = config.tables.history(rows[0].person_id);
+    let is_unchanged = |row: &ScoredActivity| {
+        let mut found = false;
+        history.activity(row.activity_id, |activity| {
+            let asks = rulebook.asks_attributes(activity.activity_type);
+            let attributes = if asks { activity.attributes.copy() } else { None };
+            let rules = rulebook.matching(activity.activity_type, attributes.as_ref()).map(|rule| rule.rule_id);
+            found =
+                activity.occurred_at == row.occurred_at && rules.eq(matching.set(row.matching).iter().map(|rule| rule.rule_id));
+        });
+        found
+    };
+    rows.len() as i64 <= FEW && rows.iter().all(is_unchanged)
 }
 
 /// Scores the new activities of one person, in order of time. `false`, and nothing is done, when

@@ -150,7 +150,7 @@ fn persons_arrived(config: &Config, count: i64, each: impl FnOnce(Take)) {
     let mut ids = Vec::new();
     let mut attached = Vec::new();
     let mut table: Option<String> = None;
-    // Of whom somebody else's trigger changed what leadscore had completed.
+    // Of whom somebody else's trigger changed what leadscore had completed, or the row itself, by which they are derived already.
     let mut differing = Vec::new();
     each(&mut |persons, person_id, found| {
         ids.push(person_id);
@@ -168,7 +168,8 @@ fn persons_arrived(config: &Config, count: i64, each: impl FnOnce(Take)) {
         let person = seen.person(persons, found);
         let standing = arrival(config, &person, persons.tenant(found));
         let stored = persons.stored(found);
-        if (stored.score, stored.penalised) != (standing.scores[0], standing.is_penalised) {
+        let is_as_completed = (stored.score, stored.penalised) == (standing.scores[0], standing.is_penalised);
+        if !is_as_completed || rescore::has_derived(person_id) {
             differing.push(person_id);
             return;
         }
@@ -351,7 +352,13 @@ pub fn person_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTup
             }
         });
     } else {
-        let changed = CHANGED.take();
+        // A statement within a trigger's savepoint leaves what the statement around it noted: it may be rolled back.
+        let savepoint = pg::current_savepoint();
+        let changed: Vec<Changed> = CHANGED.with_borrow_mut(|noted| {
+            let (own, others) = std::mem::take(noted).into_iter().partition(|changed| changed.savepoint >= savepoint);
+            *noted = others;
+            own
+        });
         let mut by_rules = Vec::new();
         let mut everything = Vec::new();
         for Changed { person_id, at, concerned, .. } in changed {

@@ -13,13 +13,14 @@ use scoring::calendar::Day;
 use scoring::derive;
 use scoring::record::{Record, RecordKind};
 use scoring::rule::Rule;
+use scoring::scorecard::MAIN;
 use scoring::shortcut::{self, Unclear};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 thread_local! {
-    /// Persons who were derived anew in this transaction: rows of a later trigger may have been part of it. `None` when they are
-    /// too many to be remembered.
+    /// Persons who were derived anew, or lost activities, in this transaction: rows of a later trigger may have been part of it.
+    /// `None` when they are too many to be remembered.
     static DERIVED: RefCell<Option<BTreeSet<i64>>> = const { RefCell::new(Some(BTreeSet::new())) };
 }
 
@@ -31,7 +32,7 @@ pub fn forget_derived() {
     DERIVED.set(Some(BTreeSet::new()));
 }
 
-/// Whether a person was, or may have been, derived anew in this transaction.
+/// Whether a person was, or may have been, derived anew or lost activities in this transaction.
 pub fn has_derived(person_id: i64) -> bool {
     DERIVED.with_borrow(|derived| derived.as_ref().is_none_or(|derived| derived.contains(&person_id)))
 }
@@ -168,6 +169,10 @@ impl Writer<'_> {
         }
         let mut records = registered.records_by(rules);
         records.retain(|(_, record)| record.kind == RecordKind::Activity);
+        // They may be of another scorecard until the next run, if a rule was moved.
+        if records.iter().any(|(_, record)| record.card != MAIN) {
+            return false;
+        }
         let derived = shortcut::activity_records(&person, activities, at);
         let counted = |record: &Record| i128::from(record.counted(at));
         let gained = derived.iter().map(counted).sum::<i128>() - records.iter().map(|(_, r)| counted(r)).sum::<i128>();
@@ -182,6 +187,7 @@ impl Writer<'_> {
 impl Writer<'_> {
     /// Takes away what deleted activities of a person gave it.
     fn lose(&mut self, person_id: i64, deleted: &[ActivityRow]) {
+        note_derived(person_id);
         let Some(seen) = self.look_at(person_id) else { return };
         let is_done = match self.try_lose(person_id, &seen, deleted) {
             Ok(is_done) => is_done,
@@ -216,7 +222,13 @@ impl Writer<'_> {
         for row in deleted {
             let (places, records): (Vec<StoredAt>, Vec<Record>) = registered.records_of(row.activity_id).into_iter().unzip();
             let matching = seen.rulebook.matching(&row.activity_type, row.attributes.as_ref());
-            if !shortcut::takes_its_records_alone(&seen.rulebook.configuration, &person, matching, &records) {
+            if !shortcut::takes_its_records_alone(
+                &seen.rulebook.configuration,
+                &person,
+                config.day(row.occurred_at),
+                matching,
+                &records,
+            ) {
                 return Err(Unclear);
             }
             lost += records.iter().map(|record| i128::from(record.counted(at))).sum::<i128>();

@@ -140,6 +140,7 @@ class Play:
         self.known_persons: set[int] = set()
         # The first category of each person on each scorecard.
         self.born_as: dict[tuple[int, str], Optional[str]] = {}
+        self.has_forgotten = False
         # Later names of categories, with the first ones.
         self.first_names: dict[Optional[str], Optional[str]] = {}
         self.features = {name for name in sorted(features) if name in ASKED or self.rng.random() < 0.65}
@@ -685,6 +686,9 @@ class Play:
             for number in [n for n, row in table.items() if row.tenant == tenant]:
                 del table[number]
         self.state.edited = True
+        # With the tenant went what changed while a person, who may have moved since, was its.
+        self.has_forgotten = True
+        self.born_as.clear()
 
     # --- activities ---
 
@@ -883,6 +887,30 @@ class Play:
         newest = max(mine, key=lambda a: (a.occurred_at, a.activity_id))
         self.execute(f"DELETE FROM leadscore.activity WHERE activity_id = {newest.activity_id}")
         del self.model.activities[newest.activity_id]
+
+    def delete_earlier(self) -> None:
+        """Some of a person that are not its newest: these may take their own records alone."""
+        if not self.model.activities:
+            return
+        person_id = self.rng.choice(list(self.model.activities.values())).person_id
+        mine = [a for a in self.model.activities.values() if a.person_id == person_id]
+        mine.sort(key=lambda a: (a.occurred_at, a.activity_id))
+        gone = [a.activity_id for a in self.some(mine[:-1], self.rng.choice([1, 1, 1, 3]))]
+        if not gone:
+            return
+        delete = f"DELETE FROM leadscore.activity WHERE activity_id IN ({', '.join(map(str, gone))})"
+        if self.make.chance(0.3):
+            # With a status of the same person, in one statement.
+            status = self.make.status()
+            self.execute(
+                f"WITH gone AS ({delete})"
+                f" UPDATE leadscore.person SET status = {literal(status)} WHERE person_id = {person_id}"
+            )
+            self.model.persons[person_id].status = status
+        else:
+            self.execute(delete)
+        for activity_id in gone:
+            del self.model.activities[activity_id]
 
     def replace_activities(self) -> None:
         """Deletes and inserts in one statement."""
@@ -1117,6 +1145,8 @@ class Play:
 
     def roll_back_to(self, state: State) -> None:
         self.state = state
+        if self.has_forgotten:
+            self.born_as.clear()
         if self.make.time_zone != state.model.time_zone:
             self.make.move_to(state.model.time_zone)
 
@@ -1766,6 +1796,7 @@ class Play:
             (3, self.touch_activities),
             (5, self.delete_activities),
             (3, self.delete_newest),
+            (6, self.delete_earlier),
             (5, self.replace_activities),
             (4, self.status_and_activity),
             (4, self.merge_activities),

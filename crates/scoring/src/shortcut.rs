@@ -10,6 +10,7 @@ use crate::person::{Person, Standpoint};
 use crate::record::{Fade, Record, RecordKind, earlier};
 use crate::refusal::Refusal;
 use crate::rule::{Rule, RuleKind};
+use crate::scorecard::MAIN;
 use crate::silence::{self, Penalty};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -106,7 +107,8 @@ impl<'l> Kept<'l> {
         if rule.max_counted.is_none() {
             kept.retain(|record| record.counts_from == new.day);
         }
-        if kept.len() > MOST_KEPT {
+        // They may be of another scorecard until the next run, if the rule was moved.
+        if kept.len() > MOST_KEPT || kept.iter().any(|record| record.card != rule.card) {
             return Err(Unclear);
         }
         let activity = |activity_id: i64, occurred_at: i64, day: Day| Activity {
@@ -290,19 +292,34 @@ fn gives_each_its_own(configuration: &Configuration, rule: &Rule) -> bool {
     rule.kind == RuleKind::Activity && !rule.is_capped() && rule.half_life.is_none() && configuration.adds_up(rule)
 }
 
-/// Whether an activity that is gone, and was neither ahead nor the last one of its person, takes nothing with it but its
-/// own records, which are these.
+/// Whether an activity of a day that is gone, and was neither ahead nor the last one of its person, takes nothing with it but
+/// these records, which are of its id. They are its own where each rule that matches it has one of that day at most: others are
+/// of a rule that was another one, or of a row that has been given the same id.
 pub fn takes_its_records_alone<'r>(
     configuration: &Configuration,
     person: &Person,
-    mut matching: impl Iterator<Item = &'r Rule>,
+    day: Day,
+    matching: impl Iterator<Item = &'r Rule>,
     records: &[Record],
 ) -> bool {
-    let is_own = |record: &Record| {
-        let rule = record.rule_id.and_then(|id| configuration.rule(id));
-        record.kind == RecordKind::Activity && rule.is_some_and(|rule| gives_each_its_own(configuration, rule))
-    };
-    matching.all(|rule| !rule.applies_to(person) || gives_each_its_own(configuration, rule)) && records.iter().all(is_own)
+    let mut own = 0;
+    for rule in matching {
+        if rule.applies_to(person) && !gives_each_its_own(configuration, rule) {
+            return false;
+        }
+        let is_own = |record: &&Record| {
+            record.kind == RecordKind::Activity
+                && record.rule_id == Some(rule.rule_id)
+                && (record.card, record.counts_from) == (MAIN, day)
+                && gives_each_its_own(configuration, rule)
+        };
+        match records.iter().filter(is_own).count() {
+            0 => {}
+            1 => own += 1,
+            _ => return false,
+        }
+    }
+    own == records.len()
 }
 
 #[cfg(test)]
@@ -313,7 +330,7 @@ mod tests {
     use crate::derive::{Standing, derive};
     use crate::explain::{Facts, explain, explain_what_counts};
     use crate::rule::Decay;
-    use crate::scorecard::{MAIN, Scorecard, Scorecards};
+    use crate::scorecard::{Scorecard, Scorecards};
     use proptest::prelude::*;
 
     const TODAY: i32 = 9000;
@@ -495,10 +512,11 @@ mod tests {
             rules in proptest::collection::vec(any_rule(), 1..5),
             on in any_activities(TODAY + 1, 10),
             nth in 0..10usize,
+            ahead in 0..=2,
         ) {
             let configuration = configuration(rules);
             let person = person("active");
-            let at = Standpoint::on(Day(TODAY));
+            let at = Standpoint { scored_on: Day(TODAY), reach: Day(TODAY + ahead) };
             let mut all = activities(&configuration, &on, 1);
             let stands = standing(&configuration, &person, &all, at);
             if nth >= all.len() {
@@ -508,7 +526,7 @@ mod tests {
             let (taken, left): (Vec<Record>, Vec<Record>) =
                 stands.records.into_iter().partition(|record| record.activity_id == Some(gone.activity_id));
             let is_ahead = gone.day > at.reach || Some(gone.occurred_at) == stands.last_activity_at;
-            if is_ahead || !takes_its_records_alone(&configuration, &person, gone.matching.iter().copied(), &taken) {
+            if is_ahead || !takes_its_records_alone(&configuration, &person, gone.day, gone.matching.iter().copied(), &taken) {
                 return Ok(());
             }
             let points: i128 = taken.iter().map(|record| i128::from(record.counted(at))).sum();
