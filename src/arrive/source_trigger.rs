@@ -33,6 +33,8 @@ struct Change {
     /// The key that the row had, if it was there.
     before_key: Option<String>,
     after: Now,
+    /// The row before, where it may have reached what it does not reach after.
+    left: Vec<(Vec<Option<Value>>, Vec<Option<Held>>)>,
 }
 
 /// What a row is after a change.
@@ -195,6 +197,12 @@ fn note_change(source: &Rc<Source>, change: &RowChange) {
     if !left[0] && before != after && !(was_nothing && is_nothing(&after)) {
         // What is nothing by its own columns is neither an activity nor does it wait.
         let before_key = before.as_deref().filter(|_| !was_nothing).and_then(|cells| source.key_of(cells));
+        let leads_on = reach::leads_on(source, 0);
+        let led = before.as_ref().filter(|before| match &after {
+            Some(after) => (0..before.len()).any(|at| leads_on(at) && before[at] != after[at]),
+            None => !source.steps.is_empty(),
+        });
+        let left = led.map(|before| (before.clone(), change.held_before(source.own(), &leads_on))).into_iter().collect();
         let after = match after {
             Some(cells) if is_passing => Now::Passing(cells),
             Some(cells) if source.steps.is_empty() => Now::Is(image(source, &source.read(&[Some(cells)]))),
@@ -217,6 +225,7 @@ fn note_change(source: &Rc<Source>, change: &RowChange) {
                     places: change.places(),
                     before_key,
                     after,
+                    left,
                 });
                 noted.len() >= BATCH
             });
@@ -430,6 +439,7 @@ fn fold(changes: Vec<Change>) -> Vec<Change> {
         let at = match earlier {
             Some(at) => {
                 folded[at].after = change.after;
+                folded[at].left.extend(change.left);
                 at
             }
             None => {
@@ -454,7 +464,12 @@ fn bring_over(config: &Config, source: &Source) {
     });
     let zone = zone(config, source);
     let (mut rows, mut passing) = (Vec::new(), Vec::new());
-    for Change { before_key, after, .. } in fold(changes) {
+    for Change { before_key, after, left, .. } in fold(changes) {
+        // Who changes what the row no longer reaches must not read it as it was.
+        for (own, held) in left {
+            pg::make_changes_visible();
+            reach::reach(source, own, held, zone, reach::For::Row);
+        }
         match after {
             Now::Is(after) => rows.push((before_key, after)),
             Now::Reaches(own, held) => rows.push((before_key, image_now(source, own, held, zone))),
