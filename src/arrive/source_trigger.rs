@@ -7,6 +7,7 @@ use crate::arrive::source::{Cell as Value, Image, Role, Source, image, values_of
 use crate::arrive::{take_few, waiting};
 use crate::configure::config::{self, Config};
 use crate::error::Refusal;
+use crate::noted::{Note, Noted};
 use crate::pg::meet::{self, Side};
 use crate::pg::source::{self as rows, After, Held, Place, RowChange, Rows, Scratch};
 use crate::pg::{self, Statement, TimeZone};
@@ -22,6 +23,7 @@ use std::rc::Rc;
 const BATCH: usize = 10_000;
 
 /// A changed row.
+#[derive(Clone)]
 struct Change {
     savepoint: u32,
     /// How many statements that write back it is within: what they change is brought over by themselves.
@@ -38,6 +40,7 @@ struct Change {
 }
 
 /// What a row is after a change.
+#[derive(Clone)]
 enum Now {
     /// What it is, if it is anything.
     Is(Option<Image>),
@@ -49,6 +52,7 @@ enum Now {
 }
 
 /// A changed row of a table that rows of an attached one reach, by one of the keys that it had or has.
+#[derive(Clone)]
 struct ReachedChange {
     savepoint: u32,
     level: u32,
@@ -60,17 +64,36 @@ struct ReachedChange {
 }
 
 /// A row whose written-back columns the application overwrote.
+#[derive(Clone)]
 struct Overwritten {
     savepoint: u32,
     source: Rc<Source>,
     key: String,
 }
 
+impl Note for Change {
+    fn savepoint(&self) -> u32 {
+        self.savepoint
+    }
+}
+
+impl Note for ReachedChange {
+    fn savepoint(&self) -> u32 {
+        self.savepoint
+    }
+}
+
+impl Note for Overwritten {
+    fn savepoint(&self) -> u32 {
+        self.savepoint
+    }
+}
+
 thread_local! {
     /// Rows whose row trigger fired and whose statement trigger has not yet.
-    static NOTED: RefCell<Vec<Change>> = const { RefCell::new(Vec::new()) };
-    static REACHED: RefCell<Vec<ReachedChange>> = const { RefCell::new(Vec::new()) };
-    static OVERWRITTEN: RefCell<Vec<Overwritten>> = const { RefCell::new(Vec::new()) };
+    static NOTED: RefCell<Noted<Change>> = const { RefCell::new(Noted::new()) };
+    static REACHED: RefCell<Noted<ReachedChange>> = const { RefCell::new(Noted::new()) };
+    static OVERWRITTEN: RefCell<Noted<Overwritten>> = const { RefCell::new(Noted::new()) };
 }
 
 /// Forgets who may attach a table: no answer outlives the transaction or savepoint.
@@ -81,9 +104,9 @@ pub fn forget_admitted() {
 
 /// Forgets rows that were noted in a savepoint, or in one within it: it was rolled back.
 pub fn forget_noted(savepoint: u32) {
-    NOTED.with_borrow_mut(|noted| noted.retain(|change| change.savepoint < savepoint));
-    REACHED.with_borrow_mut(|noted| noted.retain(|change| change.savepoint < savepoint));
-    OVERWRITTEN.with_borrow_mut(|noted| noted.retain(|row| row.savepoint < savepoint));
+    NOTED.with_borrow_mut(|noted| noted.forget(savepoint));
+    REACHED.with_borrow_mut(|noted| noted.forget(savepoint));
+    OVERWRITTEN.with_borrow_mut(|noted| noted.forget(savepoint));
 }
 
 /// The source whose trigger fired. Anybody may put the trigger function on a table of their own,
@@ -185,7 +208,7 @@ fn note_change(source: &Rc<Source>, change: &RowChange) {
         && let Some(key) = source.key_of(cells)
     {
         let (savepoint, source) = (pg::current_savepoint(), source.clone());
-        OVERWRITTEN.with_borrow_mut(|rows| rows.push(Overwritten { savepoint, source, key }));
+        OVERWRITTEN.with_borrow_mut(|rows| rows.add(Overwritten { savepoint, source, key }));
     }
     let (after, is_passing) = match after {
         After::Row(cells) => (Some(cells), false),
@@ -218,7 +241,7 @@ fn note_change(source: &Rc<Source>, change: &RowChange) {
         };
         if !(same && source.steps.is_empty()) {
             full = NOTED.with_borrow_mut(|noted| {
-                noted.push(Change {
+                noted.add(Change {
                     savepoint: pg::current_savepoint(),
                     level,
                     source: source.clone(),
@@ -270,11 +293,8 @@ pub fn source_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTup
 
 /// Corrects what the application overwrote, and writes what was left until the statement ended.
 fn correct_overwritten(config: &Config, source: &Source) {
-    let keys: Vec<String> = OVERWRITTEN.with_borrow_mut(|rows| {
-        let (own, others): (Vec<_>, Vec<_>) = rows.drain(..).partition(|row| row.source.is_same(source));
-        *rows = others;
-        own.into_iter().map(|row| row.key).collect()
-    });
+    let rows = OVERWRITTEN.with_borrow_mut(|rows| rows.take(|row| row.source.is_same(source)));
+    let keys: Vec<String> = rows.into_iter().map(|row| row.key).collect();
     if !keys.is_empty() {
         write_back::correct(source, keys);
     }
@@ -325,7 +345,7 @@ pub fn note_reached_row<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapT
         for key in before.into_iter().chain(new) {
             noted += 1;
             REACHED.with_borrow_mut(|reached| {
-                reached.push(ReachedChange { savepoint, level, source: source.clone(), step: *step, key, is_new });
+                reached.add(ReachedChange { savepoint, level, source: source.clone(), step: *step, key, is_new });
             });
         }
     }
@@ -346,11 +366,7 @@ pub fn reached_changed<'a>(_: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a
 /// Reads again all rows of attached tables that reach the noted ones.
 fn bring_reached(config: &Config) {
     let level = write_back::level();
-    let mut changes: Vec<ReachedChange> = REACHED.with_borrow_mut(|noted| {
-        let (own, others) = noted.drain(..).partition(|change| change.level == level);
-        *noted = others;
-        own
-    });
+    let mut changes = REACHED.with_borrow_mut(|noted| noted.take(|change| change.level == level));
     // Persons before activities, so that these find them.
     let order = |change: &ReachedChange| {
         let source = &change.source;
@@ -457,11 +473,8 @@ fn fold(changes: Vec<Change>) -> Vec<Change> {
 /// Brings the noted changes of a source to persons or activities.
 fn bring_over(config: &Config, source: &Source) {
     let level = write_back::level();
-    let changes: Vec<Change> = NOTED.with_borrow_mut(|noted| {
-        let (own, others) = noted.drain(..).partition(|change| change.source.is_same(source) && change.level == level);
-        *noted = others;
-        own
-    });
+    let is_own = |change: &Change| change.source.is_same(source) && change.level == level;
+    let changes = NOTED.with_borrow_mut(|noted| noted.take(is_own));
     let zone = zone(config, source);
     let (mut rows, mut passing) = (Vec::new(), Vec::new());
     for Change { before_key, after, left, .. } in fold(changes) {
