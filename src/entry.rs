@@ -48,10 +48,8 @@ extern "C-unwind" fn _PG_init() {
     pg::watch_transactions(transaction_ends, savepoint_is_rolled_back);
 }
 
-fn transaction_ends(rolled_back: bool) {
-    if rolled_back {
-        person_trigger::forget_noted(0);
-    }
+fn transaction_ends(_rolled_back: bool) {
+    person_trigger::forget_noted(0);
     source_trigger::forget_noted(0);
     source_trigger::forget_admitted();
     reach::forget_missed();

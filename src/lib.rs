@@ -21,6 +21,7 @@ mod website;
 mod cluster;
 
 mod error;
+mod noted;
 
 pg_module_magic!();
 

@@ -7,6 +7,7 @@ use crate::arrive::source::{Cell as Value, Image, Role, Source, image, values_of
 use crate::arrive::{take_few, waiting};
 use crate::configure::config::{self, Config};
 use crate::error::Refusal;
+use crate::noted::{Note, Noted};
 use crate::pg::meet::{self, Side};
 use crate::pg::source::{self as rows, After, Held, Place, RowChange, Rows, Scratch};
 use crate::pg::{self, Statement, TimeZone};
@@ -34,6 +35,8 @@ struct Change {
     /// The key that the row had, if it was there.
     before_key: Option<String>,
     after: Now,
+    /// The row before, where it may have reached what it does not reach after.
+    left: Vec<(Vec<Option<Value>>, Vec<Option<Held>>)>,
 }
 
 /// What a row is after a change.
@@ -49,6 +52,7 @@ enum Now {
 }
 
 /// A changed row of a table that rows of an attached one reach, by one of the keys that it had or has.
+#[derive(Clone)]
 struct ReachedChange {
     savepoint: u32,
     level: u32,
@@ -60,20 +64,36 @@ struct ReachedChange {
 }
 
 /// A row whose written-back columns the application overwrote.
+#[derive(Clone)]
 struct Overwritten {
     savepoint: u32,
     source: Rc<Source>,
     key: String,
 }
 
+impl Note for Change {
+    fn savepoint(&self) -> u32 {
+        self.savepoint
+    }
+}
+
+impl Note for ReachedChange {
+    fn savepoint(&self) -> u32 {
+        self.savepoint
+    }
+}
+
+impl Note for Overwritten {
+    fn savepoint(&self) -> u32 {
+        self.savepoint
+    }
+}
+
 thread_local! {
     /// Rows whose row trigger fired and whose statement trigger has not yet.
-    static NOTED: RefCell<Vec<Change>> = const { RefCell::new(Vec::new()) };
-    /// Those that a statement in a savepoint, of a trigger's, has brought over for the statement around it, with the savepoint:
-    /// they are noted again if it is rolled back.
-    static TAKEN: RefCell<Vec<(u32, Change)>> = const { RefCell::new(Vec::new()) };
-    static REACHED: RefCell<Vec<ReachedChange>> = const { RefCell::new(Vec::new()) };
-    static OVERWRITTEN: RefCell<Vec<Overwritten>> = const { RefCell::new(Vec::new()) };
+    static NOTED: RefCell<Noted<Change>> = const { RefCell::new(Noted::new()) };
+    static REACHED: RefCell<Noted<ReachedChange>> = const { RefCell::new(Noted::new()) };
+    static OVERWRITTEN: RefCell<Noted<Overwritten>> = const { RefCell::new(Noted::new()) };
 }
 
 /// Forgets who may attach a table: no answer outlives the transaction or savepoint.
@@ -84,20 +104,9 @@ pub fn forget_admitted() {
 
 /// Forgets rows that were noted in a savepoint, or in one within it: it was rolled back.
 pub fn forget_noted(savepoint: u32) {
-    NOTED.with_borrow_mut(|noted| {
-        noted.retain(|change| change.savepoint < savepoint);
-        for (taken_in, change) in TAKEN.take() {
-            if change.savepoint >= savepoint {
-                continue;
-            }
-            match taken_in >= savepoint {
-                true => noted.push(change),
-                false => TAKEN.with_borrow_mut(|taken| taken.push((taken_in, change))),
-            }
-        }
-    });
-    REACHED.with_borrow_mut(|noted| noted.retain(|change| change.savepoint < savepoint));
-    OVERWRITTEN.with_borrow_mut(|noted| noted.retain(|row| row.savepoint < savepoint));
+    NOTED.with_borrow_mut(|noted| noted.forget(savepoint));
+    REACHED.with_borrow_mut(|noted| noted.forget(savepoint));
+    OVERWRITTEN.with_borrow_mut(|noted| noted.forget(savepoint));
 }
 
 /// The source whose trigger fired. Anybody may put the trigger function on a table of their own,
@@ -199,7 +208,7 @@ fn note_change(source: &Rc<Source>, change: &RowChange) {
         && let Some(key) = source.key_of(cells)
     {
         let (savepoint, source) = (pg::current_savepoint(), source.clone());
-        OVERWRITTEN.with_borrow_mut(|rows| rows.push(Overwritten { savepoint, source, key }));
+        OVERWRITTEN.with_borrow_mut(|rows| rows.add(Overwritten { savepoint, source, key }));
     }
     let (after, is_passing) = match after {
         After::Row(cells) => (Some(cells), false),
@@ -211,6 +220,12 @@ fn note_change(source: &Rc<Source>, change: &RowChange) {
     if !left[0] && before != after && !(was_nothing && is_nothing(&after)) {
         // What is nothing by its own columns is neither an activity nor does it wait.
         let before_key = before.as_deref().filter(|_| !was_nothing).and_then(|cells| source.key_of(cells));
+        let leads_on = reach::leads_on(source, 0);
+        let led = before.as_ref().filter(|before| match &after {
+            Some(after) => (0..before.len()).any(|at| leads_on(at) && before[at] != after[at]),
+            None => !source.steps.is_empty(),
+        });
+        let left = led.map(|before| (before.clone(), change.held_before(source.own(), &leads_on))).into_iter().collect();
         let after = match after {
             Some(cells) if is_passing => Now::Passing(cells),
             Some(cells) if source.steps.is_empty() => Now::Is(image(source, &source.read(&[Some(cells)]))),
@@ -226,13 +241,14 @@ fn note_change(source: &Rc<Source>, change: &RowChange) {
         };
         if !(same && source.steps.is_empty()) {
             full = NOTED.with_borrow_mut(|noted| {
-                noted.push(Change {
+                noted.add(Change {
                     savepoint: pg::current_savepoint(),
                     level,
                     source: source.clone(),
                     places: change.places(),
                     before_key,
                     after,
+                    left,
                 });
                 noted.len() >= BATCH
             });
@@ -277,13 +293,8 @@ pub fn source_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTup
 
 /// Corrects what the application overwrote, and writes what was left until the statement ended.
 fn correct_overwritten(config: &Config, source: &Source) {
-    let savepoint = pg::current_savepoint();
-    let keys: Vec<String> = OVERWRITTEN.with_borrow_mut(|rows| {
-        let is_own = |row: &Overwritten| row.source.is_same(source) && row.savepoint >= savepoint;
-        let (own, others): (Vec<_>, Vec<_>) = rows.drain(..).partition(is_own);
-        *rows = others;
-        own.into_iter().map(|row| row.key).collect()
-    });
+    let rows = OVERWRITTEN.with_borrow_mut(|rows| rows.take(|row| row.source.is_same(source)));
+    let keys: Vec<String> = rows.into_iter().map(|row| row.key).collect();
     if !keys.is_empty() {
         write_back::correct(source, keys);
     }
@@ -334,7 +345,7 @@ pub fn note_reached_row<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapT
         for key in before.into_iter().chain(new) {
             noted += 1;
             REACHED.with_borrow_mut(|reached| {
-                reached.push(ReachedChange { savepoint, level, source: source.clone(), step: *step, key, is_new });
+                reached.add(ReachedChange { savepoint, level, source: source.clone(), step: *step, key, is_new });
             });
         }
     }
@@ -354,14 +365,8 @@ pub fn reached_changed<'a>(_: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a
 
 /// Reads again all rows of attached tables that reach the noted ones.
 fn bring_reached(config: &Config) {
-    let (level, savepoint) = (write_back::level(), pg::current_savepoint());
-    // A statement in a savepoint, of a trigger's, leaves what the statement around it noted: it may be rolled back.
-    let mut changes: Vec<ReachedChange> = REACHED.with_borrow_mut(|noted| {
-        let is_own = |change: &ReachedChange| change.level == level && change.savepoint >= savepoint;
-        let (own, others) = noted.drain(..).partition(is_own);
-        *noted = others;
-        own
-    });
+    let level = write_back::level();
+    let mut changes = REACHED.with_borrow_mut(|noted| noted.take(|change| change.level == level));
     // Persons before activities, so that these find them.
     let order = |change: &ReachedChange| {
         let source = &change.source;
@@ -450,6 +455,7 @@ fn fold(changes: Vec<Change>) -> Vec<Change> {
         let at = match earlier {
             Some(at) => {
                 folded[at].after = change.after;
+                folded[at].left.extend(change.left);
                 at
             }
             None => {
@@ -466,20 +472,17 @@ fn fold(changes: Vec<Change>) -> Vec<Change> {
 
 /// Brings the noted changes of a source to persons or activities.
 fn bring_over(config: &Config, source: &Source) {
-    let (level, savepoint) = (write_back::level(), pg::current_savepoint());
+    let level = write_back::level();
     let is_own = |change: &Change| change.source.is_same(source) && change.level == level;
-    let changes: Vec<Change> = NOTED.with_borrow_mut(|noted| {
-        let (own, others) = noted.drain(..).partition(is_own);
-        *noted = others;
-        own
-    });
-    TAKEN.with_borrow_mut(|taken| {
-        taken.retain(|(_, change)| change.savepoint < savepoint || !is_own(change));
-        taken.extend(changes.iter().filter(|change| change.savepoint < savepoint).map(|change| (savepoint, change.clone())));
-    });
+    let changes = NOTED.with_borrow_mut(|noted| noted.take(is_own));
     let zone = zone(config, source);
     let (mut rows, mut passing) = (Vec::new(), Vec::new());
-    for Change { before_key, after, .. } in fold(changes) {
+    for Change { before_key, after, left, .. } in fold(changes) {
+        // Who changes what the row no longer reaches must not read it as it was.
+        for (own, held) in left {
+            pg::make_changes_visible();
+            reach::reach(source, own, held, zone, reach::For::Row);
+        }
         match after {
             Now::Is(after) => rows.push((before_key, after)),
             Now::Reaches(own, held) => rows.push((before_key, image_now(source, own, held, zone))),

@@ -26,20 +26,23 @@ pub struct Attached {
     owner: pg_sys::Oid,
     /// Numbers and types of the columns of its key.
     key: Vec<(i16, pg_sys::Oid)>,
+    /// Whether foreign keys that cannot be deferred have been checked of all its rows.
+    are_checked: bool,
 }
 
 impl Attached {
     /// Opens it to lock rows.
     pub fn to_lock(table: u32, owner: u32, key: &[&str]) -> Result<Self, TakesStatement> {
-        Attached::open(table, owner, key, pg_sys::RowShareLock)
+        Attached::open(table, owner, key, pg_sys::RowShareLock, false)
     }
 
-    /// Opens it to write rows.
-    pub fn to_write(table: u32, owner: u32, key: &[&str]) -> Result<Self, TakesStatement> {
-        Attached::open(table, owner, key, pg_sys::RowExclusiveLock)
+    /// Opens it to write rows. `are_checked`: none was written whose foreign keys are checked only when a statement ends that still
+    /// runs.
+    pub fn to_write(table: u32, owner: u32, key: &[&str], are_checked: bool) -> Result<Self, TakesStatement> {
+        Attached::open(table, owner, key, pg_sys::RowExclusiveLock, are_checked)
     }
 
-    fn open(table: u32, owner: u32, key: &[&str], lock: u32) -> Result<Self, TakesStatement> {
+    fn open(table: u32, owner: u32, key: &[&str], lock: u32, are_checked: bool) -> Result<Self, TakesStatement> {
         let (table, owner) = (Table::open(table.into(), lock), owner.into());
         // SAFETY: the table is open, so its description stays; the rest looks up the catalogs.
         unsafe {
@@ -58,7 +61,7 @@ impl Attached {
             }
         }
         let key = key.iter().map(|name| column(&table, name)).collect::<Result<_, _>>()?;
-        Ok(Attached { table, owner, key })
+        Ok(Attached { table, owner, key, are_checked })
     }
 
     /// Locks the row with this key until the transaction ends, as FOR NO KEY UPDATE would.
@@ -163,7 +166,7 @@ impl Attached {
                         if pg_sys::RI_FKey_trigger_type(trigger.tgfoid) == pg_sys::RI_TRIGGER_FK as i32 =>
                     {
                         // Checked by the end of the statement that wrote it, which is over.
-                        if !trigger.tgdeferrable && self.keeps_key(trigger.tgconstraint, values) {
+                        if self.are_checked && !trigger.tgdeferrable && self.keeps_key(trigger.tgconstraint, values) {
                             return ControlFlow::Continue(());
                         }
                         // The key of a row that this transaction has written may not have been checked yet.

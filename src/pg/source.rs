@@ -167,6 +167,12 @@ impl<'a> RowChange<'a> {
         }
     }
 
+    /// The same of the row before.
+    pub fn held_before(&self, columns: &[String], at: impl Fn(usize) -> bool) -> Vec<Option<Held>> {
+        // SAFETY: as for held; an INSERT is not asked.
+        unsafe { held(self.first(), (*self.trigger.trigger_data().tg_relation).rd_att, columns, at) }
+    }
+
     /// The columns of these names, of the row before and after the change. A row that the same
     /// transaction has changed again has nothing after this change: the later one tells.
     pub fn cells(&self, columns: &[String], zone: TimeZone) -> (Option<Vec<Option<Cell>>>, After) {

@@ -4,6 +4,7 @@ use crate::arrive::waiting::{self, Arrived};
 use crate::configure::config::{self, Config};
 use crate::configure::rulebook::Rulebook;
 use crate::error::{OrRaise, Refusal};
+use crate::noted::{Note, Noted};
 use crate::pg::person::{FoundPerson, Persons};
 use crate::pg::source::AttachedPerson;
 use crate::pg::table::StoredAt;
@@ -255,6 +256,7 @@ pub fn write_begins<'a>(_trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTupl
 }
 
 /// A changed row, with the savepoint in which it changed.
+#[derive(Clone)]
 struct Changed {
     savepoint: u32,
     person_id: i64,
@@ -263,17 +265,24 @@ struct Changed {
     concerned: Concerned,
 }
 
+impl Note for Changed {
+    fn savepoint(&self) -> u32 {
+        self.savepoint
+    }
+}
+
 thread_local! {
     /// Persons whose row trigger fired and whose statement trigger has not yet.
-    static CHANGED: RefCell<Vec<Changed>> = const { RefCell::new(Vec::new()) };
+    static CHANGED: RefCell<Noted<Changed>> = const { RefCell::new(Noted::new()) };
 }
 
 /// Forgets persons that were noted in a savepoint, or in one within it: it was rolled back.
 pub fn forget_noted(savepoint: u32) {
-    CHANGED.with_borrow_mut(|noted| noted.retain(|changed| changed.savepoint < savepoint));
+    CHANGED.with_borrow_mut(|noted| noted.forget(savepoint));
 }
 
 /// What of a person a changed row concerns.
+#[derive(Clone)]
 enum Concerned {
     Nothing,
     /// Activity rules that apply now and did not before, or the other way round; none is capped.
@@ -348,17 +357,11 @@ pub fn person_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTup
             if !matches!(concerned, Concerned::Nothing) {
                 let (person_id, at) = (persons.id(new), persons.place(new));
                 let savepoint = pg::current_savepoint();
-                CHANGED.with_borrow_mut(|noted| noted.push(Changed { savepoint, person_id, at, concerned }));
+                CHANGED.with_borrow_mut(|noted| noted.add(Changed { savepoint, person_id, at, concerned }));
             }
         });
     } else {
-        // A statement within a trigger's savepoint leaves what the statement around it noted: it may be rolled back.
-        let savepoint = pg::current_savepoint();
-        let changed: Vec<Changed> = CHANGED.with_borrow_mut(|noted| {
-            let (own, others) = std::mem::take(noted).into_iter().partition(|changed| changed.savepoint >= savepoint);
-            *noted = others;
-            own
-        });
+        let changed = CHANGED.with_borrow_mut(|noted| noted.take(|_| true));
         let mut by_rules = Vec::new();
         let mut everything = Vec::new();
         for Changed { person_id, at, concerned, .. } in changed {

@@ -55,6 +55,9 @@ thread_local! {
     static LOCKED: RefCell<Vec<(u32, LockedRow)>> = const { RefCell::new(Vec::new()) };
     static OPEN: RefCell<Vec<Open>> = const { RefCell::new(Vec::new()) };
     static QUEUED: RefCell<Vec<Queued>> = const { RefCell::new(Vec::new()) };
+    /// Tables that statements within a trigger have written in this transaction. What the action of a foreign key writes is
+    /// checked no sooner than the statement around it ends.
+    static NESTED: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
     static LEVEL: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -65,6 +68,7 @@ pub fn forget_noted(savepoint: u32) {
     QUEUED.with_borrow_mut(|queued| queued.retain(|q| q.savepoint < savepoint));
     if savepoint == 0 {
         LEVEL.set(0);
+        NESTED.with_borrow_mut(Vec::clear);
     }
 }
 
@@ -93,7 +97,15 @@ impl Drop for Level {
 pub fn source_begins(relation: u32) {
     // A run writes to its rows: it is waited for before any of them is locked.
     config::present();
-    OPEN.with_borrow_mut(|open| open.push(Open { savepoint: pg::current_savepoint(), relation, depth: pg::trigger_depth() }));
+    let depth = pg::trigger_depth();
+    OPEN.with_borrow_mut(|open| open.push(Open { savepoint: pg::current_savepoint(), relation, depth }));
+    if depth > 1 {
+        NESTED.with_borrow_mut(|nested| {
+            if !nested.contains(&relation) {
+                nested.push(relation);
+            }
+        });
+    }
 }
 
 /// The AFTER trigger of such a statement: from here on the rows can be written.
@@ -315,7 +327,9 @@ fn write_few(source: &Source, standings: &mut Standings) {
         score.into_iter().chain(category.map(|name| (name, Written::Category(standings.categories[nth].as_deref())))).collect()
     };
     let done: Vec<bool> = for_owner(source, || {
-        let Ok(table) = Attached::to_write(source.table.relation, source.owner, &names) else { return Vec::new() };
+        let relation = source.table.relation;
+        let are_checked = NESTED.with_borrow(|nested| !nested.contains(&relation));
+        let Ok(table) = Attached::to_write(relation, source.owner, &names, are_checked) else { return Vec::new() };
         let is_written = |nth: usize| table.write(&values_of_key(&standings.keys[nth], names.len()), &values(nth)).is_ok();
         (0..standings.keys.len()).map(is_written).collect()
     });

@@ -94,3 +94,42 @@ TABLE known;
 DELETE FROM candidate;
 SELECT count(*) FROM leadscore.person;
 :verify
+-- What is done in a block that is rolled back is done again after it: such a statement takes what the one around it has changed, too.
+CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    BEGIN
+        EXECUTE format('UPDATE %I SET other = 2, %s WHERE id = $1', TG_TABLE_NAME, TG_ARGV[0]) USING NEW.id;
+        RAISE division_by_zero;
+    EXCEPTION WHEN division_by_zero THEN NULL;
+    END;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER zzz AFTER INSERT OR UPDATE ON candidate FOR EACH ROW WHEN (NEW.other = 1) EXECUTE FUNCTION fails('state = ''failed''');
+CREATE TRIGGER zzz AFTER INSERT OR UPDATE ON call FOR EACH ROW WHEN (NEW.other = 1) EXECUTE FUNCTION fails('stage = ''failed''');
+INSERT INTO candidate (id, state, other) VALUES (1, 'new', 1), (2, 'new', 1);
+UPDATE candidate SET state = 'met', other = 1, score = 77;
+DELETE FROM call;
+INSERT INTO call (id, candidate_id, stage, other) VALUES (1, 1, 'done', 1), (2, 2, 'done', 1), (3, 2, 'open', 1);
+UPDATE call SET candidate_id = 2, other = 1 WHERE id = 1;
+WITH gone AS (DELETE FROM call WHERE id = 2) UPDATE call SET other = 1, stage = 'done' WHERE id = 3;
+TABLE known;
+TABLE candidate;
+:verify
+-- So it is of persons, whose trigger of somebody else's may do the same.
+RESET ROLE;
+CREATE FUNCTION app.person_fails() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    BEGIN
+        UPDATE leadscore.person SET status = 'failed' WHERE person_id = NEW.person_id;
+        RAISE division_by_zero;
+    EXCEPTION WHEN division_by_zero THEN NULL;
+    END;
+    RETURN NULL;
+END $$;
+INSERT INTO leadscore.rule (name, statuses, points) VALUES ('Hired', '{hired}', 1000);
+DO 'BEGIN PERFORM leadscore_recompute(''2026-03-01 12:00''); END';
+CREATE TRIGGER zzz AFTER UPDATE OF status ON leadscore.person FOR EACH ROW WHEN (NEW.status = 'hired') EXECUTE FUNCTION app.person_fails();
+UPDATE candidate SET state = 'hired';
+TABLE candidate;
+SELECT * FROM leadscore.verify();
+DROP TRIGGER zzz ON leadscore.person;

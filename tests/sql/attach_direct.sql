@@ -58,6 +58,20 @@ COMMIT;
 UPDATE member SET agency_id = 8, active = false WHERE id = 1;
 TABLE member ORDER BY id;
 
+-- What the action of a foreign key writes is checked when the statement around it ends, and is refused whoever writes the row meanwhile.
+CREATE TABLE office (id int PRIMARY KEY);
+INSERT INTO office VALUES (1), (2);
+CREATE TABLE clerk (id int PRIMARY KEY, office_id int DEFAULT 0 REFERENCES office ON DELETE SET DEFAULT, score int);
+CREATE TABLE memo (id int PRIMARY KEY, clerk_id int, at timestamptz NOT NULL DEFAULT '2026-03-01');
+SELECT FROM leadscore.attach_person('clerk', 'clerk', score => 'score');
+SELECT FROM leadscore.attach_activity('memo', activity_type => 'call', person => 'clerk_id', person_kind => 'clerk', occurred_at => 'at');
+INSERT INTO clerk VALUES (1, 1), (2, 2);
+WITH memos AS (INSERT INTO memo VALUES (1, 1)) DELETE FROM office WHERE id = 1;
+WITH clerks AS (INSERT INTO clerk VALUES (3, 2)), memos AS (INSERT INTO memo VALUES (1, 1), (3, 3)) DELETE FROM office WHERE id = 1;
+INSERT INTO office VALUES (0);
+WITH memos AS (INSERT INTO memo VALUES (1, 1)) DELETE FROM office WHERE id = 1;
+SELECT * FROM clerk ORDER BY id;
+
 -- Indexes on what is written, with expressions and predicates that call the owner's functions, checks and columns that are computed.
 CREATE FUNCTION doubled(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN 2 * $1; END $$;
 CREATE INDEX ON candidate (score);
