@@ -36,7 +36,7 @@ struct Change {
     before_key: Option<String>,
     after: Now,
     /// The row before, where it may have reached what it does not reach after.
-    left: Vec<(Vec<Option<Value>>, Vec<Option<Held>>)>,
+    left: Vec<rows::FoundRow>,
 }
 
 /// What a row is after a change.
