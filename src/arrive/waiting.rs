@@ -148,6 +148,14 @@ pub fn take_activities(source: &Source, rows: &[(Option<String>, Option<Image>)]
             refuse_unseen();
         }
     }
+    // Persons are derived by what the snapshot shows of their activities.
+    if pg::transaction_has_one_snapshot() {
+        let config = config::for_reading();
+        let is_shown = |key: &String| config.tables.activities_of(source.source_id, key).is_some();
+        if !config.deferred && !old_keys.iter().flatten().all(is_shown) {
+            pg::refuse_snapshot();
+        }
+    }
     let persons_of_rows = || -> Vec<i64> {
         let args = [number(), kind(), DatumWithOid::from(persons.clone()), DatumWithOid::from(tenants.clone()), keys().0];
         let rows = PERSONS.with(|persons| persons.rows(&args));
