@@ -229,7 +229,7 @@ fn note_change(source: &Rc<Source>, change: &RowChange) {
         let after = match after {
             Some(cells) if is_passing => Now::Passing(cells),
             Some(cells) if source.steps.is_empty() => Now::Is(image(source, &source.read(&[Some(cells)]))),
-            Some(cells) => Now::Reaches(cells, change.held(source.own(), reach::leads_on(source, 0))),
+            Some(cells) => Now::Reaches(cells, change.held(source.own(), &leads_on)),
             None => Now::Is(None),
         };
         if let Now::Is(Some(image)) = &after {
@@ -600,13 +600,8 @@ fn rows_of(config: &Config, source: &Source, result: &Rows) {
             .map(|card| (card.scorecard.clone(), serde_json::json!([text(card.score), text(card.category)])));
         let cards = serde_json::Value::Object(cards.collect()).to_string();
         rows::in_scratch_memory(&mut scratch, || {
-            result.add(vec![
-                image.key.as_str().into_datum(),
-                image.person.as_deref().and_then(|v| v.into_datum()),
-                image.tenant.as_deref().and_then(|v| v.into_datum()),
-                image.activity_type.as_deref().and_then(|v| v.into_datum()),
-                image.moment.map(pg_sys::Datum::from),
-                image.attributes.as_deref().and_then(rows::jsonb),
+            let mut values = activity_columns(&image);
+            values.extend([
                 image.name.as_deref().and_then(|v| v.into_datum()),
                 image.status.as_deref().and_then(|v| v.into_datum()),
                 image.owner.as_deref().and_then(|v| v.into_datum()),
@@ -615,8 +610,21 @@ fn rows_of(config: &Config, source: &Source, result: &Rows) {
                 text(source.parts.category).and_then(|v| v.into_datum()),
                 rows::jsonb(&cards),
             ]);
+            result.add(values);
         });
     });
+}
+
+/// What a row says of an activity, as the columns of a result: key, person, tenant, type, moment and attributes.
+pub fn activity_columns(image: &Image) -> Vec<Option<pg_sys::Datum>> {
+    vec![
+        image.key.as_str().into_datum(),
+        image.person.as_deref().and_then(|v| v.into_datum()),
+        image.tenant.as_deref().and_then(|v| v.into_datum()),
+        image.activity_type.as_deref().and_then(|v| v.into_datum()),
+        image.moment.map(pg_sys::Datum::from),
+        image.attributes.as_deref().and_then(rows::jsonb),
+    ]
 }
 
 /// Hands over each row of an attached table that is a person or an activity, with what is read of it and, after that, what is

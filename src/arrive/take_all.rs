@@ -13,7 +13,6 @@ use crate::pg::{self, name_of};
 use crate::score::activity_trigger::Inserted;
 use crate::score::rescore::run;
 use foldhash::fast::RandomState;
-use pgrx::prelude::*;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -84,16 +83,7 @@ fn read(config: &Config, source: &Source, result: &Rows) -> Arrivals {
                 source_id: source.source_id,
                 source_key: &image.key,
             }),
-            _ => rows::in_scratch_memory(&mut scratch, || {
-                result.add(vec![
-                    image.key.as_str().into_datum(),
-                    image.person.as_deref().and_then(|v| v.into_datum()),
-                    image.tenant.as_deref().and_then(|v| v.into_datum()),
-                    image.activity_type.as_deref().and_then(|v| v.into_datum()),
-                    image.moment.map(pg_sys::Datum::from),
-                    image.attributes.as_deref().and_then(rows::jsonb),
-                ]);
-            }),
+            _ => rows::in_scratch_memory(&mut scratch, || result.add(source_trigger::activity_columns(&image))),
         }
     });
     arrivals

@@ -258,11 +258,8 @@ fn column(source: &Source, at: usize) -> Option<String> {
 /// The key columns of the source, quoted, with their types; `None` when they are not known.
 fn key_columns(source: &Source) -> Option<Vec<(String, &str)>> {
     let types = source.table.types.as_ref()?;
-    let of = |&at: &usize| {
-        let at = usize::try_from(source.parts.columns.get(at)?.1).ok()?;
-        Some((column(source, at)?, types.get(at)?.as_str()))
-    };
-    source.parts.key.iter().map(of).collect()
+    let of = |at: usize| Some((column(source, at)?, types.get(at)?.as_str()));
+    source.key_columns()?.into_iter().map(of).collect()
 }
 
 /// Keys as lists of their values, one for each column.
@@ -306,11 +303,7 @@ fn for_owner<T>(source: &Source, work: impl FnOnce() -> T) -> T {
 
 /// The names of the key columns, not quoted.
 fn key_names(source: &Source) -> Option<Vec<&str>> {
-    let of = |&at: &usize| {
-        let at = usize::try_from(source.parts.columns.get(at)?.1).ok()?;
-        source.table.columns().get(at).map(String::as_str)
-    };
-    source.parts.key.iter().map(of).collect()
+    source.key_columns()?.into_iter().map(|at| source.table.columns().get(at).map(String::as_str)).collect()
 }
 
 /// Writes the scores and categories of a few rows without a statement; removes from the list whose rows are done.
@@ -558,11 +551,9 @@ fn lock_few(source: &Source, keys: &[String]) -> Result<(), TakesStatement> {
         // Texts are in the order of their collation.
         let types = source.table.types.as_deref().unwrap_or_default();
         let is_number = |&at: &usize| {
-            let at = source.parts.columns.get(at).and_then(|(_, at)| usize::try_from(*at).ok());
-            at.and_then(|at| types.get(at))
-                .is_some_and(|name| matches!(name.as_str(), "pg_catalog.int2" | "pg_catalog.int4" | "pg_catalog.int8"))
+            types.get(at).is_some_and(|name| matches!(name.as_str(), "pg_catalog.int2" | "pg_catalog.int4" | "pg_catalog.int8"))
         };
-        if !source.parts.key.iter().all(is_number) {
+        if !source.key_columns().is_some_and(|columns| columns.iter().all(is_number)) {
             return Err(TakesStatement);
         }
         keys.sort_by_cached_key(|key| key.iter().map(|value| value.parse::<i64>().unwrap_or_default()).collect::<Vec<_>>());
