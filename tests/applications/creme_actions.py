@@ -67,10 +67,17 @@ browser = Client()
 browser.force_login(user)
 
 
-def post(path):
-    answer = browser.post(path)
-    if answer.status_code >= 400:
+def post(path, **values):
+    """As the browser does. A form that is refused is shown again: 200."""
+    answer = browser.post(path, values)
+    if answer.status_code >= 400 or values and answer.status_code != 302:
         raise SystemExit(f"{path}: {answer.status_code}")
+
+
+def enter_contact():
+    post("/persons/contact/add", user=user.pk, first_name="Ada", last_name=f"Contact {next(number)}", email="ada@example.com")
+
+
 
 
 def fill() -> None:
@@ -90,6 +97,7 @@ if sys.argv[1:] == ["fill"]:
 any_contact, any_organisation = standing(Contact), standing(Organisation)
 ACTIONS = {
     "a contact is entered": (lambda _: None, lambda _, __: contact()),
+    "a contact is entered, by the browser's request": (lambda _: None, lambda _, __: enter_contact()),
     "50 contacts are imported": (lambda _: None, lambda _, __: [contact() for _ in range(50)]),
     "a contact's phone number changes": (any_contact, lambda _, thing: change(thing, phone=f"0{next(number)}")),
     "an organisation changes": (any_organisation, lambda _, thing: change(thing, description=f"{next(number)}")),
@@ -101,6 +109,7 @@ ACTIONS = {
     "a to-do is done": (lambda _: todo(any_contact()), lambda _, thing: change(thing, is_ok=True)),
     "a to-do is done, by the browser's request": (lambda _: todo(any_contact()), lambda _, thing: post(f"/assistants/todo/validate/{thing.pk}")),
     "a contact goes to the trash": (contact, lambda _, thing: thing.trash()),
+    "a contact goes to the trash, by the browser's request": (contact, lambda _, thing: post(f"/creme_core/entity/delete/{thing.pk}")),
     "a contact is deleted": (contact, lambda _, thing: thing.delete()),
 }
 serve(ACTIONS, transaction, lambda _: connection.connection.info.backend_pid)
