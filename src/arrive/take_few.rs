@@ -1,4 +1,4 @@
-//! Brings up to 15 changed rows of an attached table to activities, and one row to a person, by index look-ups. Says no where
+//! Brings up to 1,023 changed rows of an attached table to activities, and one row to a person, by index look-ups. Says no where
 //! the set-based statements of `sql/arrive/take.sql` must do it, since more has to be known than persons and what rows were.
 
 use crate::arrive::source::{Image, Source};
@@ -15,6 +15,7 @@ use crate::score::writer::Writer;
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
 use std::collections::HashSet;
+use std::iter;
 
 thread_local! {
     static INSERT_ACTIVITY: OfFew = const { OfFew::new(
@@ -43,8 +44,8 @@ thread_local! {
 /// A changed row: the key that it had, if it was there, and what it is now, if it is anything.
 pub type Row = (Option<String>, Option<Image>);
 
-/// From so many rows on statements for many are faster.
-const MANY: usize = 16;
+/// From so many rows on statements for many are as fast.
+const MANY: usize = 1024;
 
 /// What becomes of the activity of one row.
 enum Step<'r> {
@@ -171,10 +172,10 @@ fn carry_out(mut writer: Writer, steps: Vec<Step>) -> Vec<usize> {
     }
     // The later of two at one instant is the one with the higher number.
     added.sort_by(|a, b| (a.occurred_at, a.source_key).cmp(&(b.occurred_at, b.source_key)));
+    let ids = if added.is_empty() { Some(Vec::new()) } else { config.tables.insert_activities(added.iter()) };
+    let ids = ids.unwrap_or_else(|| error!("leadscore: an activity cannot be stored"));
     let mut scored = Vec::new();
-    for new in added {
-        let activity_id =
-            config.tables.insert_activity(&new).unwrap_or_else(|| error!("leadscore: an activity cannot be stored"));
+    for (activity_id, new) in ids.into_iter().zip(added) {
         if derived.has(new.person_id) {
             derived.push(new.person_id, day(&new));
         } else {
@@ -262,7 +263,7 @@ fn lock(config: &Config, mut ids: Vec<i64>) -> Option<Locked<'_>> {
 
 /// Inserts an activity; `false` where it is not its person's by now, who is not scored then.
 fn insert(config: &Config, new: &NewActivity, is_still: impl Fn() -> bool) -> bool {
-    if let Some(activity_id) = config.tables.insert_activity(new) {
+    if let Some(activity_id) = config.tables.insert_activities(iter::once(new)).and_then(|ids| ids.first().copied()) {
         return activity_trigger::score_new(config, activity_id, new, is_still);
     }
     INSERT_ACTIVITY.with(|statement| {

@@ -336,29 +336,32 @@ impl Tables {
         [self.activity, self.adjustment, self.score_record]
     }
 
-    /// Inserts an activity that a row of an attached table became, and returns its id: as an INSERT
+    /// Inserts activities that rows of attached tables became, and returns their ids in the same order: as an INSERT
     /// would whose triggers do nothing. `None`, and nothing is done, where more belongs to an
     /// INSERT than leadscore's own trigger, which its caller makes up for.
-    pub fn insert_activity(&self, new: &NewActivity) -> Option<i64> {
+    pub fn insert_activities<'n>(&self, new: impl Iterator<Item = &'n NewActivity<'n>>) -> Option<Vec<i64>> {
         let table = Table::open(self.activity, pg_sys::RowExclusiveLock);
         if !table.is_plain(&self.writes.insert_activity) {
             return None;
         }
-        let activity_id = next_value(self.activity_ids);
-        let row = Row::of(&table);
+        let (indexes, row) = (IndexWriter::open(table.relation), Row::of(&table));
         let c = &self.activity_columns;
-        row.set(&[
-            (c.activity_id, activity_id.into_datum()),
-            (c.person_id, new.person_id.into_datum()),
-            (c.activity_type, new.activity_type.into_datum()),
-            (c.occurred_at, Some(pg_sys::Datum::from(new.occurred_at))),
-            (c.attributes, new.attributes.and_then(source::jsonb)),
-            (c.recorded_at, Some(pg_sys::Datum::from(super::now()))),
-            (c.source_id, new.source_id.into_datum()),
-            (c.source_key, new.source_key.into_datum()),
-        ]);
-        table.insert(&IndexWriter::open(table.relation), &row);
-        Some(activity_id)
+        let insert = |new: &NewActivity| {
+            let activity_id = next_value(self.activity_ids);
+            row.set(&[
+                (c.activity_id, activity_id.into_datum()),
+                (c.person_id, new.person_id.into_datum()),
+                (c.activity_type, new.activity_type.into_datum()),
+                (c.occurred_at, Some(pg_sys::Datum::from(new.occurred_at))),
+                (c.attributes, new.attributes.and_then(source::jsonb)),
+                (c.recorded_at, Some(pg_sys::Datum::from(super::now()))),
+                (c.source_id, new.source_id.into_datum()),
+                (c.source_key, new.source_key.into_datum()),
+            ]);
+            table.insert(&indexes, &row);
+            activity_id
+        };
+        Some(new.map(insert).collect())
     }
 
     /// Inserts a person whom a row of an attached table became, as an INSERT whose triggers do nothing, and hands it over.
