@@ -44,8 +44,9 @@ thread_local! {
 /// A changed row: the key that it had, if it was there, and what it is now, if it is anything.
 pub type Row = (Option<String>, Option<Image>);
 
-/// From so many rows on statements for many are as fast.
+/// From so many rows on statements for many are as fast: where activities are written directly, and where each is a statement.
 const MANY: usize = 1024;
+const MANY_STATEMENTS: usize = 16;
 
 /// What becomes of the activity of one row.
 enum Step<'r> {
@@ -72,7 +73,9 @@ impl Step<'_> {
 /// Brings a few changed rows to activities; says whether it did. Otherwise nothing is done.
 pub fn take_activities(config: &Config, source: &Source, rows: &[Row]) -> bool {
     // While changes are replayed no trigger of leadscore's tables does the rest.
-    if rows.len() >= MANY || !config.live || pg::is_replaying() {
+    let directly = !config.deferred && config.tables.writes_activities();
+    let many = if directly { MANY } else { MANY_STATEMENTS };
+    if rows.len() >= many || !config.live || pg::is_replaying() {
         return false;
     }
     pg::make_changes_visible();
@@ -86,7 +89,6 @@ pub fn take_activities(config: &Config, source: &Source, rows: &[Row]) -> bool {
     if concerned.is_empty() {
         return true;
     }
-    let directly = !config.deferred && config.tables.writes_activities();
     // What several rows do to one person is one change of its score.
     if !directly && concerned.iter().collect::<HashSet<_>>().len() < concerned.len() {
         return false;
