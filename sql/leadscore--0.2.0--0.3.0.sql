@@ -1465,9 +1465,9 @@ CREATE OR REPLACE FUNCTION leadscore._person_inserted()
  SECURITY DEFINER
 AS 'MODULE_PATHNAME', $function$person_inserted_wrapper$function$;
 
-CREATE TRIGGER note_changed AFTER UPDATE OF tenant, kind, status, since, attributes, active ON leadscore.person FOR EACH ROW EXECUTE FUNCTION leadscore._person_changed();
+CREATE TRIGGER note_changed AFTER UPDATE ON leadscore.person FOR EACH ROW EXECUTE FUNCTION leadscore._person_changed();
 
-CREATE TRIGGER score_changed AFTER UPDATE OF tenant, kind, status, since, attributes, active ON leadscore.person FOR EACH STATEMENT EXECUTE FUNCTION leadscore._person_changed();
+CREATE TRIGGER score_changed AFTER UPDATE ON leadscore.person FOR EACH STATEMENT EXECUTE FUNCTION leadscore._person_changed();
 
 CREATE OR REPLACE FUNCTION leadscore._person_deleted()
  RETURNS trigger
