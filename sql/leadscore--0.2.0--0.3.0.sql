@@ -3134,6 +3134,32 @@ BEGIN ATOMIC
    WHERE (((_zone_read.s).time_zone IS NULL) AND ((_zone_read.s).parts ? 'moment'::text));
 END;
 
+CREATE OR REPLACE FUNCTION leadscore._refuse_equal_keys(s leadscore.source)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    found_key text;
+    shown     text;
+    several   boolean;
+BEGIN
+    SELECT r.key INTO found_key FROM leadscore._source_rows(s.source_id) r
+    GROUP BY r.key, CASE s.role WHEN 'person' THEN r.tenant END HAVING count(*) > 1 ORDER BY r.key LIMIT 1;
+    IF FOUND THEN
+        SELECT string_agg(quote_ident(b.columns ->> (s.parts -> 'columns' -> e.value::int ->> 1)::int), ', ' ORDER BY e.nth), count(*) > 1
+        INTO shown, several
+        FROM leadscore._bound_columns(s.source, format('leadscore_%s_columns', s.source_id)) b
+        CROSS JOIN LATERAL jsonb_array_elements_text(s.parts -> 'key') WITH ORDINALITY e(value, nth);
+        RAISE unique_violation USING
+            MESSAGE = format(CASE WHEN several THEN 'columns %s of %s are not unique: several rows have the key %L'
+                                  ELSE 'column %s of %s is not unique: several rows have the key %L' END, shown, s.source, found_key),
+            DETAIL = 'A row must be found again by its key when it changes. Unique indexes of a partitioned table hold the partition key as well, so this key was taken on trust.',
+            HINT = 'Give the rows different keys, or attach the table with further columns: key => ''…, …''.';
+    END IF;
+END $function$;
+
 CREATE OR REPLACE FUNCTION leadscore._resync(of_source integer, of_part integer DEFAULT NULL::integer)
  RETURNS void
  LANGUAGE plpgsql
@@ -3241,6 +3267,9 @@ BEGIN
     END IF;
     UPDATE leadscore.source x SET read_in = leadscore._zone_read(x)
     WHERE of_part IS NULL AND x.source_id = of_source AND x.read_in IS DISTINCT FROM leadscore._zone_read(x);
+EXCEPTION WHEN unique_violation OR cardinality_violation THEN
+    PERFORM leadscore._refuse_equal_keys(s);
+    RAISE;
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._read_again()
@@ -8112,6 +8141,8 @@ COMMENT ON FUNCTION leadscore._holds_json(leadscore.source,jsonb) IS 'Whether an
 COMMENT ON FUNCTION leadscore.reattach(regclass) IS 'Puts lost triggers of an attached table back, as it was attached, and brings what came from it in step; also where another table took its name';
 COMMENT ON FUNCTION leadscore._zone_read(leadscore.source) IS 'The zone of the settings, if an attached table is read in it';
 REVOKE EXECUTE ON FUNCTION leadscore._zone_read(leadscore.source) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._refuse_equal_keys(leadscore.source) IS 'Refuses an attached table in which two rows have one key';
+REVOKE EXECUTE ON FUNCTION leadscore._refuse_equal_keys(leadscore.source) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._resync(integer,integer) IS 'Brings what came from an attached table, or from one of its shards, in step with its rows';
 REVOKE EXECUTE ON FUNCTION leadscore._resync(integer,integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._read_again() IS 'Reads attached tables again whose columns without a time zone were read in another one';
