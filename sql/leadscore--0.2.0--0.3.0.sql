@@ -7964,6 +7964,7 @@ COMMENT ON COLUMN leadscore.waiting.tenant IS 'The tenant of that person';
 COMMENT ON COLUMN leadscore.worklist.name IS 'What people call the person';
 COMMENT ON COLUMN leadscore.worklist.scorecards IS 'Score and category on each other scorecard; NULL: there is none';
 COMMENT ON COLUMN leadscore.worklist.tenant IS 'Whose person it is';
+COMMENT ON COLUMN leadscore.worklist.why IS 'The two rules that give most, with their points; a part of the score that is at its limit instead of its rules';
 COMMENT ON TABLE leadscore.edited IS 'Whom edits of the configuration since the last run concern; written by leadscore alone';
 COMMENT ON TABLE leadscore.person IS 'Persons that are scored; the application writes tenant, kind, external_id, name, status, owner, attributes, since and active, leadscore the rest';
 COMMENT ON TABLE leadscore.renamed_category IS 'Names that categories had since the last run; written by leadscore alone';
@@ -8193,6 +8194,7 @@ COMMENT ON FUNCTION leadscore.history(bigint,date,date,text) IS 'The score and c
 COMMENT ON FUNCTION leadscore.forecast(bigint,date,text) IS 'Each day after the last run''s until another, included, on which a person''s score or category changes if nothing more is registered';
 COMMENT ON FUNCTION leadscore._cooling(integer,text) IS 'Persons that will fall to a lower category, for leadscore.cooling()';
 COMMENT ON FUNCTION leadscore.cooling(integer,text) IS 'Persons that will fall to a lower category of a scorecard within so many days if nothing more is registered, when and to which; goes by the scores as they stand';
+COMMENT ON FUNCTION leadscore._top_rules(bigint) IS 'The two rules that give a person most, with the points as they stand; a part of the score that is at its limit instead of its rules';
 COMMENT ON FUNCTION leadscore._scorecards(bigint) IS 'Score and category of a person on each other scorecard than main';
 COMMENT ON FUNCTION leadscore._assumption(jsonb,text) IS 'What a checked document makes of the configuration that there is';
 COMMENT ON FUNCTION leadscore._assumed_day(jsonb,timestamp with time zone,text) IS 'The day of a preview; refuses one that is none, and a scorecard that there would not be';
