@@ -1465,9 +1465,9 @@ CREATE OR REPLACE FUNCTION leadscore._person_inserted()
  SECURITY DEFINER
 AS 'MODULE_PATHNAME', $function$person_inserted_wrapper$function$;
 
-CREATE TRIGGER note_changed AFTER UPDATE OF tenant, kind, status, since, attributes, active ON leadscore.person FOR EACH ROW EXECUTE FUNCTION leadscore._person_changed();
+CREATE TRIGGER note_changed AFTER UPDATE ON leadscore.person FOR EACH ROW EXECUTE FUNCTION leadscore._person_changed();
 
-CREATE TRIGGER score_changed AFTER UPDATE OF tenant, kind, status, since, attributes, active ON leadscore.person FOR EACH STATEMENT EXECUTE FUNCTION leadscore._person_changed();
+CREATE TRIGGER score_changed AFTER UPDATE ON leadscore.person FOR EACH STATEMENT EXECUTE FUNCTION leadscore._person_changed();
 
 CREATE OR REPLACE FUNCTION leadscore._person_deleted()
  RETURNS trigger
@@ -1704,11 +1704,11 @@ BEGIN
     WHERE p.person_id = c.person_id
       AND (p.name, p.status, p.owner, p.attributes, p.active, p.since, p.source_id, p.departed)
           IS DISTINCT FROM (c.name, c.status, c.owner, c.detail, c.active, coalesce(c.moment, p.since), of_source, false);
-    -- A row that came back has empty columns.
+    -- A row that came back has empty columns, and one that took the key of a row that is gone others.
     PERFORM leadscore._write_back(array_agg(p.person_id))
     FROM unnest(old_keys, new_keys, tenants) c(old_key, new_key, tenant)
     JOIN leadscore.person p ON p.kind = source.person_kind AND p.external_id = c.new_key AND p.tenant IS NOT DISTINCT FROM c.tenant
-    WHERE c.old_key IS NULL;
+    WHERE c.old_key IS DISTINCT FROM c.new_key;
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._source_rows(of_source integer)
@@ -3134,6 +3134,32 @@ BEGIN ATOMIC
    WHERE (((_zone_read.s).time_zone IS NULL) AND ((_zone_read.s).parts ? 'moment'::text));
 END;
 
+CREATE OR REPLACE FUNCTION leadscore._refuse_equal_keys(s leadscore.source)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+    found_key text;
+    shown     text;
+    several   boolean;
+BEGIN
+    SELECT r.key INTO found_key FROM leadscore._source_rows(s.source_id) r
+    GROUP BY r.key, CASE s.role WHEN 'person' THEN r.tenant END HAVING count(*) > 1 ORDER BY r.key LIMIT 1;
+    IF FOUND THEN
+        SELECT string_agg(quote_ident(b.columns ->> (s.parts -> 'columns' -> e.value::int ->> 1)::int), ', ' ORDER BY e.nth), count(*) > 1
+        INTO shown, several
+        FROM leadscore._bound_columns(s.source, format('leadscore_%s_columns', s.source_id)) b
+        CROSS JOIN LATERAL jsonb_array_elements_text(s.parts -> 'key') WITH ORDINALITY e(value, nth);
+        RAISE unique_violation USING
+            MESSAGE = format(CASE WHEN several THEN 'columns %s of %s are not unique: several rows have the key %L'
+                                  ELSE 'column %s of %s is not unique: several rows have the key %L' END, shown, s.source, found_key),
+            DETAIL = 'A row must be found again by its key when it changes. Unique indexes of a partitioned table hold the partition key as well, so this key was taken on trust.',
+            HINT = 'Give the rows different keys, or attach the table with further columns: key => ''…, …''.';
+    END IF;
+END $function$;
+
 CREATE OR REPLACE FUNCTION leadscore._resync(of_source integer, of_part integer DEFAULT NULL::integer)
  RETURNS void
  LANGUAGE plpgsql
@@ -3241,6 +3267,9 @@ BEGIN
     END IF;
     UPDATE leadscore.source x SET read_in = leadscore._zone_read(x)
     WHERE of_part IS NULL AND x.source_id = of_source AND x.read_in IS DISTINCT FROM leadscore._zone_read(x);
+EXCEPTION WHEN unique_violation OR cardinality_violation THEN
+    PERFORM leadscore._refuse_equal_keys(s);
+    RAISE;
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._read_again()
@@ -3817,8 +3846,8 @@ BEGIN
     PERFORM leadscore._begin();
     PERFORM leadscore._need_own_person(loser, 'merge_person');
     PERFORM leadscore._need_own_person(winner, 'merge_person');
-    -- Activities before persons, as who updates or deletes activities has them.
-    PERFORM FROM leadscore.activity a WHERE a.person_id = loser ORDER BY a.activity_id FOR UPDATE;
+    -- Activities before persons, as who updates or deletes activities has them, but persons before those of attached rows.
+    PERFORM FROM leadscore.activity a WHERE a.person_id = loser AND a.source_id IS NULL ORDER BY a.activity_id FOR UPDATE;
     PERFORM leadscore._lock_sources(ARRAY[loser, winner]);
     PERFORM FROM leadscore.person p WHERE p.person_id IN (loser, winner) ORDER BY p.person_id FOR UPDATE;
     PERFORM leadscore._need_person(loser, 'merge_person');
@@ -3856,8 +3885,8 @@ AS $function$
 BEGIN
     PERFORM leadscore._begin();
     PERFORM leadscore._need_own_person(forget_person.person_id, 'forget_person');
-    -- Activities before persons, as who updates or deletes activities has them.
-    PERFORM FROM leadscore.activity a WHERE a.person_id = forget_person.person_id ORDER BY a.activity_id FOR UPDATE;
+    -- Activities before persons, as who updates or deletes activities has them, but persons before those of attached rows.
+    PERFORM FROM leadscore.activity a WHERE a.person_id = forget_person.person_id AND a.source_id IS NULL ORDER BY a.activity_id FOR UPDATE;
     PERFORM leadscore._forget_visitors(forget_person.person_id);
     DELETE FROM leadscore.waiting w
     USING leadscore._person_key k
@@ -3929,9 +3958,9 @@ BEGIN
     PERFORM leadscore._begin();
     -- Editors of the configuration wait for each other here.
     PERFORM FROM leadscore.instance FOR NO KEY UPDATE;
-    -- Activities before persons, as who updates or deletes activities has them.
+    -- Activities before persons, as who updates or deletes activities has them, but persons before those of attached rows.
     PERFORM FROM leadscore.activity a
-    WHERE a.person_id IN (SELECT p.person_id FROM leadscore.person p WHERE p.tenant = forget_tenant.tenant)
+    WHERE a.person_id IN (SELECT p.person_id FROM leadscore.person p WHERE p.tenant = forget_tenant.tenant) AND a.source_id IS NULL
     ORDER BY a.activity_id FOR UPDATE;
     ids := ARRAY(SELECT p.person_id FROM leadscore.person p WHERE p.tenant = forget_tenant.tenant ORDER BY p.person_id FOR UPDATE);
     visitors := ARRAY(SELECT e.visitor_id FROM leadscore.event e WHERE e.person_id = ANY (ids)
@@ -4413,6 +4442,35 @@ BEGIN
     WHERE s.attached AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
       AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.relation AND g.tgname = n.name)
     ORDER BY s.source_id, t.step, n.name;
+
+    -- Shards have triggers of names of their own.
+    IF NOT leadscore._is_clustered() THEN
+        RETURN QUERY
+        SELECT 'note', format('%s has triggers of leadscore that are of no attached table', t.tgrelid::regclass),
+               format('They came with the structure of the table, perhaps under another number, and do nothing: %s.',
+                      string_agg(quote_ident(t.tgname), ', ' ORDER BY t.tgname)),
+               string_agg(format('DROP TRIGGER %I ON %s;', t.tgname, t.tgrelid::regclass), ' ' ORDER BY t.tgname)
+        FROM pg_trigger t
+        JOIN pg_class c ON c.oid = t.tgrelid
+        JOIN pg_proc f ON f.oid = t.tgfoid
+        WHERE f.pronamespace = 'leadscore'::regnamespace AND c.relnamespace <> 'leadscore'::regnamespace
+          AND NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgname LIKE 'leadscore\_%'
+          AND NOT EXISTS (SELECT FROM leadscore.source s
+                          LEFT JOIN leadscore.source_step x ON x.source_id = s.source_id
+                          WHERE s.attached AND t.tgrelid IN (s.source, x.relation)
+                            AND (t.tgname LIKE 'leadscore\_' || s.source_id || '\_%'
+                                 OR (t.tgname LIKE 'leadscore\_reached%' AND t.tgrelid = x.relation)))
+        GROUP BY t.tgrelid
+        ORDER BY t.tgrelid::regclass::text;
+    END IF;
+
+    -- Where triggers do not fire, nothing refuses it.
+    RETURN QUERY
+    SELECT 'warning', format('%s persons have an empty tenant', n.persons),
+           format('The first is person %s. They were stored where triggers do not fire; NULL stands for no tenant.', n.first),
+           'UPDATE leadscore.person SET tenant = NULL WHERE tenant = '''';'
+    FROM (SELECT count(*) AS persons, min(p.person_id) AS first FROM leadscore.person p WHERE p.tenant = '') n
+    WHERE n.persons > 0;
 
     -- What jsonb cannot hold is no attribute.
     RETURN QUERY
@@ -7906,6 +7964,7 @@ COMMENT ON COLUMN leadscore.waiting.tenant IS 'The tenant of that person';
 COMMENT ON COLUMN leadscore.worklist.name IS 'What people call the person';
 COMMENT ON COLUMN leadscore.worklist.scorecards IS 'Score and category on each other scorecard; NULL: there is none';
 COMMENT ON COLUMN leadscore.worklist.tenant IS 'Whose person it is';
+COMMENT ON COLUMN leadscore.worklist.why IS 'The two rules that give most, with their points; a part of the score that is at its limit instead of its rules';
 COMMENT ON TABLE leadscore.edited IS 'Whom edits of the configuration since the last run concern; written by leadscore alone';
 COMMENT ON TABLE leadscore.person IS 'Persons that are scored; the application writes tenant, kind, external_id, name, status, owner, attributes, since and active, leadscore the rest';
 COMMENT ON TABLE leadscore.renamed_category IS 'Names that categories had since the last run; written by leadscore alone';
@@ -8083,6 +8142,8 @@ COMMENT ON FUNCTION leadscore._holds_json(leadscore.source,jsonb) IS 'Whether an
 COMMENT ON FUNCTION leadscore.reattach(regclass) IS 'Puts lost triggers of an attached table back, as it was attached, and brings what came from it in step; also where another table took its name';
 COMMENT ON FUNCTION leadscore._zone_read(leadscore.source) IS 'The zone of the settings, if an attached table is read in it';
 REVOKE EXECUTE ON FUNCTION leadscore._zone_read(leadscore.source) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._refuse_equal_keys(leadscore.source) IS 'Refuses an attached table in which two rows have one key';
+REVOKE EXECUTE ON FUNCTION leadscore._refuse_equal_keys(leadscore.source) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._resync(integer,integer) IS 'Brings what came from an attached table, or from one of its shards, in step with its rows';
 REVOKE EXECUTE ON FUNCTION leadscore._resync(integer,integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._read_again() IS 'Reads attached tables again whose columns without a time zone were read in another one';
@@ -8133,6 +8194,7 @@ COMMENT ON FUNCTION leadscore.history(bigint,date,date,text) IS 'The score and c
 COMMENT ON FUNCTION leadscore.forecast(bigint,date,text) IS 'Each day after the last run''s until another, included, on which a person''s score or category changes if nothing more is registered';
 COMMENT ON FUNCTION leadscore._cooling(integer,text) IS 'Persons that will fall to a lower category, for leadscore.cooling()';
 COMMENT ON FUNCTION leadscore.cooling(integer,text) IS 'Persons that will fall to a lower category of a scorecard within so many days if nothing more is registered, when and to which; goes by the scores as they stand';
+COMMENT ON FUNCTION leadscore._top_rules(bigint) IS 'The two rules that give a person most, with the points as they stand; a part of the score that is at its limit instead of its rules';
 COMMENT ON FUNCTION leadscore._scorecards(bigint) IS 'Score and category of a person on each other scorecard than main';
 COMMENT ON FUNCTION leadscore._assumption(jsonb,text) IS 'What a checked document makes of the configuration that there is';
 COMMENT ON FUNCTION leadscore._assumed_day(jsonb,timestamp with time zone,text) IS 'The day of a preview; refuses one that is none, and a scorecard that there would not be';

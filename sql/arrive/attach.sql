@@ -1355,6 +1355,31 @@ END;
 COMMENT ON FUNCTION leadscore._zone_read(leadscore.source) IS 'The zone of the settings, if an attached table is read in it';
 REVOKE ALL ON FUNCTION leadscore._zone_read(leadscore.source) FROM PUBLIC;
 
+-- On a partitioned table a key is taken on trust.
+CREATE FUNCTION leadscore._refuse_equal_keys(s leadscore.source) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+    found_key text;
+    shown     text;
+    several   boolean;
+BEGIN
+    SELECT r.key INTO found_key FROM leadscore._source_rows(s.source_id) r
+    GROUP BY r.key, CASE s.role WHEN 'person' THEN r.tenant END HAVING count(*) > 1 ORDER BY r.key LIMIT 1;
+    IF FOUND THEN
+        SELECT string_agg(quote_ident(b.columns ->> (s.parts -> 'columns' -> e.value::int ->> 1)::int), ', ' ORDER BY e.nth), count(*) > 1
+        INTO shown, several
+        FROM leadscore._bound_columns(s.source, format('leadscore_%s_columns', s.source_id)) b
+        CROSS JOIN LATERAL jsonb_array_elements_text(s.parts -> 'key') WITH ORDINALITY e(value, nth);
+        RAISE unique_violation USING
+            MESSAGE = format(CASE WHEN several THEN 'columns %s of %s are not unique: several rows have the key %L'
+                                  ELSE 'column %s of %s is not unique: several rows have the key %L' END, shown, s.source, found_key),
+            DETAIL = 'A row must be found again by its key when it changes. Unique indexes of a partitioned table hold the partition key as well, so this key was taken on trust.',
+            HINT = 'Give the rows different keys, or attach the table with further columns: key => ''…, …''.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION leadscore._refuse_equal_keys(leadscore.source) IS 'Refuses an attached table in which two rows have one key';
+REVOKE ALL ON FUNCTION leadscore._refuse_equal_keys(leadscore.source) FROM PUBLIC;
+
 -- Brings what came from one table in step with its rows as they are. Attaching is the case in
 -- which nothing came from it yet.
 -- Of a part, what the other parts hold is left alone: it is locked by others, who would wait for this transaction.
@@ -1460,6 +1485,9 @@ BEGIN
     END IF;
     UPDATE leadscore.source x SET read_in = leadscore._zone_read(x)
     WHERE of_part IS NULL AND x.source_id = of_source AND x.read_in IS DISTINCT FROM leadscore._zone_read(x);
+EXCEPTION WHEN unique_violation OR cardinality_violation THEN
+    PERFORM leadscore._refuse_equal_keys(s);
+    RAISE;
 END $$;
 COMMENT ON FUNCTION leadscore._resync(int, int) IS 'Brings what came from an attached table, or from one of its shards, in step with its rows';
 REVOKE ALL ON FUNCTION leadscore._resync(int, int) FROM PUBLIC;

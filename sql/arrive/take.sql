@@ -210,11 +210,11 @@ BEGIN
     WHERE p.person_id = c.person_id
       AND (p.name, p.status, p.owner, p.attributes, p.active, p.since, p.source_id, p.departed)
           IS DISTINCT FROM (c.name, c.status, c.owner, c.detail, c.active, coalesce(c.moment, p.since), of_source, false);
-    -- A row that came back has empty columns.
+    -- A row that came back has empty columns, and one that took the key of a row that is gone others.
     PERFORM leadscore._write_back(array_agg(p.person_id))
     FROM unnest(old_keys, new_keys, tenants) c(old_key, new_key, tenant)
     JOIN leadscore.person p ON p.kind = source.person_kind AND p.external_id = c.new_key AND p.tenant IS NOT DISTINCT FROM c.tenant
-    WHERE c.old_key IS NULL;
+    WHERE c.old_key IS DISTINCT FROM c.new_key;
 END $$;
 COMMENT ON FUNCTION leadscore._take_persons(int, text[], text[], text[], text[], text[], text[], timestamptz[], jsonb[], boolean[]) IS 'Brings changed rows of an attached table to persons';
 REVOKE ALL ON FUNCTION leadscore._take_persons(int, text[], text[], text[], text[], text[], text[], timestamptz[], jsonb[], boolean[]) FROM PUBLIC;

@@ -104,6 +104,35 @@ BEGIN
       AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.relation AND g.tgname = n.name)
     ORDER BY s.source_id, t.step, n.name;
 
+    -- Shards have triggers of names of their own.
+    IF NOT leadscore._is_clustered() THEN
+        RETURN QUERY
+        SELECT 'note', format('%s has triggers of leadscore that are of no attached table', t.tgrelid::regclass),
+               format('They came with the structure of the table, perhaps under another number, and do nothing: %s.',
+                      string_agg(quote_ident(t.tgname), ', ' ORDER BY t.tgname)),
+               string_agg(format('DROP TRIGGER %I ON %s;', t.tgname, t.tgrelid::regclass), ' ' ORDER BY t.tgname)
+        FROM pg_trigger t
+        JOIN pg_class c ON c.oid = t.tgrelid
+        JOIN pg_proc f ON f.oid = t.tgfoid
+        WHERE f.pronamespace = 'leadscore'::regnamespace AND c.relnamespace <> 'leadscore'::regnamespace
+          AND NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgname LIKE 'leadscore\_%'
+          AND NOT EXISTS (SELECT FROM leadscore.source s
+                          LEFT JOIN leadscore.source_step x ON x.source_id = s.source_id
+                          WHERE s.attached AND t.tgrelid IN (s.source, x.relation)
+                            AND (t.tgname LIKE 'leadscore\_' || s.source_id || '\_%'
+                                 OR (t.tgname LIKE 'leadscore\_reached%' AND t.tgrelid = x.relation)))
+        GROUP BY t.tgrelid
+        ORDER BY t.tgrelid::regclass::text;
+    END IF;
+
+    -- Where triggers do not fire, nothing refuses it.
+    RETURN QUERY
+    SELECT 'warning', format('%s persons have an empty tenant', n.persons),
+           format('The first is person %s. They were stored where triggers do not fire; NULL stands for no tenant.', n.first),
+           'UPDATE leadscore.person SET tenant = NULL WHERE tenant = '''';'
+    FROM (SELECT count(*) AS persons, min(p.person_id) AS first FROM leadscore.person p WHERE p.tenant = '') n
+    WHERE n.persons > 0;
+
     -- What jsonb cannot hold is no attribute.
     RETURN QUERY
     SELECT 'note', format('%s activities of %s lack attribute %L', count(*), s.source, s.label),

@@ -17,7 +17,7 @@ COMMENT ON FUNCTION leadscore._outlook(bigint, text) IS 'Which category a person
 
 CREATE FUNCTION leadscore._top_rules(person_id bigint) RETURNS text
 LANGUAGE c STABLE STRICT COST 1000 AS 'MODULE_PATHNAME', 'top_rules_wrapper';
-COMMENT ON FUNCTION leadscore._top_rules(bigint) IS 'The two rules that give a person most, with the points as they stand';
+COMMENT ON FUNCTION leadscore._top_rules(bigint) IS 'The two rules that give a person most, with the points as they stand; a part of the score that is at its limit instead of its rules';
 
 -- With the rights of the view's reader. A subquery in the view would be as cheap to the planner as the table is small, and
 -- evaluated for each row that is sorted.
@@ -54,7 +54,7 @@ COMMENT ON COLUMN leadscore.worklist.change_30 IS 'By how many points the score 
 COMMENT ON COLUMN leadscore.worklist.last_activity IS 'What the latest activity was';
 COMMENT ON COLUMN leadscore.worklist.last_activity_at IS 'When it took place';
 COMMENT ON COLUMN leadscore.worklist.outlook IS 'The next change of category within a year if nothing more is registered';
-COMMENT ON COLUMN leadscore.worklist.why IS 'The two rules that give most, with their points';
+COMMENT ON COLUMN leadscore.worklist.why IS 'The two rules that give most, with their points; a part of the score that is at its limit instead of its rules';
 COMMENT ON COLUMN leadscore.worklist.name IS 'What people call the person';
 COMMENT ON COLUMN leadscore.worklist.tenant IS 'Whose person it is';
 COMMENT ON COLUMN leadscore.worklist.scorecards IS 'Score and category on each other scorecard; NULL: there is none';

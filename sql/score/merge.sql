@@ -10,8 +10,8 @@ BEGIN
     PERFORM leadscore._begin();
     PERFORM leadscore._need_own_person(loser, 'merge_person');
     PERFORM leadscore._need_own_person(winner, 'merge_person');
-    -- Activities before persons, as who updates or deletes activities has them.
-    PERFORM FROM leadscore.activity a WHERE a.person_id = loser ORDER BY a.activity_id FOR UPDATE;
+    -- Activities before persons, as who updates or deletes activities has them, but persons before those of attached rows.
+    PERFORM FROM leadscore.activity a WHERE a.person_id = loser AND a.source_id IS NULL ORDER BY a.activity_id FOR UPDATE;
     PERFORM leadscore._lock_sources(ARRAY[loser, winner]);
     PERFORM FROM leadscore.person p WHERE p.person_id IN (loser, winner) ORDER BY p.person_id FOR UPDATE;
     PERFORM leadscore._need_person(loser, 'merge_person');
@@ -48,8 +48,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM leadscore._begin();
     PERFORM leadscore._need_own_person(forget_person.person_id, 'forget_person');
-    -- Activities before persons, as who updates or deletes activities has them.
-    PERFORM FROM leadscore.activity a WHERE a.person_id = forget_person.person_id ORDER BY a.activity_id FOR UPDATE;
+    -- Activities before persons, as who updates or deletes activities has them, but persons before those of attached rows.
+    PERFORM FROM leadscore.activity a WHERE a.person_id = forget_person.person_id AND a.source_id IS NULL ORDER BY a.activity_id FOR UPDATE;
     PERFORM leadscore._forget_visitors(forget_person.person_id);
     DELETE FROM leadscore.waiting w
     USING leadscore._person_key k
@@ -107,9 +107,9 @@ BEGIN
     PERFORM leadscore._begin();
     -- Editors of the configuration wait for each other here.
     PERFORM FROM leadscore.instance FOR NO KEY UPDATE;
-    -- Activities before persons, as who updates or deletes activities has them.
+    -- Activities before persons, as who updates or deletes activities has them, but persons before those of attached rows.
     PERFORM FROM leadscore.activity a
-    WHERE a.person_id IN (SELECT p.person_id FROM leadscore.person p WHERE p.tenant = forget_tenant.tenant)
+    WHERE a.person_id IN (SELECT p.person_id FROM leadscore.person p WHERE p.tenant = forget_tenant.tenant) AND a.source_id IS NULL
     ORDER BY a.activity_id FOR UPDATE;
     ids := ARRAY(SELECT p.person_id FROM leadscore.person p WHERE p.tenant = forget_tenant.tenant ORDER BY p.person_id FOR UPDATE);
     visitors := ARRAY(SELECT e.visitor_id FROM leadscore.event e WHERE e.person_id = ANY (ids)

@@ -42,17 +42,17 @@ CREATE TRIGGER score_inserted AFTER INSERT ON leadscore.person
     REFERENCING NEW TABLE AS inserted
     FOR EACH STATEMENT EXECUTE FUNCTION leadscore._person_inserted();
 
--- Rules look at tenant, kind, status and attributes, silence at since. A transition table cannot go with a list
--- of columns, and without the list every activity would pay for this trigger: so the row
--- trigger notes whom it met and the statement trigger derives them as one set.
+-- Rules look at tenant, kind, status and attributes, silence at since. Without a list of these columns, since a BEFORE trigger
+-- of somebody else's may set one that the UPDATE does not name: scores are written directly, which fires neither trigger. The
+-- row trigger notes whom it met and the statement trigger derives them as one set.
 CREATE FUNCTION leadscore._person_changed() RETURNS trigger
 LANGUAGE c SECURITY DEFINER AS 'MODULE_PATHNAME', 'person_changed_wrapper';
 COMMENT ON FUNCTION leadscore._person_changed() IS 'Trigger: derives persons anew of whom changed what rules look at';
 REVOKE ALL ON FUNCTION leadscore._person_changed() FROM PUBLIC;
 -- No WHEN: PostgreSQL would read its expression anew for every statement.
-CREATE TRIGGER note_changed AFTER UPDATE OF tenant, kind, status, since, attributes, active ON leadscore.person
+CREATE TRIGGER note_changed AFTER UPDATE ON leadscore.person
     FOR EACH ROW EXECUTE FUNCTION leadscore._person_changed();
-CREATE TRIGGER score_changed AFTER UPDATE OF tenant, kind, status, since, attributes, active ON leadscore.person
+CREATE TRIGGER score_changed AFTER UPDATE ON leadscore.person
     FOR EACH STATEMENT EXECUTE FUNCTION leadscore._person_changed();
 
 CREATE FUNCTION leadscore._person_deleted() RETURNS trigger

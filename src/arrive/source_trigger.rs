@@ -190,8 +190,7 @@ pub fn note_source_row<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTu
 
 fn note_change(source: &Rc<Source>, change: &RowChange) {
     let level = write_back::level();
-    // What leadscore itself writes back is right.
-    let is_overwritten = change.is_update() && level == 0 && source.writes_back();
+    let is_overwritten = change.is_update() && source.writes_back() && write_back::may_overwrite();
     let lists = [source.own(), source.written()];
     let left = change.leaves_each(lists[..if is_overwritten { 2 } else { 1 }].iter().copied());
     let is_overwritten = is_overwritten && !left[1];
@@ -207,8 +206,15 @@ fn note_change(source: &Rc<Source>, change: &RowChange) {
         && let After::Row(cells) | After::Superseded(cells) = &after
         && let Some(key) = source.key_of(cells)
     {
-        let (savepoint, source) = (pg::current_savepoint(), source.clone());
-        OVERWRITTEN.with_borrow_mut(|rows| rows.add(Overwritten { savepoint, source, key }));
+        // A row that was changed further may have its first key again.
+        let first_key = match (&after, &before) {
+            (After::Superseded(_), Some(before)) => source.key_of(before).filter(|first| *first != key),
+            _ => None,
+        };
+        for key in first_key.into_iter().chain([key]) {
+            let (savepoint, source) = (pg::current_savepoint(), source.clone());
+            OVERWRITTEN.with_borrow_mut(|rows| rows.add(Overwritten { savepoint, source, key }));
+        }
     }
     let (after, is_passing) = match after {
         After::Row(cells) => (Some(cells), false),

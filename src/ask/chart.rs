@@ -176,10 +176,19 @@ pub fn score(canvas: Canvas, course: &Course, months: &Months) -> String {
     let small = ("sans-serif", canvas.text - 1).into_text_style(&(canvas.width, canvas.height)).color(&INK);
     svg(canvas.width, canvas.height, |area| {
         let mut chart = by_day(area, canvas, first.0..until, low..high, 6, Some(months))?;
+        let text = canvas.text as i32;
+        // Names of bounds that are close to each other stand side by side.
+        let mut named: Vec<(i32, i32)> = Vec::new();
         for (bound, color, name) in course.bounds.iter().filter(|b| b.0 >= low && b.0 <= high) {
             chart.draw_series(LineSeries::new([(first.0, *bound), (until, *bound)], color.stroke_width(1)))?;
             let (x, y) = chart.backend_coord(&(first.0, *bound));
-            area.draw(&Text::new(*name, (x + 4, y - canvas.text as i32), small.clone()))?;
+            let beside = named.iter().filter(|(other, _)| (other - y).abs() <= text).map(|(_, end)| *end).max();
+            let x = beside.unwrap_or(x + 4);
+            let end = x + name.chars().count() as i32 * text * 3 / 5 + text;
+            if end <= canvas.width as i32 {
+                area.draw(&Text::new(*name, (x, y - text), small.clone()))?;
+                named.push((y, end));
+            }
         }
         chart.draw_series(LineSeries::new([(today, low), (today, high)], FAINT.stroke_width(2)))?;
         let (x, y) = chart.backend_coord(&(today, high));
@@ -235,5 +244,34 @@ mod tests {
         let chart = score(Canvas::WIDE, &course, &MONTHS);
         assert!(chart.contains("warm") && chart.contains("today") && !chart.contains("hot"), "{chart}");
         assert_eq!(chart.matches("<circle").count(), 1);
+    }
+
+    #[test]
+    fn names_of_bounds_do_not_overlap() {
+        let course = |most| Course {
+            past: vec![(day(1), 0), (day(3), most)],
+            today: day(10),
+            future: vec![],
+            until: day(25),
+            bounds: vec![(10, INK, "warm"), (30, INK, "hot"), (60, INK, "burning")],
+            marks: vec![],
+            word_for_today: "today",
+        };
+        // Where the name of a bound begins: its left and its height.
+        let place = |chart: &str, name: &str| {
+            let before = chart.split(&format!("\n{name}\n")).next().unwrap_or_default().to_owned();
+            let tag = before.rsplit("<text").next().unwrap_or_default().to_owned();
+            let of = |attribute: &str| -> i32 {
+                let value = tag.split(&format!(" {attribute}=\"")).nth(1).and_then(|rest| rest.split('"').next());
+                value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name} in {chart}"))
+            };
+            (of("x"), of("y"))
+        };
+        let near = score(Canvas::SMALL, &course(100), &MONTHS);
+        assert_eq!(place(&near, "warm").0, place(&near, "burning").0, "all have room on the left");
+        let far = score(Canvas::SMALL, &course(5_000), &MONTHS);
+        let (warm, hot, burning) = (place(&far, "warm"), place(&far, "hot"), place(&far, "burning"));
+        assert!((warm.1 - burning.1).abs() < 10, "{far}");
+        assert!(warm.0 + 20 < hot.0 && hot.0 + 15 < burning.0, "{far}");
     }
 }

@@ -60,7 +60,8 @@ pub fn last_activity(person_id: Option<i64>, at: Option<i64>) -> Option<String> 
 /// What an adjustment is called beside rules.
 const ADJUSTMENT: &str = "Adjustment";
 
-/// `_top_rules(bigint)`: the two rules that give a person most, with the points as they stand.
+/// `_top_rules(bigint)`: the two rules that give a person most, with the points as they stand. Where a part of the score is at
+/// its limit more than that would not count: it is named instead of its rules.
 pub fn top_rules(person_id: i64) -> Option<String> {
     let known = known(person_id)?;
     if !known.person().is_active {
@@ -68,17 +69,30 @@ pub fn top_rules(person_id: i64) -> Option<String> {
     }
     let at = Standpoint::through(known.config().scored_on, known.scored_through);
     let configuration = &known.rulebook().configuration;
-    let mut points: HashMap<&str, i128> = HashMap::new();
+    let cards = &configuration.cards;
+    let mut points: HashMap<(u16, &str), i128> = HashMap::new();
     let visible = known.visible();
     for (stored_at, record) in known.records() {
         let is_shown = visible.has_record(stored_at) && visible.has_cause(record);
-        if is_shown && configuration.cards.reaches(record.card, MAIN) {
+        if is_shown && cards.reaches(record.card, MAIN) {
             // One whose rule is gone counts until the next run.
             let name = record.rule_id.map_or(ADJUSTMENT, |id| configuration.rule(id).map_or("", |rule| rule.name.as_str()));
-            *points.entry(name).or_default() += i128::from(record.counted(at));
+            *points.entry((record.card, name)).or_default() += i128::from(record.counted(at));
         }
     }
-    let mut given: Vec<(&str, i128)> = points.into_iter().filter(|(name, points)| *points > 0 && !name.is_empty()).collect();
+    let mut own = vec![0; cards.count()];
+    points.iter().for_each(|((card, _), points)| own[usize::from(*card)] += points);
+    // Parts come before what they are parts of.
+    let mut capped = cards.limits(&own, MAIN);
+    capped.retain(|limit| limit.card != MAIN && limit.change < 0);
+    let mut given: HashMap<&str, i128> = HashMap::new();
+    for ((card, name), points) in points {
+        match capped.iter().rfind(|limit| cards.reaches(card, limit.card)) {
+            Some(limit) => drop(given.insert(cards.name(limit.card), limit.limit.into())),
+            None => *given.entry(name).or_default() += points,
+        }
+    }
+    let mut given: Vec<(&str, i128)> = given.into_iter().filter(|(name, points)| *points > 0 && !name.is_empty()).collect();
     given.sort_by_key(|&(name, points)| (std::cmp::Reverse(points), name));
     let told: Vec<String> = given.iter().take(2).map(|(name, points)| format!("{name} {points}")).collect();
     (!told.is_empty()).then(|| told.join(", "))

@@ -8,7 +8,7 @@ use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use scoring::calendar::Day;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::ptr;
 
 thread_local! {
@@ -16,6 +16,29 @@ thread_local! {
         "UPDATE leadscore.person SET score = $2, category = $3, last_activity_at = $4, scored_through = $5, penalised = $6
          WHERE person_id = $1",
     ) };
+    /// How many of these statements are under way.
+    static WRITING: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Whether a person's row is being written by a statement of leadscore's own, which triggers of others are part of.
+pub fn is_writing() -> bool {
+    WRITING.get() > 0
+}
+
+/// While it lives a statement writes a person's row, and until an error unwinds.
+struct Writing;
+
+impl Writing {
+    fn begin() -> Writing {
+        WRITING.set(WRITING.get() + 1);
+        Writing
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        WRITING.set(WRITING.get() - 1);
+    }
 }
 
 impl Tables {
@@ -265,11 +288,17 @@ impl Persons<'_> {
         }
     }
 
+    /// Whether rows were written by statements, so that triggers of others may have changed more of them.
+    pub fn wrote_by_statement(&self) -> bool {
+        self.is_plain.get() == Some(&false)
+    }
+
     /// The same by a statement. Whether there is anything left to update, triggers and policies of
     /// others decide.
     fn update_by_statement(&self, person: &FoundPerson, stored: Stored) {
         // SAFETY: the slot's attributes are extracted.
         let person_id: Option<i64> = unsafe { value(person.slot, self.columns.person_id) };
+        let _writing = Writing::begin();
         UPDATE_PERSON.with(|statement| {
             statement.run(&[
                 DatumWithOid::from(person_id),

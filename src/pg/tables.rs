@@ -117,7 +117,7 @@ impl Writes {
             update_person: Write::update(person)
                 .values(&[p.score, p.penalised])
                 .optional(&[p.category, p.last_activity_at, p.scored_through])
-                .makes_up_for(&[c"write_begins"]),
+                .makes_up_for(&[c"write_begins", c"note_changed", c"score_changed"]),
             change_person: Write::update(person)
                 .values(&[p.since, p.active])
                 .optional(&[p.name, p.status, p.owner, p.attributes])
@@ -400,6 +400,11 @@ impl Tables {
         let found = unsafe { FoundPerson::lent(row.0) };
         take(&self.persons_to_read(), person_id, &found);
         true
+    }
+
+    /// Whether nothing more belongs to an INSERT of persons than leadscore's own.
+    pub fn inserts_persons(&self) -> bool {
+        Table::open(self.person, pg_sys::AccessShareLock).is_plain(&self.writes.insert_person)
     }
 
     /// Writes what an attached table tells of a person, as an UPDATE whose triggers do nothing. `false`, and nothing is done,

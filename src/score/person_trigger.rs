@@ -5,7 +5,7 @@ use crate::configure::config::{self, Config};
 use crate::configure::rulebook::Rulebook;
 use crate::error::{OrRaise, Refusal};
 use crate::noted::{Note, Noted};
-use crate::pg::person::{FoundPerson, Persons};
+use crate::pg::person::{self, FoundPerson, Persons};
 use crate::pg::source::AttachedPerson;
 use crate::pg::table::StoredAt;
 use crate::pg::tables::{NewPerson, ToldPerson};
@@ -22,47 +22,54 @@ use scoring::derive::{self, Standing};
 use scoring::person::{Person, Standpoint};
 use scoring::scorecard::MAIN;
 use scoring::shortcut;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
-fn check(person: &PgHeapTuple<impl WhoAllocated>) -> Result<(), Refusal> {
-    let id = || person.get_by_name::<i64>("person_id").ok().flatten().unwrap_or_default();
-    let since = person.get_by_name::<TimestampWithTimeZone>("since").ok().flatten();
-    if since.is_some_and(|since| !pg::is_within_calendar(since.into())) {
+/// Refuses what no person can be.
+fn check(person_id: i64, tenant: Option<&str>, kind: Option<&str>, since: Option<i64>) -> Result<(), Refusal> {
+    if since.is_some_and(|since| !pg::is_within_calendar(since)) {
         return Err(Refusal::new(
             Code::ERRCODE_DATETIME_FIELD_OVERFLOW,
-            format!("person {}: since is infinite or out of range", id()),
+            format!("person {person_id}: since is infinite or out of range"),
         )
         .detail("A person is known since one finite moment between the years 1 and 9999.")
         .hint("Correct since, or leave it out for the present moment."));
     }
-    if person.get_by_name::<&str>("kind").ok().flatten() == Some("") {
-        return Err(Refusal::new(Code::ERRCODE_CHECK_VIOLATION, format!("person {}: kind is empty", id()))
+    if kind == Some("") {
+        return Err(Refusal::new(Code::ERRCODE_CHECK_VIOLATION, format!("person {person_id}: kind is empty"))
             .detail("A kind is a word such as candidate or contact, by which rules and categories know the person.")
             .hint("Give a kind that is not empty."));
     }
-    if person.get_by_name::<&str>("tenant").ok().flatten() == Some("") {
-        return Err(Refusal::new(Code::ERRCODE_CHECK_VIOLATION, format!("person {}: tenant is empty", id()))
+    if tenant == Some("") {
+        return Err(Refusal::new(Code::ERRCODE_CHECK_VIOLATION, format!("person {person_id}: tenant is empty"))
             .detail("A tenant is the name of a customer; NULL stands for none.")
             .hint("Give NULL, or a tenant that is not empty."));
     }
     Ok(())
 }
 
+/// The same of a row that is stored by now, which triggers of others may have changed after leadscore's own.
+fn check_stored(persons: &Persons, found: &FoundPerson) {
+    check(persons.id(found), persons.tenant(found), Some(persons.kind(found)), Some(persons.since(found))).or_raise();
+}
+
+fn refuse_other_id(person_id: i64) -> ! {
+    Refusal::new(Code::ERRCODE_FEATURE_NOT_SUPPORTED, format!("person {person_id}: person_id cannot change"))
+        .detail("It leads every key of what is registered on the person.")
+        .hint("To join two persons use leadscore.merge_person(); for the application's own key use external_id.")
+        .raise()
+}
+
 /// `BEFORE INSERT OR UPDATE OF person_id, tenant, kind, since … FOR EACH ROW` on `leadscore.person`. What a
 /// CHECK would say of tenant and kind, every UPDATE of a status would pay for.
 pub fn person_arrives<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     let new = trigger.new().ok_or(PgTriggerError::NotTrigger)?;
-    check(&new).or_raise();
+    let id = |person: &PgHeapTuple<_>| person.get_by_name::<i64>("person_id").ok().flatten().unwrap_or_default();
+    let since = new.get_by_name::<TimestampWithTimeZone>("since").ok().flatten().map(i64::from);
+    let word = |column: &str| new.get_by_name::<&str>(column).ok().flatten();
+    check(id(&new), word("tenant"), word("kind"), since).or_raise();
     if let Some(old) = trigger.old() {
-        let id = |person: &PgHeapTuple<_>| person.get_by_name::<i64>("person_id").ok().flatten();
         if id(&old) != id(&new) {
-            Refusal::new(
-                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
-                format!("person {}: person_id cannot change", id(&old).unwrap_or_default()),
-            )
-            .detail("It leads every key of what is registered on the person.")
-            .hint("To join two persons use leadscore.merge_person(); for the application's own key use external_id.")
-            .raise();
+            refuse_other_id(id(&old));
         }
         return Ok(Some(new.into_owned()));
     }
@@ -75,7 +82,7 @@ pub fn person_arrives<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTup
     // What follows from the row alone: silence since long ago, and what a person is.
     let text = |column: &str| new.get_by_name::<String>(column).ok().flatten();
     let (tenant, kind, status) = (text("tenant"), text("kind").unwrap_or_default(), text("status"));
-    let since = new.get_by_name::<TimestampWithTimeZone>("since").ok().flatten().map_or_else(pg::now, i64::from);
+    let since = since.unwrap_or_else(pg::now);
     let rulebook = config.rulebook(tenant.as_deref());
     let fits = rulebook.fitting(|| attributes(&new));
     let person = Person {
@@ -153,7 +160,18 @@ fn persons_arrived(config: &Config, count: i64, each: impl FnOnce(Take)) {
     let mut table: Option<String> = None;
     // Of whom somebody else's trigger changed what leadscore had completed, or the row itself, by which they are derived already.
     let mut differing = Vec::new();
-    each(&mut |persons, person_id, found| {
+    // Row triggers of others come before: they may have deleted a person, and inserted another with its id.
+    let has_others = !config.tables.inserts_persons();
+    each(&mut |persons, person_id, inserted| {
+        let mut stored_now = None;
+        if has_others {
+            stored_now = writer.look_at(person_id);
+            if stored_now.is_none() {
+                return;
+            }
+        }
+        let found = stored_now.as_ref().unwrap_or(inserted);
+        check_stored(persons, found);
         ids.push(person_id);
         if let Some((number, _)) = persons.source(found) {
             attached.push(person_id);
@@ -170,7 +188,11 @@ fn persons_arrived(config: &Config, count: i64, each: impl FnOnce(Take)) {
         let standing = arrival(config, &person, persons.tenant(found));
         let stored = persons.stored(found);
         let is_as_completed = (stored.score, stored.penalised) == (standing.scores[0], standing.is_penalised);
-        if !is_as_completed || rescore::has_derived(person_id) {
+        let is_derived = || {
+            let history = writer.history(person_id);
+            !history.records().is_empty() || history.due().is_some()
+        };
+        if !is_as_completed || rescore::has_derived(person_id) || has_others && is_derived() {
             differing.push(person_id);
             return;
         }
@@ -347,12 +369,19 @@ pub fn change_person(config: &Config, kind: &str, tenant: Option<&str>, person: 
     true
 }
 
-/// `AFTER UPDATE OF tenant, kind, status, since, attributes, active` on `leadscore.person`: for each row it notes whom, for
-/// the statement it derives them anew as one set.
+/// `AFTER UPDATE` on `leadscore.person`: for each row it notes whom, for the statement it derives them anew as one set. Of a
+/// statement of leadscore's own the writer does it, whose records are not stored yet.
 pub fn person_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
     if matches!(trigger.level(), PgTriggerLevel::Row) {
         let config = config::current(pg::schema_of(trigger.relid()?));
         config.tables.changed_person(trigger, |persons, old, new| {
+            if persons.id(old) != persons.id(new) {
+                refuse_other_id(persons.id(old));
+            }
+            let told = |person| (persons.tenant(person), persons.kind(person), persons.since(person));
+            if told(old) != told(new) {
+                check_stored(persons, new);
+            }
             let concerned = concerned(&config, persons, old, new);
             if !matches!(concerned, Concerned::Nothing) {
                 let (person_id, at) = (persons.id(new), persons.place(new));
@@ -360,23 +389,57 @@ pub fn person_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTup
                 CHANGED.with_borrow_mut(|noted| noted.add(Changed { savepoint, person_id, at, concerned }));
             }
         });
-    } else {
-        let changed = CHANGED.with_borrow_mut(|noted| noted.take(|_| true));
-        let mut by_rules = Vec::new();
-        let mut everything = Vec::new();
-        for Changed { person_id, at, concerned, .. } in changed {
-            match concerned {
-                Concerned::Rules(rules) => by_rules.push(ByRules { person_id, rules, at: Some(at) }),
-                _ => everything.push(person_id),
-            }
-        }
-        if !everything.is_empty() {
-            // Persons are locked in one order, so all of them together.
-            everything.extend(by_rules.drain(..).map(|changed| changed.person_id));
-            rescore::rescore(&config::current(pg::schema_of(trigger.relid()?)), everything.into_iter().collect());
-        } else if !by_rules.is_empty() {
-            rescore::rescore_rules(&config::current(pg::schema_of(trigger.relid()?)), by_rules);
-        }
+    } else if !person::is_writing() && !CHANGED.with_borrow(Noted::is_empty) {
+        score_changed(&config::current(pg::schema_of(trigger.relid()?)));
     }
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
+}
+
+/// Derives those anew who are noted.
+fn score_changed(config: &Config) {
+    let changed = CHANGED.with_borrow_mut(|noted| noted.take(|_| true));
+    let mut by_rules = Vec::new();
+    let mut everything = Vec::new();
+    for Changed { person_id, at, concerned, .. } in changed {
+        match concerned {
+            Concerned::Rules(rules) => by_rules.push(ByRules { person_id, rules, at: Some(at) }),
+            _ => everything.push(person_id),
+        }
+    }
+    if !everything.is_empty() {
+        // Persons are locked in one order, so all of them together.
+        everything.extend(by_rules.drain(..).map(|changed| changed.person_id));
+        rescore::rescore(config, everything.into_iter().collect());
+    } else if !by_rules.is_empty() {
+        rescore::rescore_rules(config, by_rules);
+    }
+}
+
+/// So often are persons derived anew whom triggers of others change whenever their score is written.
+const AGAIN: usize = 8;
+
+/// Derives those anew of whom triggers of others changed what rules look at while a writer stored their scores. What they make
+/// of it each time anew has no end.
+pub fn score_left(config: &Config) {
+    thread_local! {
+        static IS_UNDER_WAY: Cell<bool> = const { Cell::new(false) };
+    }
+    /// Also when an error unwinds.
+    struct Over;
+    impl Drop for Over {
+        fn drop(&mut self) {
+            IS_UNDER_WAY.set(false);
+        }
+    }
+    if person::is_writing() || IS_UNDER_WAY.replace(true) {
+        return;
+    }
+    let _over = Over;
+    for _ in 0..AGAIN {
+        if CHANGED.with_borrow(Noted::is_empty) {
+            return;
+        }
+        score_changed(config);
+    }
+    CHANGED.with_borrow_mut(|noted| noted.take(|_| true));
 }

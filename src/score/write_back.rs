@@ -59,6 +59,8 @@ thread_local! {
     /// checked no sooner than the statement around it ends.
     static NESTED: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
     static LEVEL: Cell<u32> = const { Cell::new(0) };
+    /// How many triggers the innermost of these statements runs within.
+    static DEPTH: Cell<i32> = const { Cell::new(0) };
 }
 
 /// Forgets what was noted in a savepoint, or in one within it: it was rolled back. 0 means the transaction, which ended.
@@ -77,19 +79,36 @@ pub fn level() -> u32 {
     LEVEL.get()
 }
 
+/// So deep may they run within each other for what triggers of the application overwrite meanwhile to be corrected: one may
+/// overwrite again whatever is written.
+const CORRECTED: u32 = 4;
+
+/// Whether an UPDATE whose row trigger runs may have overwritten a score: what leadscore itself writes back is right.
+pub fn may_overwrite() -> bool {
+    match LEVEL.get() {
+        0 => true,
+        level => level < CORRECTED && pg::trigger_depth() > DEPTH.get() + 1,
+    }
+}
+
 /// Counts a statement that writes back for as long as it runs, an error that ends it included.
-struct Level(u32);
+struct Level {
+    level: u32,
+    /// That of the statement around it.
+    depth: i32,
+}
 
 impl Level {
     fn begin() -> Level {
         LEVEL.set(LEVEL.get() + 1);
-        Level(LEVEL.get())
+        Level { level: LEVEL.get(), depth: DEPTH.replace(pg::trigger_depth()) }
     }
 }
 
 impl Drop for Level {
     fn drop(&mut self) {
-        LEVEL.set(self.0 - 1);
+        LEVEL.set(self.level - 1);
+        DEPTH.set(self.depth);
     }
 }
 

@@ -9,6 +9,7 @@ use crate::pg::table::StoredAt;
 use crate::pg::tables::{CategoryChange, OtherScore};
 use crate::pg::{self, Statement};
 use crate::score::history::Seen;
+use crate::score::person_trigger;
 use crate::score::write_back::{self, Moved};
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
@@ -313,6 +314,7 @@ impl<'c> Writer<'c> {
                 }
             }
         }
+        let is_by_statement = persons.wrote_by_statement();
         drop(persons);
         if !dues.is_empty() {
             config.tables.insert_dues(&dues);
@@ -320,6 +322,9 @@ impl<'c> Writer<'c> {
         store_others(others);
         log_categories(config, changes);
         write_back::write_back_moved(config, moved);
+        if is_by_statement {
+            person_trigger::score_left(config);
+        }
         outcome
     }
 }

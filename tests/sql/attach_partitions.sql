@@ -106,3 +106,20 @@ SELECT leadscore.detach('candidate', keep => false);
 -- The adjustment and the visit went with their person.
 SELECT (SELECT count(*) FROM leadscore.person), (SELECT count(*) FROM leadscore.activity), (SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'leadscore%');
 :verify
+-- Where a key is taken on trust, rows that have the same one are refused, whether they wait, come later or are persons.
+CREATE TABLE mail (id int, part int, candidate_id int, day date, PRIMARY KEY (id, part)) PARTITION BY LIST (part);
+CREATE TABLE mail_1 PARTITION OF mail FOR VALUES IN (1);
+CREATE TABLE mail_2 PARTITION OF mail FOR VALUES IN (2);
+INSERT INTO mail VALUES (4, 1, 777, '2026-02-01'), (5, 1, 777, '2026-02-01'), (5, 2, 777, '2026-02-02');
+SELECT leadscore.attach_activity('mail', 'call', person => 'candidate_id', person_kind => 'candidate', key => 'id', occurred_at => 'day');
+SELECT leadscore.attach_person('mail', 'sender', key => 'id');
+DELETE FROM mail WHERE (id, part) = (5, 2);
+SELECT leadscore.attach_activity('mail', 'call', person => 'candidate_id', person_kind => 'candidate', key => 'id', occurred_at => 'day');
+BEGIN;
+INSERT INTO mail VALUES (5, 2, 777, '2026-02-02');
+INSERT INTO mail VALUES (6, 2, 777, '2026-02-02');
+COMMIT;
+TABLE mail;
+RESET ROLE;
+SELECT source_key, external_id FROM leadscore.waiting ORDER BY 1;
+SELECT * FROM leadscore.verify();

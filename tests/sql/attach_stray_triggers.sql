@@ -27,3 +27,14 @@ TABLE candidate ORDER BY id;
 RESET ROLE;
 SELECT kind, external_id, score FROM leadscore.person ORDER BY kind, external_id;
 SELECT item FROM leadscore.verify();
+-- doctor() names them, and the command that drops them.
+\set findings 'SELECT severity, finding, detail, remedy FROM leadscore.doctor() WHERE finding LIKE ''%of no attached table'''
+:findings;
+SELECT remedy FROM leadscore.doctor() WHERE finding LIKE '%of no attached table' \gexec
+:findings;
+SELECT tgrelid::regclass, count(*) FROM pg_trigger WHERE tgname LIKE 'leadscore%' GROUP BY 1 ORDER BY 1::text;
+-- Triggers of a number that is nobody's, and of a table that is attached no more.
+SELECT leadscore.detach('app.call');
+CREATE TRIGGER leadscore_9_row AFTER INSERT ON app.candidate FOR EACH ROW EXECUTE FUNCTION leadscore._source_row_changed('9');
+CREATE TRIGGER leadscore_reached AFTER INSERT ON app.call FOR EACH STATEMENT EXECUTE FUNCTION leadscore._reached_changed();
+:findings;

@@ -65,6 +65,14 @@ SELECT count(*) FROM pg_trigger WHERE tgname = 'leadscore_1_begin';
 INSERT INTO app.call VALUES (3, 2, now()), (4, 3, now());
 :findings;
 DELETE FROM app.call WHERE id > 2;
+-- An empty tenant, which is refused but where triggers do not fire.
+SET session_replication_role = replica;
+INSERT INTO leadscore.person (person_id, kind, tenant) OVERRIDING SYSTEM VALUE VALUES (101, 'contact', ''), (102, 'contact', '');
+RESET session_replication_role;
+:findings;
+SELECT remedy FROM leadscore.doctor() WHERE finding LIKE '%tenant' \gexec
+:findings;
+DELETE FROM leadscore.person WHERE person_id > 100;
 -- Runs: none of today, one of tomorrow, none at all, an edit since.
 SELECT FROM leadscore_recompute(now() - interval '3 days');
 SELECT severity, finding, remedy FROM leadscore.doctor() WHERE finding LIKE '%run%';

@@ -74,3 +74,63 @@ INSERT INTO leadscore.person (person_id, kind, name, status, since)
 SELECT 6 + n, 'candidate', name, 'open', '2025-12-01' FROM unnest('{changed,active,neither}'::text[]) WITH ORDINALITY x(name, n);
 SELECT * FROM told;
 SELECT count(*) FROM leadscore.score_record r WHERE r.person_id > 6;
+-- Or is gone, or somebody else has its id.
+CREATE TRIGGER c_new AFTER INSERT ON leadscore.person FOR EACH ROW WHEN (NEW.name IN ('gone', 'again'))
+EXECUTE FUNCTION again('DELETE FROM leadscore.person p WHERE p.person_id = ($2).person_id');
+CREATE TRIGGER d_new AFTER INSERT ON leadscore.person FOR EACH ROW WHEN (NEW.name = 'again')
+EXECUTE FUNCTION again('INSERT INTO leadscore.person (person_id, kind, name, status, since) VALUES (($2).person_id, ''candidate'', ''new'', ''busy'', ($2).since)');
+INSERT INTO leadscore.person (person_id, kind, name, status, since)
+SELECT 9 + n, 'candidate', name, 'open', since FROM unnest('{gone,again,again,neither}'::text[], '{2025-12-01,2025-12-01,2026-02-01,2025-12-01}'::date[]) WITH ORDINALITY x(name, since, n);
+SELECT * FROM told;
+SELECT person_id, count(*) FROM leadscore.score_record r WHERE r.person_id > 9 GROUP BY 1 ORDER BY 1;
+SELECT person_id, count(*) FROM leadscore.due WHERE person_id > 9 GROUP BY 1 ORDER BY 1;
+DELETE FROM leadscore.person WHERE person_id > 9;
+DROP TRIGGER c_new ON leadscore.person;
+DROP TRIGGER d_new ON leadscore.person;
+DROP TRIGGER a_new ON leadscore.person;
+DROP TRIGGER b_new ON leadscore.person;
+
+-- What rules look at is set by a BEFORE trigger, in an UPDATE that does not name it, or that writes a score.
+CREATE FUNCTION set_it() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.name = 'turning' THEN
+        NEW.status := CASE NEW.status WHEN 'open' THEN 'busy' ELSE 'open' END;
+    ELSIF NEW.name = 'told' THEN
+        NEW.attributes := jsonb_build_object('score', NEW.score);
+    ELSIF NEW.name = 'moved' THEN
+        NEW.tenant := 'acme';
+    ELSIF NEW.name = 'nameless' THEN
+        NEW.tenant := '';
+    ELSE
+        NEW.status := 'open';
+    END IF;
+    RETURN NEW;
+END $$;
+UPDATE leadscore.person SET status = NULL;
+INSERT INTO leadscore.rule (tenant, name, activity_types, points) VALUES ('acme', 'Call', '{call}', 100);
+INSERT INTO leadscore.rule (name, kind, person_filter, points) VALUES ('Over 20', 'profile', '$.score > 20', 50);
+SELECT scored_on FROM leadscore_recompute('2026-03-01 12:00');
+CREATE TRIGGER b_set BEFORE UPDATE ON leadscore.person FOR EACH ROW EXECUTE FUNCTION set_it();
+UPDATE leadscore.person SET name = 'anybody' WHERE person_id = 1;
+INSERT INTO leadscore.activity (person_id, activity_type, occurred_at) VALUES (2, 'call', '2026-02-27');
+INSERT INTO leadscore.activity (person_id, activity_type, occurred_at) SELECT i, 'mail', '2026-02-26' FROM generate_series(3, 5) i, generate_series(1, 2);
+SELECT * FROM told;
+DELETE FROM leadscore.activity WHERE activity_id = 61;
+SELECT * FROM told;
+UPDATE leadscore.person SET name = 'moved' WHERE person_id IN (1, 2);
+UPDATE leadscore.person SET name = 'told', status = NULL WHERE person_id = 3;
+SELECT * FROM told;
+INSERT INTO leadscore.activity (person_id, activity_type, occurred_at) VALUES (3, 'call', '2026-02-27');
+SELECT * FROM told;
+SELECT leadscore.adjust(4, 5, 'Met', '2026-02-01', '2026-03-02');
+SELECT scored_on, persons_changed FROM leadscore_recompute('2026-05-05 12:00');
+SELECT * FROM told;
+-- What cannot be is refused, however it comes about.
+UPDATE leadscore.person SET name = 'nameless' WHERE person_id = 4;
+-- One that turns whenever its score is written is exact no longer, and yet no statement fails or hangs.
+UPDATE leadscore.person SET name = 'turning' WHERE person_id = 5;
+INSERT INTO leadscore.activity (person_id, activity_type, occurred_at) VALUES (5, 'call', '2026-05-01');
+SELECT array_agg(DISTINCT person_id) FROM leadscore.verify();
+DROP TRIGGER b_set ON leadscore.person;
+SELECT scored_on FROM leadscore_recompute('2026-05-05 12:00', full_rebuild => true);
+SELECT * FROM told;

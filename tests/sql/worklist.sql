@@ -25,3 +25,13 @@ INSERT INTO leadscore.category (name, min_score) VALUES ('hot', 179);
 INSERT INTO leadscore.activity (person_id, activity_type, occurred_at) VALUES (3, 'course', '2026-03-01');
 SELECT scored_on FROM leadscore_recompute('2026-03-01 12:00');
 SELECT person_id, score, outlook FROM leadscore.worklist WHERE owner = 'Bob';
+-- A part of the score that is at its limit gives no more than that: it is named instead of its rules, and of parts within it.
+INSERT INTO leadscore.activity_type VALUES ('click'), ('view');
+INSERT INTO leadscore.scorecard (scorecard, part_of, max_score) VALUES ('web', 'main', 40), ('clicks', 'web', 25);
+INSERT INTO leadscore.rule (name, scorecard, activity_types, points) VALUES ('Click', 'clicks', '{click}', 10), ('View', 'web', '{view}', 12);
+SELECT scored_on FROM leadscore_recompute('2026-03-01 12:00');
+INSERT INTO leadscore.person (person_id, kind, owner, since) SELECT i, 'candidate', 'Eve', '2026-02-28' FROM generate_series(4, 7) i;
+INSERT INTO leadscore.activity (person_id, activity_type, occurred_at)
+SELECT p, a, '2026-03-01' FROM (VALUES (4, 'click', 2), (4, 'view', 1), (5, 'click', 3), (5, 'view', 1), (6, 'click', 9), (6, 'view', 9), (6, 'call', 2), (7, 'view', 4), (7, 'call', 5)) x(p, a, n),
+     LATERAL generate_series(1, n);
+SELECT person_id, score, why FROM leadscore.worklist WHERE owner = 'Eve' ORDER BY person_id;
