@@ -1544,35 +1544,33 @@ CREATE CONSTRAINT TRIGGER recheck AFTER INSERT ON leadscore.recheck DEFERRABLE I
 
 CREATE OR REPLACE FUNCTION leadscore._shelve_activities(ids bigint[])
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
-BEGIN ATOMIC
- WITH shelved AS (
-          DELETE FROM leadscore.activity AS a
-            USING leadscore.person p
-           WHERE ((a.person_id = ANY (_shelve_activities.ids)) AND (p.person_id = a.person_id) AND (a.source_id IS NOT NULL) AND (p.external_id IS NOT NULL))
-           RETURNING a.activity_id,
-             a.person_id,
-             a.activity_type,
-             a.occurred_at,
-             a.attributes,
-             a.recorded_at,
-             a.source_id,
-             a.source_key,
-             p.kind,
-             p.tenant,
-             p.external_id
-         )
-  INSERT INTO leadscore.waiting (source_id, source_key, person_kind, tenant, external_id, activity_type, occurred_at, attributes)  SELECT s.source_id,
-             s.source_key,
-             s.kind,
-             s.tenant,
-             s.external_id,
-             s.activity_type,
-             s.occurred_at,
-             s.attributes
-            FROM shelved s ON CONFLICT(source_id, source_key) DO NOTHING;
-END;
+AS $function$
+BEGIN
+    WITH shelved AS (
+        DELETE FROM leadscore.activity a
+        USING leadscore.person p
+        WHERE a.person_id = ANY (ids) AND p.person_id = a.person_id AND a.source_id IS NOT NULL AND p.external_id IS NOT NULL
+        RETURNING a.*, p.kind, p.tenant, p.external_id
+    )
+    INSERT INTO leadscore.waiting (source_id, source_key, person_kind, tenant, external_id, activity_type, occurred_at, attributes)
+    SELECT s.source_id, s.source_key, s.kind, s.tenant, s.external_id, s.activity_type, s.occurred_at, s.attributes
+    FROM shelved s
+    ON CONFLICT (source_id, source_key) DO NOTHING;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._lose_persons(ids bigint[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    -- What is being registered on them now is waited for, and then seen.
+    PERFORM FROM leadscore.person p WHERE p.person_id = ANY (ids) ORDER BY p.person_id FOR UPDATE;
+    PERFORM leadscore._shelve_activities(ids);
+    DELETE FROM leadscore.person p WHERE p.person_id = ANY (ids);
+END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._make_way(of_kind text, keys text[], tenants text[], to_persons bigint[])
  RETURNS void
@@ -1648,16 +1646,20 @@ DECLARE
 BEGIN
     source := leadscore._source_in_sight(of_source);
 
-    -- A row may come back until the commit, whatever the transaction says of constraints.
     IF array_position(new_keys, NULL) IS NOT NULL THEN
+        -- A row may come back until the commit, whatever the transaction says of constraints.
         SET CONSTRAINTS leadscore.remove_departed DEFERRED;
+        UPDATE leadscore.person p SET departed = true
+        FROM unnest(old_keys, new_keys) c(old_key, new_key)
+        WHERE c.new_key IS NULL AND p.kind = source.person_kind AND p.external_id = c.old_key AND p.source_id = of_source;
+        DELETE FROM leadscore.person_alias l
+        USING unnest(old_keys, new_keys) c(old_key, new_key)
+        WHERE c.new_key IS NULL AND l.kind = source.person_kind AND l.external_id = c.old_key AND coalesce(l.source_id, of_source) = of_source;
+        -- Most often nothing but rows that go.
+        IF array_remove(new_keys, NULL) = '{}' THEN
+            RETURN;
+        END IF;
     END IF;
-    UPDATE leadscore.person p SET departed = true
-    FROM unnest(old_keys, new_keys) c(old_key, new_key)
-    WHERE c.new_key IS NULL AND p.kind = source.person_kind AND p.external_id = c.old_key AND p.source_id = of_source;
-    DELETE FROM leadscore.person_alias l
-    USING unnest(old_keys, new_keys) c(old_key, new_key)
-    WHERE c.new_key IS NULL AND l.kind = source.person_kind AND l.external_id = c.old_key AND coalesce(l.source_id, of_source) = of_source;
 
     -- The application renumbered persons, or gave them to another tenant. Rows that name a new key already wait for it, and
     -- those that still name the old one have no person now.

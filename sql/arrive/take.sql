@@ -67,8 +67,9 @@ CREATE CONSTRAINT TRIGGER recheck AFTER INSERT ON leadscore.recheck
 -- Activities of attached tables whose person has no longer the key that their rows name wait
 -- for that key.
 CREATE FUNCTION leadscore._shelve_activities(ids bigint[]) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+-- Whose plans a session keeps.
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     WITH shelved AS (
         DELETE FROM leadscore.activity a
         USING leadscore.person p
@@ -79,18 +80,18 @@ BEGIN ATOMIC
     SELECT s.source_id, s.source_key, s.kind, s.tenant, s.external_id, s.activity_type, s.occurred_at, s.attributes
     FROM shelved s
     ON CONFLICT (source_id, source_key) DO NOTHING;
-END;
+END $$;
 COMMENT ON FUNCTION leadscore._shelve_activities(bigint[]) IS 'Lets activities of attached tables wait for the key of their person';
 REVOKE ALL ON FUNCTION leadscore._shelve_activities(bigint[]) FROM PUBLIC;
 
 CREATE FUNCTION leadscore._lose_persons(ids bigint[]) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     -- What is being registered on them now is waited for, and then seen.
-    SELECT count(*) FROM (SELECT FROM leadscore.person p WHERE p.person_id = ANY (ids) ORDER BY p.person_id FOR UPDATE) locked;
-    SELECT leadscore._shelve_activities(ids);
+    PERFORM FROM leadscore.person p WHERE p.person_id = ANY (ids) ORDER BY p.person_id FOR UPDATE;
+    PERFORM leadscore._shelve_activities(ids);
     DELETE FROM leadscore.person p WHERE p.person_id = ANY (ids);
-END;
+END $$;
 COMMENT ON FUNCTION leadscore._lose_persons(bigint[]) IS 'Removes persons whose rows are gone; activities of attached tables wait for their return';
 REVOKE ALL ON FUNCTION leadscore._lose_persons(bigint[]) FROM PUBLIC;
 
@@ -154,16 +155,20 @@ DECLARE
 BEGIN
     source := leadscore._source_in_sight(of_source);
 
-    -- A row may come back until the commit, whatever the transaction says of constraints.
     IF array_position(new_keys, NULL) IS NOT NULL THEN
+        -- A row may come back until the commit, whatever the transaction says of constraints.
         SET CONSTRAINTS leadscore.remove_departed DEFERRED;
+        UPDATE leadscore.person p SET departed = true
+        FROM unnest(old_keys, new_keys) c(old_key, new_key)
+        WHERE c.new_key IS NULL AND p.kind = source.person_kind AND p.external_id = c.old_key AND p.source_id = of_source;
+        DELETE FROM leadscore.person_alias l
+        USING unnest(old_keys, new_keys) c(old_key, new_key)
+        WHERE c.new_key IS NULL AND l.kind = source.person_kind AND l.external_id = c.old_key AND coalesce(l.source_id, of_source) = of_source;
+        -- Most often nothing but rows that go.
+        IF array_remove(new_keys, NULL) = '{}' THEN
+            RETURN;
+        END IF;
     END IF;
-    UPDATE leadscore.person p SET departed = true
-    FROM unnest(old_keys, new_keys) c(old_key, new_key)
-    WHERE c.new_key IS NULL AND p.kind = source.person_kind AND p.external_id = c.old_key AND p.source_id = of_source;
-    DELETE FROM leadscore.person_alias l
-    USING unnest(old_keys, new_keys) c(old_key, new_key)
-    WHERE c.new_key IS NULL AND l.kind = source.person_kind AND l.external_id = c.old_key AND coalesce(l.source_id, of_source) = of_source;
 
     -- The application renumbered persons, or gave them to another tenant. Rows that name a new key already wait for it, and
     -- those that still name the old one have no person now.
