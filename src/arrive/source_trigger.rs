@@ -554,13 +554,17 @@ fn store(config: &Config, source: &Source, rows: Vec<(Option<String>, Option<Ima
         (Role::Activity, _) if take_few::take_activities(config, source, &rows) => {}
         (Role::Activity, _) => waiting::take_activities(source, &rows),
         (Role::Person, [row]) if take_few::take_person(config, source, row) => {}
-        (Role::Person, _) => take_persons(source, &rows),
+        (Role::Person, _) => take_persons(config, source, &rows),
     }
 }
 
 const TAKE_PERSONS: &str = "SELECT leadscore._take_persons($1, $2, $3, $4, $5, $6, $7, $8, $9::text[]::jsonb[], $10)";
 
-fn take_persons(source: &Source, rows: &[(Option<String>, Option<Image>)]) {
+fn take_persons(config: &Config, source: &Source, rows: &[(Option<String>, Option<Image>)]) {
+    if pg::transaction_has_one_snapshot() {
+        pg::make_changes_visible();
+        rows.iter().filter_map(|(_, after)| after.as_ref()).for_each(|image| take_few::refuse_past_person(config, source, image));
+    }
     let after = |of: &dyn Fn(&Image) -> Option<String>| -> Vec<Option<String>> {
         rows.iter().map(|(_, after)| after.as_ref().and_then(of)).collect()
     };
