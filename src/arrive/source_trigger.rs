@@ -3,7 +3,7 @@
 
 use crate::arrive::progress::Progress;
 use crate::arrive::reach;
-use crate::arrive::source::{Cell as Value, Image, Role, Source, image, values_of_key};
+use crate::arrive::source::{self, Cell as Value, Image, Role, Source, image, values_of_key};
 use crate::arrive::{take_few, waiting};
 use crate::configure::config::{self, Config};
 use crate::error::Refusal;
@@ -555,6 +555,76 @@ fn store(config: &Config, source: &Source, rows: Vec<(Option<String>, Option<Ima
         (Role::Activity, _) => waiting::take_activities(source, &rows),
         (Role::Person, [row]) if take_few::take_person(config, source, row) => {}
         (Role::Person, _) => take_persons(config, source, &rows),
+    }
+}
+
+/// `_bring_rows(int, text[])`: brings what came from the rows of an attached table with these keys in step with the rows as
+/// they are by now. Whoever calls it has these rows to itself, or else the activities that come from them, so that nobody
+/// else brings them over meanwhile.
+pub fn bring_rows(number: i32, mut keys: Vec<String>) {
+    let config = config::present();
+    keys.sort_unstable();
+    keys.dedup();
+    let sources: Vec<Rc<Source>> =
+        config.sources.iter().filter(|source| source.source_id == number && source.is_bound()).cloned().collect();
+    let Some(first) = sources.first() else { return };
+    let by_index = first.key_columns().is_some();
+    let (found_by_index, others): (Vec<String>, Vec<String>) =
+        keys.into_iter().partition(|key| by_index && !source::is_shortened(key));
+    let mut looked_up = Vec::new();
+    for source in &sources {
+        bring_read(&config, source, &others);
+    }
+    for key in found_by_index {
+        // Of a key that does not tell its shard, the one that has the row.
+        let mut holders = sources.iter().filter(|source| source.holds(&key));
+        let Some(first) = holders.next() else { continue };
+        let row = std::iter::once(first).chain(holders).find_map(|source| Some((source, row_by_now(&config, source, &key)?)));
+        let (source, image) = row.map_or((first, None), |(source, image)| (source, image));
+        looked_up.push((source.clone(), (Some(key), image)));
+    }
+    for rows in looked_up.chunk_by(|(a, _), (b, _)| Rc::ptr_eq(a, b)) {
+        let source = &rows[0].0;
+        for rows in rows.chunks(BATCH) {
+            store_by_now(&config, source, rows.iter().map(|(_, row)| row.clone()).collect());
+        }
+    }
+}
+
+/// What the row of an attached table with this key is by now; `None` where there is no such row.
+fn row_by_now(config: &Config, source: &Source, key: &str) -> Option<Option<Image>> {
+    let zone = zone(config, source);
+    pg::make_changes_visible();
+    let (own, held) = reach::rows_of_key(source, &values_of_key(key, source.parts.key.len()), zone).pop()?;
+    Some(image_now(source, own, held, zone))
+}
+
+/// The same for keys that lead to no row by themselves: the whole table is read.
+fn bring_read(config: &Config, source: &Source, keys: &[String]) {
+    let keys: HashSet<&String> = keys.iter().filter(|key| source.holds(key)).collect();
+    if keys.is_empty() {
+        return;
+    }
+    if !pg::snapshot_is_current() {
+        pg::refuse_snapshot();
+    }
+    let mut found = HashMap::new();
+    each_image(config, source, |image, _| {
+        if keys.contains(&image.key) {
+            found.insert(image.key.clone(), image);
+        }
+    });
+    let row = |key: &&String| (Some((*key).clone()), found.remove(*key));
+    store_by_now(config, source, keys.iter().map(row).collect());
+}
+
+/// Stores what rows with these keys are by now. A row that came back has empty columns.
+fn store_by_now(config: &Config, source: &Source, rows: Vec<take_few::Row>) {
+    let present = rows.iter().filter(|(_, image)| image.is_some()).filter_map(|(key, _)| key.clone()).collect();
+    store(config, source, rows);
+    if source.writes_back() {
+        write_back::correct(source, present);
+        write_back::write_queued(config, source.table.relation);
     }
 }
 
