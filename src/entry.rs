@@ -222,6 +222,11 @@ fn admit_waiting(ids: Option<Vec<Option<i64>>>) {
 }
 
 #[pg_extern(sql = false)]
+fn admit_present() {
+    waiting::admit_present();
+}
+
+#[pg_extern(sql = false)]
 fn key_value(key: &str, columns: i32, nth: i32) -> Option<String> {
     let columns = usize::try_from(columns).ok()?;
     crate::arrive::source::values_of_key(key, columns).into_iter().nth(usize::try_from(nth).ok()?)

@@ -73,23 +73,34 @@ CREATE CONSTRAINT TRIGGER recheck AFTER INSERT ON leadscore.recheck
 CREATE FUNCTION leadscore._shelve_activities(ids bigint[]) RETURNS void
 -- Whose plans a session keeps.
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    strayed record;
 BEGIN
-    WITH shelved AS (
-        DELETE FROM leadscore.activity a
-        USING leadscore.person p
-        WHERE a.person_id = ANY (ids) AND p.person_id = a.person_id AND a.source_id IS NOT NULL AND p.external_id IS NOT NULL
-        RETURNING a.*, p.kind, p.tenant, p.external_id
-    )
-    INSERT INTO leadscore.waiting (source_id, source_key, person_kind, tenant, external_id, activity_type, occurred_at, attributes)
-    SELECT s.source_id, s.source_key, s.kind, s.tenant, s.external_id, s.activity_type, s.occurred_at, s.attributes
-    FROM shelved s
-    ON CONFLICT (source_id, source_key) DO NOTHING;
+    FOR strayed IN
+        WITH gone AS (
+            DELETE FROM leadscore.activity a
+            USING leadscore.person p
+            WHERE a.person_id = ANY (ids) AND p.person_id = a.person_id AND a.source_id IS NOT NULL AND p.external_id IS NOT NULL
+            RETURNING a.*, p.kind, p.tenant, p.external_id
+        ), shelved AS (
+            INSERT INTO leadscore.waiting (source_id, source_key, person_kind, tenant, external_id, activity_type, occurred_at, attributes)
+            SELECT g.source_id, g.source_key, g.kind, g.tenant, g.external_id, g.activity_type, g.occurred_at, g.attributes
+            FROM gone g
+            ON CONFLICT (source_id, source_key) DO NOTHING
+        )
+        SELECT g.source_id, array_agg(g.source_key) AS keys
+        FROM gone g JOIN leadscore.renumbered r ON r.person_id = g.person_id
+        GROUP BY g.source_id
+    LOOP
+        -- Some of them may name the key that the person had before.
+        PERFORM leadscore._recheck_at_commit(strayed.source_id, strayed.keys);
+    END LOOP;
 END $$;
 COMMENT ON FUNCTION leadscore._shelve_activities(bigint[]) IS 'Lets activities of attached tables wait for the key of their person';
 REVOKE ALL ON FUNCTION leadscore._shelve_activities(bigint[]) FROM PUBLIC;
 
 CREATE FUNCTION leadscore._lose_persons(ids bigint[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET leadscore.loses = 'on' AS $$
 BEGIN
     -- What is being registered on them now is waited for, and then seen.
     PERFORM FROM leadscore.person p WHERE p.person_id = ANY (ids) ORDER BY p.person_id FOR UPDATE;
@@ -183,6 +194,10 @@ BEGIN
     IF renumbered IS NOT NULL THEN
         PERFORM leadscore._make_way(source.person_kind, given, of_tenants, renumbered);
         PERFORM leadscore._shelve_activities(renumbered);
+        -- Deferred, nobody who registers something on them waits: what is not seen here comes right when it is scored.
+        INSERT INTO leadscore.renumbered (person_id)
+        SELECT r.id FROM leadscore.settings z, unnest(renumbered) r(id)
+        WHERE z.scoring = 'deferred' AND NOT EXISTS (SELECT FROM leadscore.renumbered o WHERE o.person_id = r.id);
         -- First out of each other's way: keys may be exchanged.
         UPDATE leadscore.person p SET external_id = NULL WHERE p.person_id = ANY (renumbered);
         UPDATE leadscore.person p SET external_id = r.key, tenant = r.tenant
