@@ -483,7 +483,7 @@ fn bring_over(config: &Config, source: &Source) {
     let changes = NOTED.with_borrow_mut(|noted| noted.take(is_own));
     let zone = zone(config, source);
     let (mut rows, mut passing) = (Vec::new(), Vec::new());
-    for Change { before_key, after, left, .. } in fold(changes) {
+    for Change { before_key, after, left, places, .. } in fold(changes) {
         // Who changes what the row no longer reaches must not read it as it was.
         for (own, held) in left {
             pg::make_changes_visible();
@@ -492,16 +492,26 @@ fn bring_over(config: &Config, source: &Source) {
         match after {
             Now::Is(after) => rows.push((before_key, after)),
             Now::Reaches(own, held) => rows.push((before_key, image_now(source, own, held, zone))),
-            Now::Passing(given) => passing.push((before_key, given)),
+            Now::Passing(given) => passing.push((before_key, given, places.1)),
         }
     }
-    let mut by_key = Vec::new();
-    for (before_key, given) in passing {
-        match by_now(source, before_key, given, zone) {
+    let (mut by_key, mut made) = (Vec::new(), Vec::new());
+    for (before_key, given, place) in passing {
+        match by_now(source, before_key, given, place, zone) {
             ByNow::AsGiven(row) => rows.push(*row),
+            ByNow::Renumbered(row) => {
+                made.extend(row.1.as_ref().map(|image| (image.key.clone(), image.tenant.clone())));
+                rows.push(*row);
+            }
             ByNow::OfKeys(rows) => by_key.extend(rows),
         }
     }
+    // Who was taken for a new person makes way for the one who has got its key, unless it is to get another itself.
+    made.retain(|(key, tenant)| {
+        rows.iter().all(|(before_key, _)| before_key.as_ref() != Some(key))
+            && config.tables.attached_person(&source.person_kind, key, tenant.as_deref()).0.is_some()
+    });
+    rows.extend(made.into_iter().map(|(key, _)| (Some(key), None)));
     if !by_key.is_empty() {
         let keys = |(before_key, after): &take_few::Row| [before_key.clone(), after.as_ref().map(|image| image.key.clone())];
         let mut told: HashSet<String> = rows.iter().flat_map(keys).flatten().collect();
@@ -523,11 +533,13 @@ fn image_now(source: &Source, own: Vec<Option<Value>>, held: Vec<Option<Held>>, 
 enum ByNow {
     /// The later changes do not concern what is read.
     AsGiven(Box<take_few::Row>),
+    /// They do, and were brought over already, though not that it is the row of a person who had another key.
+    Renumbered(Box<take_few::Row>),
     /// They do, and were brought over already: what the rows are that have its keys.
     OfKeys(Vec<(String, Option<Image>)>),
 }
 
-fn by_now(source: &Source, before_key: Option<String>, given: Vec<Option<Value>>, zone: TimeZone) -> ByNow {
+fn by_now(source: &Source, before_key: Option<String>, given: Vec<Option<Value>>, place: Option<Place>, zone: TimeZone) -> ByNow {
     pg::make_changes_visible();
     let given_key = source.key_of(&given);
     let mut found = reach::rows_of_key(source, &source.key_values(&given).unwrap_or_default(), zone);
@@ -538,6 +550,12 @@ fn by_now(source: &Source, before_key: Option<String>, given: Vec<Option<Value>>
     }
     let mut rows = Vec::new();
     if let Some(key) = before_key.filter(|key| Some(key) != given_key.as_ref()) {
+        if source.role == Role::Person
+            && let Some(now) = place.and_then(|place| reach::row_that_was(source, place, zone))
+            && let Some(now) = image(&mut vec![now]).filter(|now| now.key != key)
+        {
+            return ByNow::Renumbered(Box::new((Some(key), Some(now))));
+        }
         let mut found = reach::rows_of_key(source, &values_of_key(&key, source.parts.key.len()), zone);
         rows.push((key, image(&mut found)));
     }

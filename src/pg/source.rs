@@ -81,6 +81,12 @@ fn is_printed_alike(type_id: pg_sys::Oid) -> bool {
 /// Where a version of a row is stored: its table and its TID.
 pub type Place = (u32, u64);
 
+/// The TID of a place, as `ctid::text` has it.
+pub fn place_text((_, place): Place) -> String {
+    let (block, offset) = pgrx::itemptr::u64_to_item_pointer_parts(place);
+    format!("({block},{offset})")
+}
+
 /// A row trigger's firing: which columns are bound, and the row before and after.
 pub struct RowChange<'a> {
     trigger: &'a PgTrigger<'a>,
