@@ -11,7 +11,7 @@ use crate::noted::{Note, Noted};
 use crate::pg::meet::{self, Side};
 use crate::pg::source::{self as rows, After, Held, Place, RowChange, Rows, Scratch};
 use crate::pg::{self, Statement, TimeZone};
-use crate::score::write_back;
+use crate::score::{rescore, write_back};
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::prelude::*;
@@ -613,9 +613,15 @@ pub fn bring_rows(number: i32, mut keys: Vec<String>) {
 fn row_by_now(config: &Config, source: &Source, key: &str) -> Option<Option<Image>> {
     let zone = zone(config, source);
     pg::make_changes_visible();
-    let (own, held) = reach::rows_of_key(source, &values_of_key(key, source.parts.key.len()), zone).pop()?;
+    let mut rows = reach::rows_of_key(source, &values_of_key(key, source.parts.key.len()), zone);
+    if rows.len() > 1 {
+        rescore::run(REFUSE_EQUAL_KEYS, &[DatumWithOid::from(source.source_id)]);
+    }
+    let (own, held) = rows.pop()?;
     Some(image_now(source, own, held, zone))
 }
+
+const REFUSE_EQUAL_KEYS: &str = "SELECT leadscore._refuse_equal_keys(s) FROM leadscore.source s WHERE s.source_id = $1";
 
 /// The same for keys that lead to no row by themselves: the whole table is read.
 fn bring_read(config: &Config, source: &Source, keys: &[String]) {
