@@ -120,8 +120,6 @@ DROP FUNCTION leadscore._pass(date,date);
 
 DROP FUNCTION leadscore._pass_days(bigint[],bigint[],bigint[],bigint[],date,date);
 
-DROP FUNCTION leadscore._resync(integer);
-
 DROP FUNCTION leadscore.detach(regclass,boolean);
 
 DROP FUNCTION leadscore._detach(regclass,boolean);
@@ -643,6 +641,12 @@ ALTER TABLE leadscore.waiting ADD COLUMN tenant text;
 
 CREATE INDEX waiting_type_idx ON leadscore.waiting USING btree (activity_type);
 
+CREATE TABLE leadscore.renumbered (
+    person_id bigint NOT NULL
+);
+
+ALTER TABLE leadscore.renumbered ADD CONSTRAINT renumbered_pkey PRIMARY KEY (person_id);
+
 ALTER TABLE leadscore.person_alias ADD COLUMN tenant text;
 
 CREATE UNIQUE INDEX person_alias_key_idx ON leadscore.person_alias USING btree (kind, external_id, tenant) NULLS NOT DISTINCT;
@@ -666,6 +670,11 @@ CREATE OR REPLACE FUNCTION leadscore._admit_waiting(ids bigint[] DEFAULT NULL::b
  RETURNS void
  LANGUAGE c
 AS 'MODULE_PATHNAME', $function$admit_waiting_wrapper$function$;
+
+CREATE OR REPLACE FUNCTION leadscore._admit_present()
+ RETURNS void
+ LANGUAGE c
+AS 'MODULE_PATHNAME', $function$admit_present_wrapper$function$;
 
 CREATE OR REPLACE FUNCTION leadscore._go_live()
  RETURNS void
@@ -1475,12 +1484,38 @@ CREATE OR REPLACE FUNCTION leadscore._person_deleted()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+    strayed record;
 BEGIN
-    DELETE FROM leadscore.activity t USING old_row o WHERE t.person_id = o.person_id;
+    -- In deferred mode others register activities without waiting: what they bring is seen by all of this statement or by no part
+    -- of it, and then when it is scored. Rows of attached tables whose person goes with its row wait for its key.
+    FOR strayed IN
+        WITH gone AS (
+            DELETE FROM leadscore.activity t USING old_row o WHERE t.person_id = o.person_id RETURNING t.*, o.kind, o.tenant, o.external_id
+        ), scored AS (
+            -- Those that score_pending() is taking are left to it: it may wait for a row that is locked here.
+            DELETE FROM leadscore.pending t
+            WHERE t.ctid = ANY (ARRAY(SELECT n.ctid FROM leadscore.pending n JOIN old_row o ON o.person_id = n.person_id FOR UPDATE OF n SKIP LOCKED))
+        ), waits AS (
+            SELECT g.* FROM gone g
+            WHERE g.source_id IS NOT NULL AND g.external_id IS NOT NULL AND current_setting('leadscore.loses', true) = 'on'
+        ), shelved AS (
+            INSERT INTO leadscore.waiting (source_id, source_key, person_kind, tenant, external_id, activity_type, occurred_at, attributes)
+            SELECT w.source_id, w.source_key, w.kind, w.tenant, w.external_id, w.activity_type, w.occurred_at, w.attributes
+            FROM waits w
+            ON CONFLICT (source_id, source_key) DO NOTHING
+        )
+        SELECT w.source_id, array_agg(w.source_key) AS keys
+        FROM waits w JOIN leadscore.renumbered r ON r.person_id = w.person_id
+        GROUP BY w.source_id
+    LOOP
+        -- Some of them may name the key that the person had before.
+        PERFORM leadscore._recheck_at_commit(strayed.source_id, strayed.keys);
+    END LOOP;
     DELETE FROM leadscore.score_record t USING old_row o WHERE t.person_id = o.person_id;
     DELETE FROM leadscore.person_score t USING old_row o WHERE t.person_id = o.person_id;
     DELETE FROM leadscore.due t USING old_row o WHERE t.person_id = o.person_id;
-    DELETE FROM leadscore.pending t USING old_row o WHERE t.person_id = o.person_id;
+    DELETE FROM leadscore.renumbered t USING old_row o WHERE t.person_id = o.person_id;
     DELETE FROM leadscore.adjustment t USING old_row o WHERE t.person_id = o.person_id;
     DELETE FROM leadscore.category_change t USING old_row o WHERE t.person_id = o.person_id;
     DELETE FROM leadscore.person_alias t USING old_row o WHERE t.person_id = o.person_id;
@@ -1497,46 +1532,52 @@ CREATE OR REPLACE FUNCTION leadscore._person_truncated()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 BEGIN
-    TRUNCATE leadscore.activity, leadscore.score_record, leadscore.person_score, leadscore.due, leadscore.pending, leadscore.adjustment, leadscore.category_change,
+    TRUNCATE leadscore.activity, leadscore.score_record, leadscore.person_score, leadscore.due, leadscore.pending, leadscore.renumbered, leadscore.adjustment, leadscore.category_change,
              leadscore.person_alias, leadscore.person_consent, leadscore.event, leadscore.visitor_person, leadscore.visitor;
     RETURN NULL;
 END $function$;
 
 CREATE TABLE leadscore.recheck (
+    recheck_id uuid DEFAULT gen_random_uuid() NOT NULL,
     source_id integer NOT NULL,
-    part integer
+    keys text[] NOT NULL
 );
+
+ALTER TABLE leadscore.recheck ADD CONSTRAINT recheck_pkey PRIMARY KEY (recheck_id);
 
 CREATE OR REPLACE FUNCTION leadscore._recheck_at_commit(of_source integer, keys text[])
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-DECLARE
-    -- A statement over several shards is a transaction in each, of which no other one sees the rows: each looks at its own.
-    part  CONSTANT int := leadscore._part_of_key(of_source, (SELECT k FROM unnest(keys) k WHERE k IS NOT NULL LIMIT 1));
-    noted CONSTANT text := concat_ws('_', 'leadscore.recheck', of_source, part);
 BEGIN
-    -- Once for the transaction is enough.
-    IF coalesce(current_setting(noted, true), '') <> 'on' THEN
-        PERFORM set_config(noted, 'on', true);
-        SET CONSTRAINTS leadscore.recheck DEFERRED;
-        INSERT INTO leadscore.recheck (source_id, part) VALUES (of_source, part);
-        -- Transactions that ask for it follow each other, but for those of one statement over several shards.
-        PERFORM FROM leadscore.source s WHERE s.source_id = of_source AND NOT leadscore._is_distributed(s.source) FOR NO KEY UPDATE;
-    END IF;
+    SET CONSTRAINTS leadscore.recheck DEFERRED;
+    INSERT INTO leadscore.recheck (source_id, keys) VALUES (of_source, array_remove(keys, NULL));
 END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._bring_rows(of_source integer, keys text[])
+ RETURNS void
+ LANGUAGE c
+AS 'MODULE_PATHNAME', $function$bring_rows_wrapper$function$;
 
 CREATE OR REPLACE FUNCTION leadscore._source_rechecked()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
 AS $function$
+DECLARE
+    keys text[];
 BEGIN
-    PERFORM set_config(concat_ws('_', 'leadscore.recheck', NEW.source_id, NEW.part), '', true);
-    DELETE FROM leadscore.recheck r WHERE r.source_id = NEW.source_id AND r.part IS NOT DISTINCT FROM NEW.part;
-    PERFORM leadscore._resync(s.source_id, NEW.part) FROM leadscore.source s WHERE s.source_id = NEW.source_id AND s.attached;
+    -- All of them are read when the first is due.
+    IF EXISTS (SELECT FROM leadscore.recheck r WHERE r.recheck_id = NEW.recheck_id) THEN
+        WITH due AS (
+            DELETE FROM leadscore.recheck r WHERE r.source_id = NEW.source_id RETURNING r.keys
+        )
+        SELECT array_agg(DISTINCT k) INTO keys FROM due d CROSS JOIN LATERAL unnest(d.keys) k;
+        PERFORM leadscore._bring_rows(s.source_id, keys) FROM leadscore.source s WHERE s.source_id = NEW.source_id AND s.attached;
+    END IF;
     RETURN NULL;
 END $function$;
 
@@ -1547,23 +1588,35 @@ CREATE OR REPLACE FUNCTION leadscore._shelve_activities(ids bigint[])
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+    strayed record;
 BEGIN
-    WITH shelved AS (
-        DELETE FROM leadscore.activity a
-        USING leadscore.person p
-        WHERE a.person_id = ANY (ids) AND p.person_id = a.person_id AND a.source_id IS NOT NULL AND p.external_id IS NOT NULL
-        RETURNING a.*, p.kind, p.tenant, p.external_id
-    )
-    INSERT INTO leadscore.waiting (source_id, source_key, person_kind, tenant, external_id, activity_type, occurred_at, attributes)
-    SELECT s.source_id, s.source_key, s.kind, s.tenant, s.external_id, s.activity_type, s.occurred_at, s.attributes
-    FROM shelved s
-    ON CONFLICT (source_id, source_key) DO NOTHING;
+    FOR strayed IN
+        WITH gone AS (
+            DELETE FROM leadscore.activity a
+            USING leadscore.person p
+            WHERE a.person_id = ANY (ids) AND p.person_id = a.person_id AND a.source_id IS NOT NULL AND p.external_id IS NOT NULL
+            RETURNING a.*, p.kind, p.tenant, p.external_id
+        ), shelved AS (
+            INSERT INTO leadscore.waiting (source_id, source_key, person_kind, tenant, external_id, activity_type, occurred_at, attributes)
+            SELECT g.source_id, g.source_key, g.kind, g.tenant, g.external_id, g.activity_type, g.occurred_at, g.attributes
+            FROM gone g
+            ON CONFLICT (source_id, source_key) DO NOTHING
+        )
+        SELECT g.source_id, array_agg(g.source_key) AS keys
+        FROM gone g JOIN leadscore.renumbered r ON r.person_id = g.person_id
+        GROUP BY g.source_id
+    LOOP
+        -- Some of them may name the key that the person had before.
+        PERFORM leadscore._recheck_at_commit(strayed.source_id, strayed.keys);
+    END LOOP;
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._lose_persons(ids bigint[])
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "leadscore.loses" TO 'on'
 AS $function$
 BEGIN
     -- What is being registered on them now is waited for, and then seen.
@@ -1670,6 +1723,10 @@ BEGIN
     IF renumbered IS NOT NULL THEN
         PERFORM leadscore._make_way(source.person_kind, given, of_tenants, renumbered);
         PERFORM leadscore._shelve_activities(renumbered);
+        -- Deferred, nobody who registers something on them waits: what is not seen here comes right when it is scored.
+        INSERT INTO leadscore.renumbered (person_id)
+        SELECT r.id FROM leadscore.settings z, unnest(renumbered) r(id)
+        WHERE z.scoring = 'deferred' AND NOT EXISTS (SELECT FROM leadscore.renumbered o WHERE o.person_id = r.id);
         -- First out of each other's way: keys may be exchanged.
         UPDATE leadscore.person p SET external_id = NULL WHERE p.person_id = ANY (renumbered);
         UPDATE leadscore.person p SET external_id = r.key, tenant = r.tenant
@@ -3162,7 +3219,7 @@ BEGIN
     END IF;
 END $function$;
 
-CREATE OR REPLACE FUNCTION leadscore._resync(of_source integer, of_part integer DEFAULT NULL::integer)
+CREATE OR REPLACE FUNCTION leadscore._resync(of_source integer)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3179,7 +3236,6 @@ BEGIN
     IF s.role = 'person' THEN
         WITH present AS MATERIALIZED (
             SELECT r.key, r.tenant, r.name, r.status, r.owner, r.moment, r.attributes, r.active FROM leadscore._source_rows(of_source) r
-            WHERE of_part IS NULL OR leadscore._part_of_key(of_source, r.key) = of_part
         ), changed AS (
             UPDATE leadscore.person p
             SET name = c.name, status = c.status, owner = c.owner, attributes = c.detail, active = c.active,
@@ -3197,7 +3253,7 @@ BEGIN
                   IS DISTINCT FROM (c.name, c.status, c.owner, c.detail, c.active, coalesce(c.moment, p.since), of_source, false)
         ), gone AS MATERIALIZED (
             SELECT p.person_id FROM leadscore.person p
-            WHERE p.source_id = of_source AND (of_part IS NULL OR leadscore._part_of_key(of_source, p.external_id) = of_part)
+            WHERE p.source_id = of_source
               AND NOT EXISTS (SELECT FROM present r WHERE r.key = p.external_id AND coalesce(r.tenant, '') = coalesce(p.tenant, ''))
         ), added AS (
             INSERT INTO leadscore.person (kind, tenant, external_id, name, status, owner, since, attributes, active, source_id)
@@ -3212,8 +3268,8 @@ BEGIN
         END IF;
         -- Rows that were there before, or were overwritten, get their score and category.
         PERFORM leadscore._write_back(array_agg(p.person_id)) FROM leadscore.person p
-        WHERE p.source_id = of_source AND (of_part IS NULL OR leadscore._part_of_key(of_source, p.external_id) = of_part);
-    ELSIF of_part IS NULL AND leadscore._takes_all(of_source)
+        WHERE p.source_id = of_source;
+    ELSIF leadscore._takes_all(of_source)
           AND NOT EXISTS (SELECT FROM leadscore.activity a WHERE a.source_id = of_source)
           AND NOT EXISTS (SELECT FROM leadscore.waiting w WHERE w.source_id = of_source) THEN
         INSERT INTO leadscore.waiting (source_id, source_key, person_kind, tenant, external_id, activity_type, occurred_at, attributes)
@@ -3225,10 +3281,9 @@ BEGIN
             FROM leadscore._source_rows(of_source) r
             LEFT JOIN leadscore._person_key k ON k.kind = s.person_kind AND k.external_id = r.person AND coalesce(k.tenant, '') = coalesce(r.tenant, '')
             LEFT JOIN leadscore.activity_type t ON t.activity_type = r.activity_type
-            WHERE of_part IS NULL OR leadscore._part_of_key(of_source, r.key) = of_part
         ), existing AS MATERIALIZED (
             SELECT a.person_id, a.activity_id, a.source_key, a.occurred_at FROM leadscore.activity a
-            WHERE a.source_id = of_source AND (of_part IS NULL OR leadscore._part_of_key(of_source, a.source_key) = of_part)
+            WHERE a.source_id = of_source
         ), changed AS (
             UPDATE leadscore.activity a
             SET person_id = r.person_id, activity_type = r.activity_type, occurred_at = coalesce(r.moment, a.occurred_at), attributes = r.attributes
@@ -3251,7 +3306,7 @@ BEGIN
             ORDER BY r.person_id, coalesce(r.moment, v.occurred_at, now()), r.key
         ), released AS (
             DELETE FROM leadscore.waiting w
-            WHERE w.source_id = of_source AND (of_part IS NULL OR leadscore._part_of_key(of_source, w.source_key) = of_part)
+            WHERE w.source_id = of_source
               AND NOT EXISTS (SELECT FROM present r WHERE r.key = w.source_key AND NOT r.ready)
         )
         INSERT INTO leadscore.waiting AS w (source_id, source_key, person_kind, tenant, external_id, activity_type, occurred_at, attributes)
@@ -3268,7 +3323,7 @@ BEGIN
               IS DISTINCT FROM (EXCLUDED.person_kind, EXCLUDED.tenant, EXCLUDED.external_id, EXCLUDED.activity_type, EXCLUDED.occurred_at, EXCLUDED.attributes);
     END IF;
     UPDATE leadscore.source x SET read_in = leadscore._zone_read(x)
-    WHERE of_part IS NULL AND x.source_id = of_source AND x.read_in IS DISTINCT FROM leadscore._zone_read(x);
+    WHERE x.source_id = of_source AND x.read_in IS DISTINCT FROM leadscore._zone_read(x);
 EXCEPTION WHEN unique_violation OR cardinality_violation THEN
     PERFORM leadscore._refuse_equal_keys(s);
     RAISE;
@@ -3359,6 +3414,39 @@ CREATE OR REPLACE FUNCTION leadscore._pass_days(last_day date, today date, left_
  STRICT
 AS 'MODULE_PATHNAME', $function$pass_days_between_wrapper$function$;
 
+CREATE OR REPLACE FUNCTION leadscore._set_right(ids bigint[])
+ RETURNS bigint[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    strayed record;
+    have    bigint[] := '{}';
+BEGIN
+    -- Persons before activities of attached rows, as who removes persons has them.
+    PERFORM leadscore._lock_persons(ARRAY(SELECT r.person_id FROM leadscore.renumbered r WHERE r.person_id = ANY (ids)));
+    FOR strayed IN
+        WITH orphan AS (
+            DELETE FROM leadscore.activity a
+            WHERE a.person_id IN (SELECT u.id FROM unnest(ids) u(id) WHERE NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = u.id))
+            RETURNING a.source_id, a.source_key
+        ), renumbered AS MATERIALIZED (
+            SELECT a.source_id, a.source_key FROM leadscore.activity a
+            WHERE a.person_id IN (SELECT r.person_id FROM leadscore.renumbered r WHERE r.person_id = ANY (ids)) AND a.source_id IS NOT NULL
+            ORDER BY a.activity_id FOR UPDATE
+        )
+        SELECT s.source_id, array_agg(s.source_key) AS keys
+        FROM (SELECT * FROM orphan UNION ALL SELECT * FROM renumbered) s
+        JOIN leadscore.source x ON x.source_id = s.source_id AND x.attached
+        GROUP BY s.source_id ORDER BY s.source_id
+    LOOP
+        PERFORM leadscore._bring_rows(strayed.source_id, strayed.keys);
+        have := have || ARRAY(SELECT a.person_id FROM leadscore.activity a
+                              WHERE a.source_id = strayed.source_id AND a.source_key = ANY (strayed.keys));
+    END LOOP;
+    RETURN have;
+END $function$;
+
 CREATE OR REPLACE FUNCTION leadscore._begin_run(as_of timestamp with time zone, full_rebuild boolean, OUT run leadscore.run, OUT last_day date, OUT edited bigint[])
  RETURNS record
  LANGUAGE plpgsql
@@ -3382,6 +3470,11 @@ BEGIN
     PERFORM leadscore._lock_days();
     PERFORM leadscore._need_current_snapshot();
     PERFORM leadscore._go_live();
+    -- No writer is under way now: what was registered on persons who went or got other keys is all here, and so are persons whom
+    -- an attached table that was just being read missed.
+    PERFORM leadscore._set_right(ARRAY(SELECT DISTINCT n.person_id FROM leadscore.pending n));
+    DELETE FROM leadscore.renumbered;
+    PERFORM leadscore._admit_present();
     SELECT s.scored_on INTO last_day FROM leadscore.state s;
     run.scored_on := leadscore.scoring_day(as_of);
     -- An edit concerns everybody, or so many persons who are derived anew beside those for whom the day changes anything.
@@ -3535,6 +3628,7 @@ BEGIN
         END IF;
         RETURN false;
     END IF;
+    PERFORM leadscore._set_right(ids);
     PERFORM leadscore._lock_persons(ids);
     part := leadscore._rescore(ids, in_run => true);
     DELETE FROM leadscore.pending n WHERE n.person_id = ANY (ids);
@@ -3564,6 +3658,38 @@ BEGIN
     END LOOP;
 END $procedure$;
 
+CREATE OR REPLACE FUNCTION leadscore._take_pending(most integer, of_persons bigint[], OUT ids bigint[], OUT days date[])
+ RETURNS record
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ WITH chosen AS MATERIALIZED (
+          SELECT DISTINCT n.person_id
+            FROM leadscore.pending n
+           WHERE ((_take_pending.of_persons IS NULL) OR (n.person_id = ANY (_take_pending.of_persons)))
+           ORDER BY n.person_id
+          LIMIT _take_pending.most
+         ), locked AS MATERIALIZED (
+          SELECT n.ctid AS at
+            FROM leadscore.pending n
+           WHERE (n.person_id IN ( SELECT c.person_id
+                    FROM chosen c))
+          FOR UPDATE OF n SKIP LOCKED
+         ), taken AS (
+          DELETE FROM leadscore.pending AS n
+           WHERE (n.ctid IN ( SELECT l.at
+                    FROM locked l))
+           RETURNING n.person_id,
+             n.day
+         )
+  SELECT array_agg(t.person_id) AS array_agg,
+     array_agg(t.day) AS array_agg
+    FROM ( SELECT x.person_id,
+             max(x.day) AS day
+            FROM taken x
+           GROUP BY x.person_id) t;
+END;
+
 CREATE OR REPLACE FUNCTION leadscore.score_pending(most integer DEFAULT NULL::integer)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -3572,9 +3698,9 @@ CREATE OR REPLACE FUNCTION leadscore.score_pending(most integer DEFAULT NULL::in
  SET jit TO 'off'
 AS $function$
 DECLARE
-    ids       bigint[];
-    days      date[];
-    lost      record;
+    taken     record;
+    further   record;
+    brought   bigint[];
     elsewhere bigint := 0;
 BEGIN
     IF most < 1 THEN
@@ -3584,37 +3710,27 @@ BEGIN
             HINT = 'Leave it out to score all that are pending.';
     END IF;
     PERFORM leadscore._begin();
-    -- Two calls take different rows; what comes meanwhile is for the next call.
-    WITH chosen AS MATERIALIZED (
-        SELECT DISTINCT n.person_id FROM leadscore.pending n ORDER BY n.person_id LIMIT most
-    ), locked AS MATERIALIZED (
-        SELECT n.ctid AS at FROM leadscore.pending n WHERE n.person_id IN (SELECT c.person_id FROM chosen c) FOR UPDATE SKIP LOCKED
-    ), taken AS (
-        DELETE FROM leadscore.pending n WHERE n.ctid IN (SELECT l.at FROM locked l) RETURNING n.person_id, n.day
-    )
-    SELECT array_agg(t.person_id), array_agg(t.day) INTO ids, days
-    FROM (SELECT x.person_id, max(x.day) AS day FROM taken x GROUP BY x.person_id) t;
+    -- Whom an attached table missed that was just being read. Where many rows wait that is left to the runs.
+    IF pg_relation_size('leadscore.waiting') BETWEEN 1 AND 1024 * 1024 AND (SELECT z.scoring = 'deferred' FROM leadscore.settings z) THEN
+        PERFORM leadscore._admit_present();
+    END IF;
+    taken := leadscore._take_pending(most, NULL);
     IF leadscore._leads() THEN
         elsewhere := (SELECT coalesce(sum((a.answer -> 0 ->> 'scored')::bigint), 0)
                       FROM leadscore._ask_all(format('SELECT leadscore.score_pending(%L) AS scored', most)) a);
     END IF;
-    IF ids IS NULL THEN
+    IF taken.ids IS NULL THEN
         RETURN elsewhere;
     END IF;
-    PERFORM leadscore._rescore(ids, days);
-    -- Of persons who went before their activities were scored. Rows of attached tables that came just then wait for the key that
-    -- they name, which only they tell.
-    FOR lost IN
-        WITH orphans AS (
-            DELETE FROM leadscore.activity a
-            WHERE a.person_id IN (SELECT u.id FROM unnest(ids) u(id) WHERE NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = u.id))
-            RETURNING a.source_id, a.source_key
-        )
-        SELECT o.source_id, array_agg(o.source_key) AS keys FROM orphans o WHERE o.source_id IS NOT NULL GROUP BY o.source_id
-    LOOP
-        PERFORM leadscore._recheck_at_commit(lost.source_id, lost.keys);
-    END LOOP;
-    RETURN cardinality(ids) + elsewhere;
+    brought := leadscore._set_right(taken.ids);
+    -- Those to whom rows came are pending now; where there is a limit they are for the next call.
+    IF brought <> '{}' AND most IS NULL THEN
+        further := leadscore._take_pending(NULL, brought);
+        taken.ids := taken.ids || further.ids;
+        taken.days := taken.days || further.days;
+    END IF;
+    PERFORM leadscore._rescore(taken.ids, taken.days);
+    RETURN (SELECT count(DISTINCT i) FROM unnest(taken.ids) i) + elsewhere;
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._person_line(source leadscore.source, name text, status text, owner text, since timestamp with time zone, attributes jsonb, active boolean)
@@ -7911,10 +8027,12 @@ COMMENT ON COLUMN leadscore.person_score.category IS 'The name of the band in wh
 COMMENT ON COLUMN leadscore.person_score.person_id IS 'The person';
 COMMENT ON COLUMN leadscore.person_score.score IS 'Points';
 COMMENT ON COLUMN leadscore.person_score.scorecard IS 'The scorecard';
-COMMENT ON COLUMN leadscore.recheck.part IS 'Of a table that Citus distributes, the place of the shard; NULL: the whole table';
+COMMENT ON COLUMN leadscore.recheck.keys IS 'The keys of the rows';
+COMMENT ON COLUMN leadscore.recheck.recheck_id IS 'Tells one request from another';
 COMMENT ON COLUMN leadscore.recheck.source_id IS 'The attached table';
 COMMENT ON COLUMN leadscore.renamed_category.category_id IS 'The category';
 COMMENT ON COLUMN leadscore.renamed_category.name IS 'A name that it had, which persons may still have';
+COMMENT ON COLUMN leadscore.renumbered.person_id IS 'The person';
 COMMENT ON COLUMN leadscore.rule.at_least IS 'Frequency rules: how many matching activities there must be';
 COMMENT ON COLUMN leadscore.rule.decay IS 'none: full points on every day; linear: from full points to none over relevant_for; halving: half as many after each half_life';
 COMMENT ON COLUMN leadscore.rule.excused_by_planned IS 'Inactivity rules: a silence that ends with an activity, even one that is only planned, gives no penalties';
@@ -8004,6 +8122,10 @@ REVOKE EXECUTE ON FUNCTION leadscore._rescore(bigint[],date[],boolean) FROM PUBL
 COMMENT ON TABLE leadscore.source_step IS 'Tables that rows of an attached table reach through foreign keys';
 SELECT pg_catalog.pg_extension_config_dump('leadscore.source_step', '');
 COMMENT ON FUNCTION leadscore._bound_columns(oid,text) IS 'The columns that a trigger on a table of the application binds';
+COMMENT ON TABLE leadscore.renumbered IS 'Persons who got another key in deferred mode since the last run; written by leadscore alone';
+SELECT pg_catalog.pg_extension_config_dump('leadscore.renumbered', '');
+COMMENT ON FUNCTION leadscore._admit_present() IS 'Makes activities of waiting rows whose person and type have been there for a while';
+REVOKE EXECUTE ON FUNCTION leadscore._admit_present() FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._note_edited(leadscore.edited[]) IS 'Has the next run derive persons anew';
 REVOKE EXECUTE ON FUNCTION leadscore._note_edited(leadscore.edited[]) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._configuration_changed() IS 'Trigger: an edit of the configuration takes effect at the next run, for everybody if it is said to';
@@ -8050,9 +8172,12 @@ COMMENT ON FUNCTION leadscore._persons_arrived(bigint[],bigint[]) IS 'Lets new p
 REVOKE EXECUTE ON FUNCTION leadscore._persons_arrived(bigint[],bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._person_inserted() IS 'Trigger: stores the score records of inserted persons';
 COMMENT ON FUNCTION leadscore._person_changed() IS 'Trigger: derives persons anew of whom changed what rules look at';
-COMMENT ON TABLE leadscore.recheck IS 'Attached tables that the present transaction brings in step when it commits; written by leadscore alone';
-COMMENT ON FUNCTION leadscore._recheck_at_commit(integer,text[]) IS 'Has what came from an attached table, or from its shard with these keys, brought in step with its rows at commit';
+COMMENT ON TABLE leadscore.recheck IS 'Rows of attached tables that the present transaction reads again when it commits; written by leadscore alone';
+COMMENT ON FUNCTION leadscore._recheck_at_commit(integer,text[]) IS 'Has what came from rows of an attached table with these keys brought in step with them at commit';
 REVOKE EXECUTE ON FUNCTION leadscore._recheck_at_commit(integer,text[]) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._bring_rows(integer,text[]) IS 'Brings what came from rows of an attached table with these keys in step with them as they are by now';
+REVOKE EXECUTE ON FUNCTION leadscore._bring_rows(integer,text[]) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._source_rechecked() IS 'Trigger: brings what came from rows of an attached table in step with them';
 COMMENT ON FUNCTION leadscore._make_way(text,text[],text[],bigint[]) IS 'Frees keys that persons get, or refuses when somebody else has one';
 REVOKE EXECUTE ON FUNCTION leadscore._make_way(text,text[],text[],bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._as_told(leadscore.source,text[],text[],text[],text[],text[],timestamp with time zone[],jsonb[],boolean[]) IS 'Persons as an attached table tells of them';
@@ -8146,16 +8271,18 @@ COMMENT ON FUNCTION leadscore._zone_read(leadscore.source) IS 'The zone of the s
 REVOKE EXECUTE ON FUNCTION leadscore._zone_read(leadscore.source) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._refuse_equal_keys(leadscore.source) IS 'Refuses an attached table in which two rows have one key';
 REVOKE EXECUTE ON FUNCTION leadscore._refuse_equal_keys(leadscore.source) FROM PUBLIC;
-COMMENT ON FUNCTION leadscore._resync(integer,integer) IS 'Brings what came from an attached table, or from one of its shards, in step with its rows';
-REVOKE EXECUTE ON FUNCTION leadscore._resync(integer,integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._read_again() IS 'Reads attached tables again whose columns without a time zone were read in another one';
 REVOKE EXECUTE ON FUNCTION leadscore._read_again() FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._pass_days(date,date,bigint[]) IS 'Brings persons through the days between two days: removes records that ended, takes what decays and what silence takes; returns what changed and who is to be derived anew';
 REVOKE EXECUTE ON FUNCTION leadscore._pass_days(date,date,bigint[]) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._set_right(bigint[]) IS 'Brings activities of persons who are gone, or got another key, to whoever has the key that their rows name';
+REVOKE EXECUTE ON FUNCTION leadscore._set_right(bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._begin_run(timestamp with time zone,boolean) IS 'Waits for writers and moves the day';
 REVOKE EXECUTE ON FUNCTION leadscore._begin_run(timestamp with time zone,boolean) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._recompute_here(timestamp with time zone,boolean) IS 'A run on this node';
 REVOKE EXECUTE ON FUNCTION leadscore._recompute_here(timestamp with time zone,boolean) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._take_pending(integer,bigint[]) IS 'Takes pending persons that nobody else is taking: so many, of all or of some';
+REVOKE EXECUTE ON FUNCTION leadscore._take_pending(integer,bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore.score_pending(integer) IS 'Scores persons that are pending in deferred mode, at most so many, and returns how many';
 REVOKE EXECUTE ON FUNCTION leadscore.score_pending(integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._person_line(leadscore.source,text,text,text,timestamp with time zone,jsonb,boolean) IS 'A person as verify() shows it';

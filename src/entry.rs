@@ -183,6 +183,13 @@ pub extern "C-unwind" fn pg_finfo_take_all_wrapper() -> &'static pg_sys::Pg_finf
 }
 
 #[pg_extern(sql = false)]
+fn bring_rows(of_source: Option<i32>, keys: Option<Vec<Option<String>>>) {
+    if let (Some(of_source), Some(keys)) = (of_source, keys) {
+        source_trigger::bring_rows(of_source, keys.into_iter().flatten().collect());
+    }
+}
+
+#[pg_extern(sql = false)]
 fn takes_all(of_source: Option<i32>) -> bool {
     take_all::takes_all(of_source)
 }
@@ -212,6 +219,11 @@ fn admitted_role() -> Option<pg_sys::Oid> {
 #[pg_extern(sql = false)]
 fn admit_waiting(ids: Option<Vec<Option<i64>>>) {
     waiting::admit_waiting(ids);
+}
+
+#[pg_extern(sql = false)]
+fn admit_present() {
+    waiting::admit_present();
 }
 
 #[pg_extern(sql = false)]

@@ -1382,8 +1382,7 @@ REVOKE ALL ON FUNCTION leadscore._refuse_equal_keys(leadscore.source) FROM PUBLI
 
 -- Brings what came from one table in step with its rows as they are. Attaching is the case in
 -- which nothing came from it yet.
--- Of a part, what the other parts hold is left alone: it is locked by others, who would wait for this transaction.
-CREATE FUNCTION leadscore._resync(of_source int, of_part int DEFAULT NULL) RETURNS void
+CREATE FUNCTION leadscore._resync(of_source int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan SET jit = off AS $$
 DECLARE
     s    leadscore.source;
@@ -1395,7 +1394,6 @@ BEGIN
     IF s.role = 'person' THEN
         WITH present AS MATERIALIZED (
             SELECT r.key, r.tenant, r.name, r.status, r.owner, r.moment, r.attributes, r.active FROM leadscore._source_rows(of_source) r
-            WHERE of_part IS NULL OR leadscore._part_of_key(of_source, r.key) = of_part
         ), changed AS (
             UPDATE leadscore.person p
             SET name = c.name, status = c.status, owner = c.owner, attributes = c.detail, active = c.active,
@@ -1413,7 +1411,7 @@ BEGIN
                   IS DISTINCT FROM (c.name, c.status, c.owner, c.detail, c.active, coalesce(c.moment, p.since), of_source, false)
         ), gone AS MATERIALIZED (
             SELECT p.person_id FROM leadscore.person p
-            WHERE p.source_id = of_source AND (of_part IS NULL OR leadscore._part_of_key(of_source, p.external_id) = of_part)
+            WHERE p.source_id = of_source
               AND NOT EXISTS (SELECT FROM present r WHERE r.key = p.external_id AND coalesce(r.tenant, '') = coalesce(p.tenant, ''))
         ), added AS (
             INSERT INTO leadscore.person (kind, tenant, external_id, name, status, owner, since, attributes, active, source_id)
@@ -1428,8 +1426,8 @@ BEGIN
         END IF;
         -- Rows that were there before, or were overwritten, get their score and category.
         PERFORM leadscore._write_back(array_agg(p.person_id)) FROM leadscore.person p
-        WHERE p.source_id = of_source AND (of_part IS NULL OR leadscore._part_of_key(of_source, p.external_id) = of_part);
-    ELSIF of_part IS NULL AND leadscore._takes_all(of_source)
+        WHERE p.source_id = of_source;
+    ELSIF leadscore._takes_all(of_source)
           AND NOT EXISTS (SELECT FROM leadscore.activity a WHERE a.source_id = of_source)
           AND NOT EXISTS (SELECT FROM leadscore.waiting w WHERE w.source_id = of_source) THEN
         INSERT INTO leadscore.waiting (source_id, source_key, person_kind, tenant, external_id, activity_type, occurred_at, attributes)
@@ -1441,10 +1439,9 @@ BEGIN
             FROM leadscore._source_rows(of_source) r
             LEFT JOIN leadscore._person_key k ON k.kind = s.person_kind AND k.external_id = r.person AND coalesce(k.tenant, '') = coalesce(r.tenant, '')
             LEFT JOIN leadscore.activity_type t ON t.activity_type = r.activity_type
-            WHERE of_part IS NULL OR leadscore._part_of_key(of_source, r.key) = of_part
         ), existing AS MATERIALIZED (
             SELECT a.person_id, a.activity_id, a.source_key, a.occurred_at FROM leadscore.activity a
-            WHERE a.source_id = of_source AND (of_part IS NULL OR leadscore._part_of_key(of_source, a.source_key) = of_part)
+            WHERE a.source_id = of_source
         ), changed AS (
             UPDATE leadscore.activity a
             SET person_id = r.person_id, activity_type = r.activity_type, occurred_at = coalesce(r.moment, a.occurred_at), attributes = r.attributes
@@ -1467,7 +1464,7 @@ BEGIN
             ORDER BY r.person_id, coalesce(r.moment, v.occurred_at, now()), r.key
         ), released AS (
             DELETE FROM leadscore.waiting w
-            WHERE w.source_id = of_source AND (of_part IS NULL OR leadscore._part_of_key(of_source, w.source_key) = of_part)
+            WHERE w.source_id = of_source
               AND NOT EXISTS (SELECT FROM present r WHERE r.key = w.source_key AND NOT r.ready)
         )
         INSERT INTO leadscore.waiting AS w (source_id, source_key, person_kind, tenant, external_id, activity_type, occurred_at, attributes)
@@ -1484,13 +1481,13 @@ BEGIN
               IS DISTINCT FROM (EXCLUDED.person_kind, EXCLUDED.tenant, EXCLUDED.external_id, EXCLUDED.activity_type, EXCLUDED.occurred_at, EXCLUDED.attributes);
     END IF;
     UPDATE leadscore.source x SET read_in = leadscore._zone_read(x)
-    WHERE of_part IS NULL AND x.source_id = of_source AND x.read_in IS DISTINCT FROM leadscore._zone_read(x);
+    WHERE x.source_id = of_source AND x.read_in IS DISTINCT FROM leadscore._zone_read(x);
 EXCEPTION WHEN unique_violation OR cardinality_violation THEN
     PERFORM leadscore._refuse_equal_keys(s);
     RAISE;
 END $$;
-COMMENT ON FUNCTION leadscore._resync(int, int) IS 'Brings what came from an attached table, or from one of its shards, in step with its rows';
-REVOKE ALL ON FUNCTION leadscore._resync(int, int) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._resync(int) IS 'Brings what came from an attached table in step with its rows';
+REVOKE ALL ON FUNCTION leadscore._resync(int) FROM PUBLIC;
 
 -- Attached tables that were read in another time zone than that of the settings now: called by a run.
 CREATE FUNCTION leadscore._read_again() RETURNS void

@@ -19,46 +19,51 @@ END $$;
 COMMENT ON FUNCTION leadscore._source_in_sight(int) IS 'An attached table, or a serialization failure when it was attached after the snapshot';
 REVOKE ALL ON FUNCTION leadscore._source_in_sight(int) FROM PUBLIC;
 
--- A row for each transaction that asks for it, gone when it commits.
+-- Rows for each transaction that asks for it, gone when it commits.
 CREATE TABLE leadscore.recheck (
-    source_id int NOT NULL,
-    part      int
+    -- No sequence: the rows of a restore come here, too, and would leave it other than it was.
+    recheck_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    source_id  int NOT NULL,
+    keys       text[] NOT NULL
 );
-COMMENT ON TABLE leadscore.recheck IS 'Attached tables that the present transaction brings in step when it commits; written by leadscore alone';
+COMMENT ON TABLE leadscore.recheck IS 'Rows of attached tables that the present transaction reads again when it commits; written by leadscore alone';
+COMMENT ON COLUMN leadscore.recheck.recheck_id IS 'Tells one request from another';
 COMMENT ON COLUMN leadscore.recheck.source_id IS 'The attached table';
-COMMENT ON COLUMN leadscore.recheck.part IS 'Of a table that Citus distributes, the place of the shard; NULL: the whole table';
+COMMENT ON COLUMN leadscore.recheck.keys IS 'The keys of the rows';
 
 -- A key can be that of two rows for a while: within a transaction when its constraint is deferred, and within a statement
 -- on a partitioned table, whose rows are brought over one by one. Then the order of the changes does not tell whose the key
--- is in the end; the table itself does, at commit.
+-- is in the end; the table itself does, at commit. Rows with other keys are left alone: others may be changing them.
 CREATE FUNCTION leadscore._recheck_at_commit(of_source int, keys text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    -- A statement over several shards is a transaction in each, of which no other one sees the rows: each looks at its own.
-    part  CONSTANT int := leadscore._part_of_key(of_source, (SELECT k FROM unnest(keys) k WHERE k IS NOT NULL LIMIT 1));
-    noted CONSTANT text := concat_ws('_', 'leadscore.recheck', of_source, part);
 BEGIN
-    -- Once for the transaction is enough.
-    IF coalesce(current_setting(noted, true), '') <> 'on' THEN
-        PERFORM set_config(noted, 'on', true);
-        SET CONSTRAINTS leadscore.recheck DEFERRED;
-        INSERT INTO leadscore.recheck (source_id, part) VALUES (of_source, part);
-        -- Transactions that ask for it follow each other, but for those of one statement over several shards.
-        PERFORM FROM leadscore.source s WHERE s.source_id = of_source AND NOT leadscore._is_distributed(s.source) FOR NO KEY UPDATE;
-    END IF;
+    SET CONSTRAINTS leadscore.recheck DEFERRED;
+    INSERT INTO leadscore.recheck (source_id, keys) VALUES (of_source, array_remove(keys, NULL));
 END $$;
-COMMENT ON FUNCTION leadscore._recheck_at_commit(int, text[]) IS 'Has what came from an attached table, or from its shard with these keys, brought in step with its rows at commit';
+COMMENT ON FUNCTION leadscore._recheck_at_commit(int, text[]) IS 'Has what came from rows of an attached table with these keys brought in step with them at commit';
 REVOKE ALL ON FUNCTION leadscore._recheck_at_commit(int, text[]) FROM PUBLIC;
 
+CREATE FUNCTION leadscore._bring_rows(of_source int, keys text[]) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'bring_rows_wrapper';
+COMMENT ON FUNCTION leadscore._bring_rows(int, text[]) IS 'Brings what came from rows of an attached table with these keys in step with them as they are by now';
+REVOKE ALL ON FUNCTION leadscore._bring_rows(int, text[]) FROM PUBLIC;
+
 CREATE FUNCTION leadscore._source_rechecked() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+    keys text[];
 BEGIN
-    PERFORM set_config(concat_ws('_', 'leadscore.recheck', NEW.source_id, NEW.part), '', true);
-    DELETE FROM leadscore.recheck r WHERE r.source_id = NEW.source_id AND r.part IS NOT DISTINCT FROM NEW.part;
-    PERFORM leadscore._resync(s.source_id, NEW.part) FROM leadscore.source s WHERE s.source_id = NEW.source_id AND s.attached;
+    -- All of them are read when the first is due.
+    IF EXISTS (SELECT FROM leadscore.recheck r WHERE r.recheck_id = NEW.recheck_id) THEN
+        WITH due AS (
+            DELETE FROM leadscore.recheck r WHERE r.source_id = NEW.source_id RETURNING r.keys
+        )
+        SELECT array_agg(DISTINCT k) INTO keys FROM due d CROSS JOIN LATERAL unnest(d.keys) k;
+        PERFORM leadscore._bring_rows(s.source_id, keys) FROM leadscore.source s WHERE s.source_id = NEW.source_id AND s.attached;
+    END IF;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION leadscore._source_rechecked() IS 'Trigger: brings what came from an attached table in step with its rows';
+COMMENT ON FUNCTION leadscore._source_rechecked() IS 'Trigger: brings what came from rows of an attached table in step with them';
 REVOKE ALL ON FUNCTION leadscore._source_rechecked() FROM PUBLIC;
 CREATE CONSTRAINT TRIGGER recheck AFTER INSERT ON leadscore.recheck
     DEFERRABLE INITIALLY DEFERRED
@@ -69,23 +74,34 @@ CREATE CONSTRAINT TRIGGER recheck AFTER INSERT ON leadscore.recheck
 CREATE FUNCTION leadscore._shelve_activities(ids bigint[]) RETURNS void
 -- Whose plans a session keeps.
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    strayed record;
 BEGIN
-    WITH shelved AS (
-        DELETE FROM leadscore.activity a
-        USING leadscore.person p
-        WHERE a.person_id = ANY (ids) AND p.person_id = a.person_id AND a.source_id IS NOT NULL AND p.external_id IS NOT NULL
-        RETURNING a.*, p.kind, p.tenant, p.external_id
-    )
-    INSERT INTO leadscore.waiting (source_id, source_key, person_kind, tenant, external_id, activity_type, occurred_at, attributes)
-    SELECT s.source_id, s.source_key, s.kind, s.tenant, s.external_id, s.activity_type, s.occurred_at, s.attributes
-    FROM shelved s
-    ON CONFLICT (source_id, source_key) DO NOTHING;
+    FOR strayed IN
+        WITH gone AS (
+            DELETE FROM leadscore.activity a
+            USING leadscore.person p
+            WHERE a.person_id = ANY (ids) AND p.person_id = a.person_id AND a.source_id IS NOT NULL AND p.external_id IS NOT NULL
+            RETURNING a.*, p.kind, p.tenant, p.external_id
+        ), shelved AS (
+            INSERT INTO leadscore.waiting (source_id, source_key, person_kind, tenant, external_id, activity_type, occurred_at, attributes)
+            SELECT g.source_id, g.source_key, g.kind, g.tenant, g.external_id, g.activity_type, g.occurred_at, g.attributes
+            FROM gone g
+            ON CONFLICT (source_id, source_key) DO NOTHING
+        )
+        SELECT g.source_id, array_agg(g.source_key) AS keys
+        FROM gone g JOIN leadscore.renumbered r ON r.person_id = g.person_id
+        GROUP BY g.source_id
+    LOOP
+        -- Some of them may name the key that the person had before.
+        PERFORM leadscore._recheck_at_commit(strayed.source_id, strayed.keys);
+    END LOOP;
 END $$;
 COMMENT ON FUNCTION leadscore._shelve_activities(bigint[]) IS 'Lets activities of attached tables wait for the key of their person';
 REVOKE ALL ON FUNCTION leadscore._shelve_activities(bigint[]) FROM PUBLIC;
 
 CREATE FUNCTION leadscore._lose_persons(ids bigint[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET leadscore.loses = 'on' AS $$
 BEGIN
     -- What is being registered on them now is waited for, and then seen.
     PERFORM FROM leadscore.person p WHERE p.person_id = ANY (ids) ORDER BY p.person_id FOR UPDATE;
@@ -179,6 +195,10 @@ BEGIN
     IF renumbered IS NOT NULL THEN
         PERFORM leadscore._make_way(source.person_kind, given, of_tenants, renumbered);
         PERFORM leadscore._shelve_activities(renumbered);
+        -- Deferred, nobody who registers something on them waits: what is not seen here comes right when it is scored.
+        INSERT INTO leadscore.renumbered (person_id)
+        SELECT r.id FROM leadscore.settings z, unnest(renumbered) r(id)
+        WHERE z.scoring = 'deferred' AND NOT EXISTS (SELECT FROM leadscore.renumbered o WHERE o.person_id = r.id);
         -- First out of each other's way: keys may be exchanged.
         UPDATE leadscore.person p SET external_id = NULL WHERE p.person_id = ANY (renumbered);
         UPDATE leadscore.person p SET external_id = r.key, tenant = r.tenant

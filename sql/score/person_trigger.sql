@@ -57,12 +57,38 @@ CREATE TRIGGER score_changed AFTER UPDATE ON leadscore.person
 
 CREATE FUNCTION leadscore._person_deleted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    strayed record;
 BEGIN
-    DELETE FROM leadscore.activity t USING old_row o WHERE t.person_id = o.person_id;
+    -- In deferred mode others register activities without waiting: what they bring is seen by all of this statement or by no part
+    -- of it, and then when it is scored. Rows of attached tables whose person goes with its row wait for its key.
+    FOR strayed IN
+        WITH gone AS (
+            DELETE FROM leadscore.activity t USING old_row o WHERE t.person_id = o.person_id RETURNING t.*, o.kind, o.tenant, o.external_id
+        ), scored AS (
+            -- Those that score_pending() is taking are left to it: it may wait for a row that is locked here.
+            DELETE FROM leadscore.pending t
+            WHERE t.ctid = ANY (ARRAY(SELECT n.ctid FROM leadscore.pending n JOIN old_row o ON o.person_id = n.person_id FOR UPDATE OF n SKIP LOCKED))
+        ), waits AS (
+            SELECT g.* FROM gone g
+            WHERE g.source_id IS NOT NULL AND g.external_id IS NOT NULL AND current_setting('leadscore.loses', true) = 'on'
+        ), shelved AS (
+            INSERT INTO leadscore.waiting (source_id, source_key, person_kind, tenant, external_id, activity_type, occurred_at, attributes)
+            SELECT w.source_id, w.source_key, w.kind, w.tenant, w.external_id, w.activity_type, w.occurred_at, w.attributes
+            FROM waits w
+            ON CONFLICT (source_id, source_key) DO NOTHING
+        )
+        SELECT w.source_id, array_agg(w.source_key) AS keys
+        FROM waits w JOIN leadscore.renumbered r ON r.person_id = w.person_id
+        GROUP BY w.source_id
+    LOOP
+        -- Some of them may name the key that the person had before.
+        PERFORM leadscore._recheck_at_commit(strayed.source_id, strayed.keys);
+    END LOOP;
     DELETE FROM leadscore.score_record t USING old_row o WHERE t.person_id = o.person_id;
     DELETE FROM leadscore.person_score t USING old_row o WHERE t.person_id = o.person_id;
     DELETE FROM leadscore.due t USING old_row o WHERE t.person_id = o.person_id;
-    DELETE FROM leadscore.pending t USING old_row o WHERE t.person_id = o.person_id;
+    DELETE FROM leadscore.renumbered t USING old_row o WHERE t.person_id = o.person_id;
     DELETE FROM leadscore.adjustment t USING old_row o WHERE t.person_id = o.person_id;
     DELETE FROM leadscore.category_change t USING old_row o WHERE t.person_id = o.person_id;
     DELETE FROM leadscore.person_alias t USING old_row o WHERE t.person_id = o.person_id;
@@ -80,7 +106,7 @@ CREATE TRIGGER remove_deleted AFTER DELETE ON leadscore.person
 CREATE FUNCTION leadscore._person_truncated() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    TRUNCATE leadscore.activity, leadscore.score_record, leadscore.person_score, leadscore.due, leadscore.pending, leadscore.adjustment, leadscore.category_change,
+    TRUNCATE leadscore.activity, leadscore.score_record, leadscore.person_score, leadscore.due, leadscore.pending, leadscore.renumbered, leadscore.adjustment, leadscore.category_change,
              leadscore.person_alias, leadscore.person_consent, leadscore.event, leadscore.visitor_person, leadscore.visitor;
     RETURN NULL;
 END $$;

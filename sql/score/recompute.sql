@@ -19,6 +19,41 @@ COMMENT ON FUNCTION leadscore._with(leadscore.run, leadscore._outcome) IS 'A run
 REVOKE ALL ON FUNCTION leadscore._with(leadscore.run, leadscore._outcome) FROM PUBLIC;
 
 -- How every run begins: it waits for writers, keeps others waiting, and moves the day.
+-- Deferred, rows of attached tables come for persons who are just going or getting another key. They belong to whoever has the
+-- key that they name now, or wait, which only they tell. Returns who has them now. Their activities are locked, or gone, before
+-- the rows are read: so whoever changes a row meanwhile comes after this.
+CREATE FUNCTION leadscore._set_right(ids bigint[]) RETURNS bigint[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    strayed record;
+    have    bigint[] := '{}';
+BEGIN
+    -- Persons before activities of attached rows, as who removes persons has them.
+    PERFORM leadscore._lock_persons(ARRAY(SELECT r.person_id FROM leadscore.renumbered r WHERE r.person_id = ANY (ids)));
+    FOR strayed IN
+        WITH orphan AS (
+            DELETE FROM leadscore.activity a
+            WHERE a.person_id IN (SELECT u.id FROM unnest(ids) u(id) WHERE NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = u.id))
+            RETURNING a.source_id, a.source_key
+        ), renumbered AS MATERIALIZED (
+            SELECT a.source_id, a.source_key FROM leadscore.activity a
+            WHERE a.person_id IN (SELECT r.person_id FROM leadscore.renumbered r WHERE r.person_id = ANY (ids)) AND a.source_id IS NOT NULL
+            ORDER BY a.activity_id FOR UPDATE
+        )
+        SELECT s.source_id, array_agg(s.source_key) AS keys
+        FROM (SELECT * FROM orphan UNION ALL SELECT * FROM renumbered) s
+        JOIN leadscore.source x ON x.source_id = s.source_id AND x.attached
+        GROUP BY s.source_id ORDER BY s.source_id
+    LOOP
+        PERFORM leadscore._bring_rows(strayed.source_id, strayed.keys);
+        have := have || ARRAY(SELECT a.person_id FROM leadscore.activity a
+                              WHERE a.source_id = strayed.source_id AND a.source_key = ANY (strayed.keys));
+    END LOOP;
+    RETURN have;
+END $$;
+COMMENT ON FUNCTION leadscore._set_right(bigint[]) IS 'Brings activities of persons who are gone, or got another key, to whoever has the key that their rows name';
+REVOKE ALL ON FUNCTION leadscore._set_right(bigint[]) FROM PUBLIC;
+
 CREATE FUNCTION leadscore._begin_run(as_of timestamptz, full_rebuild boolean, OUT run leadscore.run, OUT last_day date, OUT edited bigint[])
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -39,6 +74,11 @@ BEGIN
     PERFORM leadscore._lock_days();
     PERFORM leadscore._need_current_snapshot();
     PERFORM leadscore._go_live();
+    -- No writer is under way now: what was registered on persons who went or got other keys is all here, and so are persons whom
+    -- an attached table that was just being read missed.
+    PERFORM leadscore._set_right(ARRAY(SELECT DISTINCT n.person_id FROM leadscore.pending n));
+    DELETE FROM leadscore.renumbered;
+    PERFORM leadscore._admit_present();
     SELECT s.scored_on INTO last_day FROM leadscore.state s;
     run.scored_on := leadscore.scoring_day(as_of);
     -- An edit concerns everybody, or so many persons who are derived anew beside those for whom the day changes anything.
@@ -200,6 +240,7 @@ BEGIN
         END IF;
         RETURN false;
     END IF;
+    PERFORM leadscore._set_right(ids);
     PERFORM leadscore._lock_persons(ids);
     part := leadscore._rescore(ids, in_run => true);
     DELETE FROM leadscore.pending n WHERE n.person_id = ANY (ids);
@@ -255,13 +296,32 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore._is_scored_on(timestamptz) IS 'Whether the scores stand for the day of a moment, by the rules as they are';
 
+-- Two calls take different rows; what comes meanwhile is for the next call.
+CREATE FUNCTION leadscore._take_pending(most int, of_persons bigint[], OUT ids bigint[], OUT days date[])
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    WITH chosen AS MATERIALIZED (
+        SELECT DISTINCT n.person_id FROM leadscore.pending n
+        WHERE of_persons IS NULL OR n.person_id = ANY (of_persons)
+        ORDER BY n.person_id LIMIT most
+    ), locked AS MATERIALIZED (
+        SELECT n.ctid AS at FROM leadscore.pending n WHERE n.person_id IN (SELECT c.person_id FROM chosen c) FOR UPDATE SKIP LOCKED
+    ), taken AS (
+        DELETE FROM leadscore.pending n WHERE n.ctid IN (SELECT l.at FROM locked l) RETURNING n.person_id, n.day
+    )
+    SELECT array_agg(t.person_id), array_agg(t.day)
+    FROM (SELECT x.person_id, max(x.day) AS day FROM taken x GROUP BY x.person_id) t;
+END;
+COMMENT ON FUNCTION leadscore._take_pending(int, bigint[]) IS 'Takes pending persons that nobody else is taking: so many, of all or of some';
+REVOKE ALL ON FUNCTION leadscore._take_pending(int, bigint[]) FROM PUBLIC;
+
 -- Deferred scoring: what is registered marks its person as pending, by INSERTs alone, and is scored here.
 CREATE FUNCTION leadscore.score_pending(most int DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
-    ids       bigint[];
-    days      date[];
-    lost      record;
+    taken     record;
+    further   record;
+    brought   bigint[];
     elsewhere bigint := 0;
 BEGIN
     IF most < 1 THEN
@@ -271,37 +331,27 @@ BEGIN
             HINT = 'Leave it out to score all that are pending.';
     END IF;
     PERFORM leadscore._begin();
-    -- Two calls take different rows; what comes meanwhile is for the next call.
-    WITH chosen AS MATERIALIZED (
-        SELECT DISTINCT n.person_id FROM leadscore.pending n ORDER BY n.person_id LIMIT most
-    ), locked AS MATERIALIZED (
-        SELECT n.ctid AS at FROM leadscore.pending n WHERE n.person_id IN (SELECT c.person_id FROM chosen c) FOR UPDATE SKIP LOCKED
-    ), taken AS (
-        DELETE FROM leadscore.pending n WHERE n.ctid IN (SELECT l.at FROM locked l) RETURNING n.person_id, n.day
-    )
-    SELECT array_agg(t.person_id), array_agg(t.day) INTO ids, days
-    FROM (SELECT x.person_id, max(x.day) AS day FROM taken x GROUP BY x.person_id) t;
+    -- Whom an attached table missed that was just being read. Where many rows wait that is left to the runs.
+    IF pg_relation_size('leadscore.waiting') BETWEEN 1 AND 1024 * 1024 AND (SELECT z.scoring = 'deferred' FROM leadscore.settings z) THEN
+        PERFORM leadscore._admit_present();
+    END IF;
+    taken := leadscore._take_pending(most, NULL);
     IF leadscore._leads() THEN
         elsewhere := (SELECT coalesce(sum((a.answer -> 0 ->> 'scored')::bigint), 0)
                       FROM leadscore._ask_all(format('SELECT leadscore.score_pending(%L) AS scored', most)) a);
     END IF;
-    IF ids IS NULL THEN
+    IF taken.ids IS NULL THEN
         RETURN elsewhere;
     END IF;
-    PERFORM leadscore._rescore(ids, days);
-    -- Of persons who went before their activities were scored. Rows of attached tables that came just then wait for the key that
-    -- they name, which only they tell.
-    FOR lost IN
-        WITH orphans AS (
-            DELETE FROM leadscore.activity a
-            WHERE a.person_id IN (SELECT u.id FROM unnest(ids) u(id) WHERE NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = u.id))
-            RETURNING a.source_id, a.source_key
-        )
-        SELECT o.source_id, array_agg(o.source_key) AS keys FROM orphans o WHERE o.source_id IS NOT NULL GROUP BY o.source_id
-    LOOP
-        PERFORM leadscore._recheck_at_commit(lost.source_id, lost.keys);
-    END LOOP;
-    RETURN cardinality(ids) + elsewhere;
+    brought := leadscore._set_right(taken.ids);
+    -- Those to whom rows came are pending now; where there is a limit they are for the next call.
+    IF brought <> '{}' AND most IS NULL THEN
+        further := leadscore._take_pending(NULL, brought);
+        taken.ids := taken.ids || further.ids;
+        taken.days := taken.days || further.days;
+    END IF;
+    PERFORM leadscore._rescore(taken.ids, taken.days);
+    RETURN (SELECT count(DISTINCT i) FROM unnest(taken.ids) i) + elsewhere;
 END $$;
 COMMENT ON FUNCTION leadscore.score_pending(int) IS 'Scores persons that are pending in deferred mode, at most so many, and returns how many';
 -- It writes anybody's score: the owner says who may.

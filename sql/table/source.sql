@@ -93,6 +93,15 @@ COMMENT ON COLUMN leadscore.waiting.occurred_at IS 'When it took place or will';
 COMMENT ON COLUMN leadscore.waiting.attributes IS 'Details that a rule''s condition can ask for';
 COMMENT ON COLUMN leadscore.waiting.tenant IS 'The tenant of that person';
 
+-- In deferred mode rows are registered without waiting for whoever is just getting another key: some may come for the old
+-- one later. When none of those is under way any more, a run forgets the person here.
+CREATE TABLE leadscore.renumbered (
+    person_id bigint PRIMARY KEY
+);
+SELECT pg_catalog.pg_extension_config_dump('leadscore.renumbered', '');
+COMMENT ON TABLE leadscore.renumbered IS 'Persons who got another key in deferred mode since the last run; written by leadscore alone';
+COMMENT ON COLUMN leadscore.renumbered.person_id IS 'The person';
+
 -- The application's keys of persons that were merged into another one.
 CREATE TABLE leadscore.person_alias (
     kind        text NOT NULL,
@@ -125,3 +134,9 @@ CREATE FUNCTION leadscore._admit_waiting(ids bigint[] DEFAULT NULL) RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'admit_waiting_wrapper';
 COMMENT ON FUNCTION leadscore._admit_waiting(bigint[]) IS 'Makes activities of waiting rows whose person and type are known now';
 REVOKE ALL ON FUNCTION leadscore._admit_waiting(bigint[]) FROM PUBLIC;
+
+-- The same of all persons and types that are there, without waiting for others who name them or arrive.
+CREATE FUNCTION leadscore._admit_present() RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'admit_present_wrapper';
+COMMENT ON FUNCTION leadscore._admit_present() IS 'Makes activities of waiting rows whose person and type have been there for a while';
+REVOKE ALL ON FUNCTION leadscore._admit_present() FROM PUBLIC;

@@ -106,6 +106,21 @@ pub fn rows_of_key(source: &Source, key: &[String], zone: TimeZone) -> Vec<rows:
     few.unwrap_or_else(|()| query_rows(source, 0, &source.table, &by, key, zone))
 }
 
+/// The row that was stored there before this transaction changed it further, as it is by now; `None` where it is gone, or went to
+/// another partition.
+pub fn row_that_was(source: &Source, place: rows::Place, zone: TimeZone) -> Option<rows::FoundRow> {
+    let relation = pg_sys::Oid::from(place.0);
+    let table = pg::name_of(relation);
+    let columns = list("t", source.table.columns().iter());
+    let query = format!("SELECT {columns} FROM ONLY {table} t WHERE t.ctid = pg_catalog.currtid2($1[1], $2[1]::pg_catalog.tid)");
+    let mut found = None;
+    pg::as_role(pg::owner_of(relation), || {
+        let args = [vec![table.clone()], vec![rows::place_text(place)]];
+        rows::read_held(&query, &args, true, zone, leads_on(source, 0), |row| found = Some(row));
+    });
+    found
+}
+
 /// Finds the rows of a step's table with these values in some of its bound columns.
 type Find<'f> = &'f dyn Fn(usize, &[usize], &[String]) -> Result<Vec<rows::FoundRow>, ()>;
 

@@ -3,7 +3,7 @@
 
 use crate::arrive::progress::Progress;
 use crate::arrive::reach;
-use crate::arrive::source::{Cell as Value, Image, Role, Source, image, values_of_key};
+use crate::arrive::source::{self, Cell as Value, Image, Role, Source, image, values_of_key};
 use crate::arrive::{take_few, waiting};
 use crate::configure::config::{self, Config};
 use crate::error::Refusal;
@@ -11,7 +11,7 @@ use crate::noted::{Note, Noted};
 use crate::pg::meet::{self, Side};
 use crate::pg::source::{self as rows, After, Held, Place, RowChange, Rows, Scratch};
 use crate::pg::{self, Statement, TimeZone};
-use crate::score::write_back;
+use crate::score::{rescore, write_back};
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::prelude::*;
@@ -483,7 +483,7 @@ fn bring_over(config: &Config, source: &Source) {
     let changes = NOTED.with_borrow_mut(|noted| noted.take(is_own));
     let zone = zone(config, source);
     let (mut rows, mut passing) = (Vec::new(), Vec::new());
-    for Change { before_key, after, left, .. } in fold(changes) {
+    for Change { before_key, after, left, places, .. } in fold(changes) {
         // Who changes what the row no longer reaches must not read it as it was.
         for (own, held) in left {
             pg::make_changes_visible();
@@ -492,16 +492,26 @@ fn bring_over(config: &Config, source: &Source) {
         match after {
             Now::Is(after) => rows.push((before_key, after)),
             Now::Reaches(own, held) => rows.push((before_key, image_now(source, own, held, zone))),
-            Now::Passing(given) => passing.push((before_key, given)),
+            Now::Passing(given) => passing.push((before_key, given, places.1)),
         }
     }
-    let mut by_key = Vec::new();
-    for (before_key, given) in passing {
-        match by_now(source, before_key, given, zone) {
+    let (mut by_key, mut made) = (Vec::new(), Vec::new());
+    for (before_key, given, place) in passing {
+        match by_now(source, before_key, given, place, zone) {
             ByNow::AsGiven(row) => rows.push(*row),
+            ByNow::Renumbered(row) => {
+                made.extend(row.1.as_ref().map(|image| (image.key.clone(), image.tenant.clone())));
+                rows.push(*row);
+            }
             ByNow::OfKeys(rows) => by_key.extend(rows),
         }
     }
+    // Who was taken for a new person makes way for the one who has got its key, unless it is to get another itself.
+    made.retain(|(key, tenant)| {
+        rows.iter().all(|(before_key, _)| before_key.as_ref() != Some(key))
+            && config.tables.attached_person(&source.person_kind, key, tenant.as_deref()).0.is_some()
+    });
+    rows.extend(made.into_iter().map(|(key, _)| (Some(key), None)));
     if !by_key.is_empty() {
         let keys = |(before_key, after): &take_few::Row| [before_key.clone(), after.as_ref().map(|image| image.key.clone())];
         let mut told: HashSet<String> = rows.iter().flat_map(keys).flatten().collect();
@@ -523,11 +533,13 @@ fn image_now(source: &Source, own: Vec<Option<Value>>, held: Vec<Option<Held>>, 
 enum ByNow {
     /// The later changes do not concern what is read.
     AsGiven(Box<take_few::Row>),
+    /// They do, and were brought over already, though not that it is the row of a person who had another key.
+    Renumbered(Box<take_few::Row>),
     /// They do, and were brought over already: what the rows are that have its keys.
     OfKeys(Vec<(String, Option<Image>)>),
 }
 
-fn by_now(source: &Source, before_key: Option<String>, given: Vec<Option<Value>>, zone: TimeZone) -> ByNow {
+fn by_now(source: &Source, before_key: Option<String>, given: Vec<Option<Value>>, place: Option<Place>, zone: TimeZone) -> ByNow {
     pg::make_changes_visible();
     let given_key = source.key_of(&given);
     let mut found = reach::rows_of_key(source, &source.key_values(&given).unwrap_or_default(), zone);
@@ -538,6 +550,12 @@ fn by_now(source: &Source, before_key: Option<String>, given: Vec<Option<Value>>
     }
     let mut rows = Vec::new();
     if let Some(key) = before_key.filter(|key| Some(key) != given_key.as_ref()) {
+        if source.role == Role::Person
+            && let Some(now) = place.and_then(|place| reach::row_that_was(source, place, zone))
+            && let Some(now) = image(&mut vec![now]).filter(|now| now.key != key)
+        {
+            return ByNow::Renumbered(Box::new((Some(key), Some(now))));
+        }
         let mut found = reach::rows_of_key(source, &values_of_key(&key, source.parts.key.len()), zone);
         rows.push((key, image(&mut found)));
     }
@@ -554,13 +572,93 @@ fn store(config: &Config, source: &Source, rows: Vec<(Option<String>, Option<Ima
         (Role::Activity, _) if take_few::take_activities(config, source, &rows) => {}
         (Role::Activity, _) => waiting::take_activities(source, &rows),
         (Role::Person, [row]) if take_few::take_person(config, source, row) => {}
-        (Role::Person, _) => take_persons(source, &rows),
+        (Role::Person, _) => take_persons(config, source, &rows),
+    }
+}
+
+/// `_bring_rows(int, text[])`: brings what came from the rows of an attached table with these keys in step with the rows as
+/// they are by now. Whoever calls it has these rows to itself, or else the activities that come from them, so that nobody
+/// else brings them over meanwhile.
+pub fn bring_rows(number: i32, mut keys: Vec<String>) {
+    let config = config::present();
+    keys.sort_unstable();
+    keys.dedup();
+    let sources: Vec<Rc<Source>> =
+        config.sources.iter().filter(|source| source.source_id == number && source.is_bound()).cloned().collect();
+    let Some(first) = sources.first() else { return };
+    let by_index = first.key_columns().is_some();
+    let (found_by_index, others): (Vec<String>, Vec<String>) =
+        keys.into_iter().partition(|key| by_index && !source::is_shortened(key));
+    let mut looked_up = Vec::new();
+    for source in &sources {
+        bring_read(&config, source, &others);
+    }
+    for key in found_by_index {
+        // Of a key that does not tell its shard, the one that has the row.
+        let mut holders = sources.iter().filter(|source| source.holds(&key));
+        let Some(first) = holders.next() else { continue };
+        let row = std::iter::once(first).chain(holders).find_map(|source| Some((source, row_by_now(&config, source, &key)?)));
+        let (source, image) = row.map_or((first, None), |(source, image)| (source, image));
+        looked_up.push((source.clone(), (Some(key), image)));
+    }
+    for rows in looked_up.chunk_by(|(a, _), (b, _)| Rc::ptr_eq(a, b)) {
+        let source = &rows[0].0;
+        for rows in rows.chunks(BATCH) {
+            store_by_now(&config, source, rows.iter().map(|(_, row)| row.clone()).collect());
+        }
+    }
+}
+
+/// What the row of an attached table with this key is by now; `None` where there is no such row.
+fn row_by_now(config: &Config, source: &Source, key: &str) -> Option<Option<Image>> {
+    let zone = zone(config, source);
+    pg::make_changes_visible();
+    let mut rows = reach::rows_of_key(source, &values_of_key(key, source.parts.key.len()), zone);
+    if rows.len() > 1 {
+        rescore::run(REFUSE_EQUAL_KEYS, &[DatumWithOid::from(source.source_id)]);
+    }
+    let (own, held) = rows.pop()?;
+    Some(image_now(source, own, held, zone))
+}
+
+const REFUSE_EQUAL_KEYS: &str = "SELECT leadscore._refuse_equal_keys(s) FROM leadscore.source s WHERE s.source_id = $1";
+
+/// The same for keys that lead to no row by themselves: the whole table is read.
+fn bring_read(config: &Config, source: &Source, keys: &[String]) {
+    let keys: HashSet<&String> = keys.iter().filter(|key| source.holds(key)).collect();
+    if keys.is_empty() {
+        return;
+    }
+    if !pg::snapshot_is_current() {
+        pg::refuse_snapshot();
+    }
+    let mut found = HashMap::new();
+    each_image(config, source, |image, _| {
+        if keys.contains(&image.key) {
+            found.insert(image.key.clone(), image);
+        }
+    });
+    let row = |key: &&String| (Some((*key).clone()), found.remove(*key));
+    store_by_now(config, source, keys.iter().map(row).collect());
+}
+
+/// Stores what rows with these keys are by now. A row that came back has empty columns.
+fn store_by_now(config: &Config, source: &Source, rows: Vec<take_few::Row>) {
+    let present = rows.iter().filter(|(_, image)| image.is_some()).filter_map(|(key, _)| key.clone()).collect();
+    store(config, source, rows);
+    if source.writes_back() {
+        write_back::correct(source, present);
+        write_back::write_queued(config, source.table.relation);
     }
 }
 
 const TAKE_PERSONS: &str = "SELECT leadscore._take_persons($1, $2, $3, $4, $5, $6, $7, $8, $9::text[]::jsonb[], $10)";
 
-fn take_persons(source: &Source, rows: &[(Option<String>, Option<Image>)]) {
+fn take_persons(config: &Config, source: &Source, rows: &[(Option<String>, Option<Image>)]) {
+    if pg::transaction_has_one_snapshot() {
+        pg::make_changes_visible();
+        rows.iter().filter_map(|(_, after)| after.as_ref()).for_each(|image| take_few::refuse_past_person(config, source, image));
+    }
     let after = |of: &dyn Fn(&Image) -> Option<String>| -> Vec<Option<String>> {
         rows.iter().map(|(_, after)| after.as_ref().and_then(of)).collect()
     };

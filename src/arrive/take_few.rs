@@ -5,7 +5,7 @@ use crate::arrive::source::{Image, Source};
 use crate::arrive::waiting;
 use crate::configure::config::Config;
 use crate::pg::plans::OfFew;
-use crate::pg::source::AttachedActivity;
+use crate::pg::source::{AttachedActivity, AttachedPerson};
 use crate::pg::tables::{NewActivity, ToldPerson};
 use crate::pg::{self, Jsonb};
 use crate::score::activity_trigger;
@@ -315,7 +315,7 @@ fn new_person(config: &Config, source: &Source, image: &Image) -> bool {
     if config.has_aliases || (pg::transaction_has_one_snapshot() && !config.tables.is_in_sight(source.source_id)) {
         return false;
     }
-    if !matches!(config.tables.attached_person(&source.person_kind, &image.key, image.tenant.as_deref()), Ok(None)) {
+    if !matches!(config.tables.attached_person(&source.person_kind, &image.key, image.tenant.as_deref()), (None, true)) {
         return false;
     }
     let told = ToldPerson {
@@ -345,11 +345,34 @@ fn new_person(config: &Config, source: &Source, image: &Image) -> bool {
     })
 }
 
+/// Whether a person is what its row says; what the table does not tell may be anything.
+fn is_as_told(source: &Source, image: &Image, person: &AttachedPerson) -> bool {
+    let parts = &source.parts;
+    (parts.name.is_none() || person.name == image.name)
+        && (parts.status.is_none() || person.status == image.status)
+        && (parts.owner.is_none() || person.owner == image.owner)
+        && image.moment.is_none_or(|moment| person.since == moment)
+        && (parts.attributes.is_empty() || person.attributes == image.attributes.as_deref().map(Jsonb::parse))
+        && (parts.only_when.is_empty() || person.active == image.active)
+}
+
+/// Raises the serialization error of a transaction whose statements would compare a row with its person as it was: where
+/// somebody else has changed the person since, one who seems to be what the row says would stay another.
+pub fn refuse_past_person(config: &Config, source: &Source, image: &Image) {
+    let is_told = |person: &AttachedPerson| {
+        person.source_id == Some(source.source_id) && !person.departed && is_as_told(source, image, person)
+    };
+    let (person, is_sure) = config.tables.attached_person(&source.person_kind, &image.key, image.tenant.as_deref());
+    if !is_sure && !person.as_ref().is_some_and(is_told) {
+        pg::refuse_snapshot();
+    }
+}
+
 /// The row of a person changes; what the table does not tell stays as it is.
 fn change_person(config: &Config, source: &Source, image: &Image) -> bool {
     pg::make_changes_visible();
     let key = (source.person_kind.as_str(), image.key.as_str(), image.tenant.as_deref());
-    let Ok(Some(person)) = config.tables.attached_person(key.0, key.1, key.2) else { return false };
+    let (Some(person), true) = config.tables.attached_person(key.0, key.1, key.2) else { return false };
     if person.source_id != Some(source.source_id) || person.departed {
         return false;
     }
@@ -363,10 +386,7 @@ fn change_person(config: &Config, source: &Source, image: &Image) -> bool {
     let owner = if parts.owner.is_some() { &image.owner } else { &person.owner };
     let since = image.moment.unwrap_or(person.since);
     let attributes = image.attributes.as_deref();
-    if (name, status, owner, since) == (&person.name, &person.status, &person.owner, person.since)
-        && person.active == image.active
-        && person.attributes == attributes.map(Jsonb::parse)
-    {
+    if is_as_told(source, image, &person) {
         return true;
     }
     let person_id = person.person_id;

@@ -81,6 +81,12 @@ fn is_printed_alike(type_id: pg_sys::Oid) -> bool {
 /// Where a version of a row is stored: its table and its TID.
 pub type Place = (u32, u64);
 
+/// The TID of a place, as `ctid::text` has it.
+pub fn place_text((_, place): Place) -> String {
+    let (block, offset) = pgrx::itemptr::u64_to_item_pointer_parts(place);
+    format!("({block},{offset})")
+}
+
 /// A row trigger's firing: which columns are bound, and the row before and after.
 pub struct RowChange<'a> {
     trigger: &'a PgTrigger<'a>,
@@ -775,49 +781,54 @@ impl Tables {
         let c = &self.activity_columns;
         let keys = [Key::int(&table, c"source_id", source_id), Key::text(&table, c"source_key", source_key)];
         let mut found = Vec::new();
-        self.each_sure(&table, &keys, |slot| {
-            // SAFETY: hands over extracted rows.
-            unsafe {
-                found.push(AttachedActivity {
-                    at: StoredAt((*slot).tts_tid),
-                    person_id: super::value(slot, c.person_id).unwrap_or_default(),
-                    activity_id: super::value(slot, c.activity_id).unwrap_or_default(),
-                    activity_type: super::value::<String>(slot, c.activity_type).unwrap_or_default(),
-                    occurred_at: super::value(slot, c.occurred_at).unwrap_or_default(),
-                    attributes: jsonb_in(slot, c.attributes),
-                });
-            }
-        })
+        self.each_sure(
+            &table,
+            &keys,
+            |_| true,
+            |slot| {
+                // SAFETY: hands over extracted rows.
+                unsafe {
+                    found.push(AttachedActivity {
+                        at: StoredAt((*slot).tts_tid),
+                        person_id: super::value(slot, c.person_id).unwrap_or_default(),
+                        activity_id: super::value(slot, c.activity_id).unwrap_or_default(),
+                        activity_type: super::value::<String>(slot, c.activity_type).unwrap_or_default(),
+                        occurred_at: super::value(slot, c.occurred_at).unwrap_or_default(),
+                        attributes: jsonb_in(slot, c.attributes),
+                    });
+                }
+            },
+        )
         .then_some(found)
     }
 
-    /// The person with this key, of a tenant or of none. `Err` where the snapshot of the transaction does not show what is
-    /// committed by now.
-    pub fn attached_person(&self, kind: &str, external_id: &str, tenant: Option<&str>) -> Result<Option<AttachedPerson>, ()> {
+    /// The person with this key, of a tenant or of none, by all that is committed by now, and whether the snapshot of the
+    /// transaction shows the same.
+    pub fn attached_person(&self, kind: &str, external_id: &str, tenant: Option<&str>) -> (Option<AttachedPerson>, bool) {
         let table = Table::open(self.person, pg_sys::AccessShareLock);
         let c = &self.person_columns;
         let keys = [Key::text(&table, c"kind", kind), Key::text(&table, c"external_id", external_id)];
         let mut found = None;
-        let is_sure = self.each_sure(&table, &keys, |slot| {
+        // SAFETY: hands over extracted rows.
+        let is_meant = |slot| unsafe { super::value::<&str>(slot, c.tenant) == tenant };
+        let is_sure = self.each_sure(&table, &keys, is_meant, |slot| {
             // SAFETY: hands over extracted rows.
             unsafe {
-                if super::value::<&str>(slot, c.tenant) == tenant {
-                    found = Some(AttachedPerson {
-                        at: StoredAt((*slot).tts_tid),
-                        person_id: super::value(slot, c.person_id).unwrap_or_default(),
-                        name: super::value(slot, c.name),
-                        status: super::value(slot, c.status),
-                        owner: super::value(slot, c.owner),
-                        attributes: jsonb_in(slot, c.attributes),
-                        active: super::value(slot, c.active).unwrap_or(true),
-                        since: super::value(slot, c.since).unwrap_or_default(),
-                        source_id: super::value(slot, c.source_id),
-                        departed: super::value(slot, c.departed).unwrap_or_default(),
-                    });
-                }
+                found = Some(AttachedPerson {
+                    at: StoredAt((*slot).tts_tid),
+                    person_id: super::value(slot, c.person_id).unwrap_or_default(),
+                    name: super::value(slot, c.name),
+                    status: super::value(slot, c.status),
+                    owner: super::value(slot, c.owner),
+                    attributes: jsonb_in(slot, c.attributes),
+                    active: super::value(slot, c.active).unwrap_or(true),
+                    since: super::value(slot, c.since).unwrap_or_default(),
+                    source_id: super::value(slot, c.source_id),
+                    departed: super::value(slot, c.departed).unwrap_or_default(),
+                });
             }
         });
-        if is_sure { Ok(found) } else { Err(()) }
+        (found, is_sure)
     }
 
     /// Whether the row of an attached table waits for its person or its type.
@@ -853,8 +864,15 @@ impl Tables {
         self.visits.iter().any(|&table| super::scan::has_rows(table))
     }
 
-    /// Hands over rows by all that is committed by now. Says whether the snapshot of the transaction shows the same ones.
-    fn each_sure(&self, table: &Table, keys: &[Key], mut take: impl FnMut(*mut pg_sys::TupleTableSlot)) -> bool {
+    /// Hands over those rows that are meant, by all that is committed by now. Says whether the snapshot of the transaction
+    /// shows the same ones.
+    fn each_sure(
+        &self,
+        table: &Table,
+        keys: &[Key],
+        is_meant: impl Fn(*mut pg_sys::TupleTableSlot) -> bool,
+        mut take: impl FnMut(*mut pg_sys::TupleTableSlot),
+    ) -> bool {
         let place = |slot: *mut pg_sys::TupleTableSlot| {
             // SAFETY: the slot holds a row.
             pgrx::itemptr::item_pointer_to_u64(unsafe { (*slot).tts_tid })
@@ -865,13 +883,17 @@ impl Tables {
         let row = Row::to_store(table);
         let scan = Scan::begin(table, table.index(keys), keys, &latest);
         while scan.next(row.0) {
-            shown.push(place(row.0));
-            take(row.0);
+            if is_meant(row.0) {
+                shown.push(place(row.0));
+                take(row.0);
+            }
         }
         let Some(own) = &own else { return true };
         scan.seek(keys, own);
         while scan.next(row.0) {
-            shown_to_own.push(place(row.0));
+            if is_meant(row.0) {
+                shown_to_own.push(place(row.0));
+            }
         }
         shown == shown_to_own
     }
