@@ -6,7 +6,7 @@ INSERT INTO leadscore.activity_type VALUES ('appointment'), ('note');
 INSERT INTO leadscore.rule (rule_id, name, kind, activity_types, filter, points, inactive_for, repeat_every, excused_by_planned) VALUES
     (1, 'Excused', 'inactivity', '{appointment}', NULL, -1, '10 days', '10 days', true), (2, 'Not excused', 'inactivity', '{appointment}', NULL, -100, '10 days', NULL, false),
     (3, 'By what is firm', 'inactivity', '{appointment}', '$.firm == true', -10000, '10 days', NULL, true);
-SELECT scored_on FROM leadscore_recompute();
+SELECT scored_on = leadscore.scoring_day() AS today FROM leadscore_recompute();
 -- All days are counted from today.
 INSERT INTO leadscore.person (person_id, kind, since) SELECT n, 'candidate', leadscore.scoring_day() - 25 FROM generate_series(1, 3) n;
 SELECT person_id, score FROM leadscore.person ORDER BY 1;
