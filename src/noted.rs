@@ -28,6 +28,10 @@ impl<N: Note> Noted<N> {
         self.notes.len()
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = &N> {
+        self.notes.iter()
+    }
+
     pub fn add(&mut self, note: N) {
         self.notes.push(note);
     }

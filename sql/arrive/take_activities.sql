@@ -1,12 +1,17 @@
 -- What changed in an attached table, brought to activities. The parameters after the table's number and the kind of its persons are
 -- arrays side by side, an element for each changed row: the key that it had (NULL: it is new) and the one that it has (NULL: it is
 -- gone, or is none of what was attached), and what it says.
-WITH change AS MATERIALIZED (
-    SELECT c.*, coalesce(c.moment, h.occurred_at) AS told,
+WITH moved AS MATERIALIZED (
+    -- Keys that rows of this call leave. What has one until now is theirs, and nothing to a row that takes the key.
+    SELECT DISTINCT c.old_key FROM unnest($3::text[], $4::text[]) c(old_key, new_key) WHERE c.old_key <> c.new_key
+), change AS MATERIALIZED (
+    SELECT c.*, o.own_key, coalesce(c.moment, h.occurred_at) AS told,
            k.person_id, k.person_id IS NOT NULL AND t.activity_type IS NOT NULL AS ready
     FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::text[]::jsonb[])
          c(old_key, new_key, external_id, tenant, type, moment, detail)
-    LEFT JOIN unnest($10::text[], $11::timestamptz[]) h(source_key, occurred_at) ON h.source_key = coalesce(c.old_key, c.new_key)
+    LEFT JOIN moved m ON m.old_key = c.new_key AND c.old_key IS NULL
+    CROSS JOIN LATERAL (SELECT coalesce(c.old_key, CASE WHEN m.old_key IS NULL THEN c.new_key END) AS own_key) o
+    LEFT JOIN unnest($10::text[], $11::timestamptz[]) h(source_key, occurred_at) ON h.source_key = o.own_key
     LEFT JOIN leadscore._person_key k ON k.kind = $2 AND k.external_id = c.external_id AND k.tenant IS NOT DISTINCT FROM c.tenant AND c.new_key IS NOT NULL
     LEFT JOIN leadscore.activity_type t ON t.activity_type = c.type
 ), existing AS MATERIALIZED (
@@ -16,7 +21,7 @@ WITH change AS MATERIALIZED (
 ), kept AS MATERIALIZED (
     -- An activity keeps its id when its row only changes.
     SELECT c.*, e.person_id AS old_person_id, e.activity_id, coalesce(c.moment, e.occurred_at) AS at
-    FROM change c JOIN existing e ON e.source_key = coalesce(c.old_key, c.new_key)
+    FROM change c JOIN existing e ON e.source_key = c.own_key
     WHERE c.ready
 ), updated AS (
     UPDATE leadscore.activity a
@@ -34,7 +39,7 @@ WITH change AS MATERIALIZED (
     INSERT INTO leadscore.activity (person_id, activity_type, occurred_at, attributes, source_id, source_key)
     SELECT c.person_id, c.type, coalesce(c.told, now()), c.detail, $1, c.new_key
     FROM change c
-    WHERE c.ready AND NOT EXISTS (SELECT FROM existing e WHERE e.source_key = coalesce(c.old_key, c.new_key))
+    WHERE c.ready AND NOT EXISTS (SELECT FROM existing e WHERE e.source_key = c.own_key)
     ORDER BY coalesce(c.told, now()), c.new_key
 )
 INSERT INTO leadscore.waiting AS v (source_id, source_key, person_kind, tenant, external_id, activity_type, occurred_at, attributes)

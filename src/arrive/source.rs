@@ -191,6 +191,12 @@ impl Source {
         self.parts.columns.iter().map(cell).collect()
     }
 
+    /// Whether the bound columns of the table itself name the person.
+    pub fn names_person(&self) -> bool {
+        let is_own = |&at: &usize| self.parts.columns.get(at).is_some_and(|(step, _)| *step == 0);
+        self.parts.person.iter().chain(&self.parts.tenant).all(is_own)
+    }
+
     /// The key of a row, from the bound columns of the table itself.
     pub fn key_of(&self, own: &[Option<Cell>]) -> Option<String> {
         key(self.parts.key.iter().map(|&at| {
@@ -399,6 +405,12 @@ pub struct Image {
     pub active: bool,
 }
 
+/// Whose a row of the source is, from what is read of it: its tenant.
+pub fn tenant_in(source: &Source, cells: &[Option<Cell>]) -> Option<String> {
+    let cell = source.parts.tenant.and_then(|at| cells.get(at)).and_then(Option::as_ref);
+    cell.map(|cell| cell.text.clone()).filter(|tenant| !tenant.is_empty()).map(shortened)
+}
+
 /// What a row of the source is, from what is read of it; `None` when it is nothing: an activity that does not satisfy
 /// `only_when`, or has no person, type or moment yet.
 pub fn image(source: &Source, cells: &[Option<Cell>]) -> Option<Image> {
@@ -409,7 +421,7 @@ pub fn image(source: &Source, cells: &[Option<Cell>]) -> Option<Image> {
     let image = Image {
         key: source.key_in(cells, &parts.key)?,
         person: source.key_in(cells, &parts.person),
-        tenant: text(parts.tenant).filter(|tenant| !tenant.is_empty()).map(shortened),
+        tenant: tenant_in(source, cells),
         activity_type: text(parts.activity_type).map(shortened).or_else(|| source.activity_type.clone()),
         moment: cell(parts.moment).and_then(|cell| cell.moment),
         attributes: (!parts.attributes.is_empty()).then(|| {

@@ -518,7 +518,45 @@ fn bring_over(config: &Config, source: &Source) {
         rows.extend(by_key.into_iter().filter(|(key, _)| told.insert(key.clone())).map(|(key, image)| (Some(key), image)));
     }
     rows.retain(|(before_key, after)| before_key.is_some() || after.is_some());
+    lock_with_others(config, source, &rows);
     store(config, source, rows);
+}
+
+/// Where a table is attached several times, all persons whom the same rows concern are locked before those of the first
+/// attachment are written: one attachment after the other, two statements could each wait for a person whom the other has.
+fn lock_with_others(config: &Config, source: &Source, rows: &[take_few::Row]) {
+    let level = write_back::level();
+    let is_other = |change: &Change| {
+        let other = &change.source;
+        change.level == level
+            && other.table.relation == source.table.relation
+            && other.role == Role::Activity
+            && !other.is_same(source)
+    };
+    if rows.is_empty() || source.role != Role::Activity || config.deferred || pg::is_replaying() {
+        return;
+    }
+    let others: Vec<Change> = NOTED.with_borrow(|noted| noted.iter().filter(|change| is_other(change)).cloned().collect());
+    if others.is_empty() {
+        return;
+    }
+    let mut named: Vec<take_few::Named> = rows.iter().map(|row| take_few::Named::of(source, row)).collect();
+    for Change { source, before_key, after, .. } in &others {
+        let after = match after {
+            Now::Is(after) => after.clone(),
+            Now::Reaches(own, _) | Now::Passing(own) if source.is_nothing(own) => None,
+            Now::Reaches(own, _) | Now::Passing(own) if source.names_person() => {
+                let cells = source.read(&[Some(own.clone())]);
+                named.push(take_few::Named::of_cells(source, &cells));
+                None
+            }
+            Now::Reaches(own, held) => image_now(source, own.clone(), held.clone(), zone(config, source)),
+            // What it reaches is looked up once it is known what it is.
+            Now::Passing(_) => None,
+        };
+        named.push(take_few::Named::of(source, &(before_key.clone(), after)));
+    }
+    take_few::lock_named(config, named);
 }
 
 /// What a row is, from its own columns and what they reach by now.

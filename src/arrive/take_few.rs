@@ -1,7 +1,7 @@
 //! Brings up to 1,023 changed rows of an attached table to activities, and one row to a person, by index look-ups. Says no where
 //! the set-based statements of `sql/arrive/take.sql` must do it, since more has to be known than persons and what rows were.
 
-use crate::arrive::source::{Image, Source};
+use crate::arrive::source::{Cell, Image, Source, tenant_in};
 use crate::arrive::waiting;
 use crate::configure::config::Config;
 use crate::pg::plans::OfFew;
@@ -47,6 +47,53 @@ pub type Row = (Option<String>, Option<Image>);
 /// From so many rows on statements for many are as fast: where activities are written directly, and where each is a statement.
 const MANY: usize = 1024;
 const MANY_STATEMENTS: usize = 16;
+
+/// Whom a changed row names, and whose activity it was.
+#[derive(PartialEq, Eq, Hash)]
+pub struct Named {
+    /// The table, and the key that the row had there, if it was there.
+    before: Option<(i32, String)>,
+    /// Kind, key and tenant.
+    person: Option<(String, String, Option<String>)>,
+}
+
+impl Named {
+    pub fn of(source: &Source, (before_key, after): &Row) -> Named {
+        let before = before_key.clone().map(|key| (source.source_id, key));
+        let person = |image: &Image| Some((source.person_kind.clone(), image.person.clone()?, image.tenant.clone()));
+        Named { before, person: after.as_ref().and_then(person) }
+    }
+
+    /// Whom a row names, from what is read of it.
+    pub fn of_cells(source: &Source, cells: &[Option<Cell>]) -> Named {
+        let person = source.key_in(cells, &source.parts.person);
+        Named { before: None, person: person.map(|key| (source.person_kind.clone(), key, tenant_in(source, cells))) }
+    }
+}
+
+/// Locks persons until the transaction ends, if they are several, in the order of their ids.
+pub fn lock_named(config: &Config, named: Vec<Named>) {
+    let named: HashSet<Named> = named.into_iter().filter(|named| named.before.is_some() || named.person.is_some()).collect();
+    if named.len() < 2 || !config.live {
+        return;
+    }
+    pg::make_changes_visible();
+    let mut ids: Vec<i64> = Vec::new();
+    for Named { before, person } in &named {
+        if let Some((source_id, key)) = before {
+            let found = config.tables.activities_of(*source_id, key).unwrap_or_default();
+            ids.extend(found.iter().map(|activity| activity.person_id));
+        }
+        if let Some((kind, key, tenant)) = person {
+            ids.extend(config.tables.person_of_tenant(kind, key, tenant.as_deref()));
+        }
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.len() > 1 {
+        lock(config, ids);
+    }
+}
 
 /// What becomes of the activity of one row.
 enum Step<'r> {

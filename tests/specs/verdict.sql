@@ -27,7 +27,7 @@ END $$;
 -- Everything that a spec has brought, the application's schema app too.
 CREATE PROCEDURE verdict.tear_down() LANGUAGE plpgsql SET client_min_messages = warning AS $$
 BEGIN
-    PERFORM leadscore.detach(s.source, keep => false) FROM leadscore.source s WHERE s.role = 'activity';
+    PERFORM leadscore.detach(s.source, keep => false) FROM (SELECT DISTINCT source FROM leadscore.source WHERE role = 'activity') s;
     PERFORM leadscore.detach(s.source, keep => false) FROM leadscore.source s;
     DROP SCHEMA IF EXISTS app CASCADE;
     TRUNCATE leadscore.person;
