@@ -14,6 +14,7 @@ use crate::score::rescore::{self, ToDerive};
 use crate::score::writer::Writer;
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
+use std::cell::LazyCell;
 use std::collections::HashSet;
 use std::iter;
 
@@ -120,9 +121,11 @@ impl Step<'_> {
 /// Brings a few changed rows to activities; says whether it did. Otherwise nothing is done.
 pub fn take_activities(config: &Config, source: &Source, rows: &[Row]) -> bool {
     // While changes are replayed no trigger of leadscore's tables does the rest.
-    let directly = !config.deferred && config.tables.writes_activities();
-    let many = if directly { MANY } else { MANY_STATEMENTS };
-    if rows.len() >= many || !config.live || pg::is_replaying() {
+    if rows.len() >= MANY || !config.live || pg::is_replaying() {
+        return false;
+    }
+    let directly = LazyCell::new(|| !config.deferred && config.tables.writes_activities());
+    if rows.len() >= MANY_STATEMENTS && !*directly {
         return false;
     }
     pg::make_changes_visible();
@@ -137,12 +140,12 @@ pub fn take_activities(config: &Config, source: &Source, rows: &[Row]) -> bool {
         return true;
     }
     // What several rows do to one person is one change of its score.
-    if !directly && concerned.iter().collect::<HashSet<_>>().len() < concerned.len() {
+    if !*directly && concerned.iter().collect::<HashSet<_>>().len() < concerned.len() {
         return false;
     }
     // One new activity writes its person's row without locking it first; deferred nobody's row is written.
     if let ([Step::Insert(new)], [(_, Some(image))]) = (planned.as_slice(), rows)
-        && (directly || config.deferred)
+        && (config.deferred || *directly)
     {
         // Whom it was planned for may have been waited for.
         let is_still = || pg::completed_transactions() == committed || person_of(config, source, image) == Some(new.person_id);
@@ -161,7 +164,7 @@ pub fn take_activities(config: &Config, source: &Source, rows: &[Row]) -> bool {
         planned = again;
     }
     // Statements open what they write themselves.
-    let writer = locked.0.filter(|_| directly);
+    let writer = locked.0.filter(|_| *directly);
     let undone = match writer {
         Some(writer) => carry_out(writer, planned),
         None => planned.iter().enumerate().filter(|(_, step)| !is_done_by_statement(config, step)).map(|(nth, _)| nth).collect(),
