@@ -12,6 +12,7 @@ pub mod plans;
 pub mod records;
 pub mod scan;
 pub mod source;
+pub mod spill;
 pub mod table;
 pub mod tables;
 

@@ -31,11 +31,10 @@ pub fn differing_by(config: &Config, exact: bool) -> HashSet<i64> {
 #[derive(Clone, Default)]
 struct Stored {
     due_on: Option<scoring::calendar::Day>,
-    /// How many score records and other scores there are, and the XOR of their fingerprints: comparing these
-    /// needs no join of all records with all. What is derived has no two equal records, so for as many
+    /// How many score records and other scores there are together, and the XOR of their fingerprints: comparing these
+    /// needs no join of all records with all. What is derived has no two equal ones, so for as many
     /// that differ the XOR is the same once in 2^64, and the fingerprint is another in each call.
-    records: u32,
-    others: u32,
+    count: u32,
     fingerprint: u64,
 }
 
@@ -51,7 +50,7 @@ fn differing_among(config: &Config, exact: bool, is_in: &dyn Fn(i64) -> bool, di
     };
     tables.each_record(|person_id, record| match persons.place(person_id) {
         Some(place) => {
-            stored[place].records += 1;
+            stored[place].count += 1;
             stored[place].fingerprint ^= hasher.hash_one(record);
         }
         None => orphans(person_id),
@@ -63,7 +62,7 @@ fn differing_among(config: &Config, exact: bool, is_in: &dyn Fn(i64) -> bool, di
     });
     tables.each_other_score(|person_id, card, score, category| match persons.place(person_id) {
         Some(place) => {
-            stored[place].others += 1;
+            stored[place].count += 1;
             stored[place].fingerprint ^= hasher.hash_one((card, score, category));
         }
         None => orphans(person_id),
@@ -84,7 +83,7 @@ fn differing_among(config: &Config, exact: bool, is_in: &dyn Fn(i64) -> bool, di
                 all ^ hasher.hash_one((card, score, category(card, score)))
             });
             let score = standing.scores[MAIN as usize];
-            (standing.records.len(), configuration.cards.count() - 1) == (stored.records as usize, stored.others as usize)
+            standing.records.len() + configuration.cards.count() - 1 == stored.count as usize
                 && (fingerprint, score) == (stored.fingerprint, row.score)
                 && category(MAIN, score) == persons.name(row.category)
                 && registered.latest(place) == row.last_activity_at

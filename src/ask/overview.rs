@@ -3,7 +3,7 @@
 
 use crate::ask::cooling::{self, Above, Fall, Loss};
 use crate::ask::one::OneByOne;
-use crate::ask::population::{Names, Places};
+use crate::ask::population::{Name, Names, Places};
 use crate::configure::config::{self, Config};
 use crate::error::{OrRaise, Refusal};
 use pgrx::JsonB;
@@ -97,13 +97,13 @@ type Cells = HashMap<(String, Option<String>, Option<String>), (i64, i64, i64)>;
 /// An active person; names by their places.
 struct Standing {
     person_id: i64,
-    tenant: Option<u32>,
-    kind: u32,
-    main: Option<u32>,
+    tenant: Option<Name>,
+    kind: Name,
+    main: Option<Name>,
     main_score: i64,
     /// On the scorecard that is asked for; `None`: it has no score there.
     score: Option<i64>,
-    category: Option<u32>,
+    category: Option<Name>,
     at: Standpoint,
     /// What it can lose in the days for which falls are listed.
     loss: Loss,
@@ -123,11 +123,11 @@ pub fn part(owner: Option<&str>, tenant: Option<&str>, scorecard: &str, within_d
     let places = if card == MAIN { places } else { Places::of(persons.iter().map(|person| person.person_id)) };
     let rules = read_records(&config, card, config.scored_on.plus(within_days), &mut persons, &places);
 
-    let mut present: HashMap<Option<u32>, usize> = HashMap::new();
+    let mut present: HashMap<Option<Name>, usize> = HashMap::new();
     for person in &persons {
         *present.entry(person.category).or_default() += 1;
     }
-    let name = |place: Option<u32>| names.name(place).map(str::to_owned);
+    let name = |place: Option<Name>| names.name(place).map(str::to_owned);
     let mut scores: BTreeMap<i64, i64> = BTreeMap::new();
     for score in persons.iter().filter_map(|person| person.score) {
         *scores.entry(score).or_default() += 1;
@@ -226,11 +226,11 @@ fn read_persons(config: &Config, owner: Option<&str>, tenant: Option<&str>, card
             && tenant.is_none_or(|tenant| row.tenant == Some(tenant))
             && visible.as_ref().is_none_or(|visible| visible.contains(&row.person_id));
         if is_wanted {
-            let category = row.category.map(|category| names.place(category));
+            let category = row.category.map(|category| names.keep(category));
             persons.push(Standing {
                 person_id: row.person_id,
-                tenant: row.tenant.map(|tenant| names.place(tenant)),
-                kind: names.place(row.kind),
+                tenant: row.tenant.map(|tenant| names.keep(tenant)),
+                kind: names.keep(row.kind),
                 main: category,
                 main_score: row.score,
                 score: (card == MAIN).then_some(row.score),
@@ -245,12 +245,12 @@ fn read_persons(config: &Config, owner: Option<&str>, tenant: Option<&str>, card
 
 /// Takes in the scores on other scorecards, and returns how `main` stands against each.
 fn read_others(config: &Config, card: u16, persons: &mut [Standing], places: &Places, names: &mut Names) -> Vec<Cell> {
-    type Category = Option<u32>;
+    type Category = Option<Name>;
     let mut counts: HashMap<(u16, Category, Category), (i64, i64, i64)> = HashMap::new();
     config.tables.each_other_score(|person_id, of, score, category| {
         let Some(place) = places.get(person_id) else { return };
         let person = &mut persons[place];
-        let category = category.map(|category| names.place(category));
+        let category = category.map(|category| names.keep(category));
         if of == card {
             (person.score, person.category) = (Some(score), category);
         }
@@ -309,7 +309,7 @@ fn falls(config: &Config, card: u16, persons: &[Standing], names: &Names, until:
     let mut candidates: Vec<(i64, Above)> = Vec::new();
     for person in persons {
         let configuration = &config.rulebook(names.name(person.tenant)).configuration;
-        let kind = names.name(Some(person.kind)).unwrap_or_default();
+        let kind = names.text(person.kind);
         if let Some(score) = person.score
             && let Some(floor) = configuration.floor(card, kind, score)
         {
