@@ -112,7 +112,9 @@ class Case:
             self.day = rng.choice(sorted(turns)) + timedelta(days=rng.choice([-1, 0, 0, 1]))
         if burst:
             self.day = burst[0]
-        if make.chance(0.2) and self.crowd():
+        if make.chance(0.1) and self.divide():
+            pass
+        elif make.chance(0.2) and self.crowd():
             pass
         elif model.activities and make.chance(0.5):
             # The new one is of these days, so that a shortcut can do.
@@ -126,6 +128,30 @@ class Case:
             self.reach = max(self.reach, burst[1])
         self.days = [make.day() for _ in range(4)]
         self.until = self.day + timedelta(days=rng.randint(0, 150))
+
+    def divide(self) -> bool:
+        """A silence that is over, and a new activity within it, for a rule whose penalty it had."""
+        rng, model = self.rng, self.model
+        rules = [r for r in model.rules.values() if r.kind == "inactivity" and r.inactive_for and 2 < self.days_of(r.inactive_for) < 400]
+        if not rules:
+            return False
+        # Penalties that outlast the silence need the most.
+        rule = rng.choice([r for r in rules if r.relevant_for] or rules)
+        length = self.days_of(rule.inactive_for)
+        ends = rng.randint(0, length // 2)
+        begins = ends + length + rng.randint(1, length)
+        within = rng.randint(ends, min(begins, length - 1))
+        self.person.since = self.make.instant_on(self.day - timedelta(days=begins))
+        model.activities.clear()
+        for number, days in enumerate((begins, ends, within), 1):
+            attributes = self.make.maybe(0.9, self.make.attributes())
+            instant = self.make.instant_on(self.day - timedelta(days=days))
+            model.activities[number] = Activity(number, 1, rng.choice(rule.activity_types or TYPES), instant, attributes)
+        return True
+
+    @staticmethod
+    def days_of(length: Interval) -> int:
+        return length.months * 30 + length.days
 
     def crowd(self) -> bool:
         """Several activities of one day, and a new one that is newer than all others, for a rule that lets only some count."""

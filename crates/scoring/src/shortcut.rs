@@ -162,7 +162,10 @@ pub fn score_activity<'r>(
         match rule.kind {
             RuleKind::Inactivity => {
                 let penalty_later = rule.inactive_for.and_then(|length| length.after(day)).is_none_or(|due| due > at.scored_on);
-                if present.is_penalised || day < present.last_day || !penalty_later {
+                // One before the last divides a silence that is over, of which nothing counts any more but in a window of its own.
+                let is_over = present.last_day <= at.scored_on && rule.relevant_for.is_none();
+                let tells_all = day >= present.last_day || is_over;
+                if present.is_penalised || !tells_all || !penalty_later {
                     return Ok(Err(Unclear));
                 }
                 continue;
@@ -352,6 +355,8 @@ mod tests {
             other in length(2..30),
             status in proptest::option::weighted(0.3, prop_oneof![Just("active"), Just("placed")]),
             effective_from in proptest::option::weighted(0.2, TODAY - 20..TODAY + 3),
+            repeat_every in proptest::option::weighted(0.3, length(1..15)),
+            excused_by_planned in proptest::bool::weighted(0.3),
         ) -> Rule {
             let is_activity = kind == RuleKind::Activity;
             let decay = match (fading, window) {
@@ -368,6 +373,8 @@ mod tests {
                 max_per_day: max_per_day.filter(|_| is_activity),
                 max_counted: max_counted.filter(|_| is_activity),
                 inactive_for: (kind == RuleKind::Inactivity).then_some(other),
+                repeat_every: repeat_every.filter(|_| kind == RuleKind::Inactivity),
+                excused_by_planned: excused_by_planned && kind == RuleKind::Inactivity,
                 at_least: (kind == RuleKind::Frequency).then_some(2),
                 within: (kind == RuleKind::Frequency).then_some(other),
                 statuses: status.map(|status| vec![Some(status.to_owned())]),
@@ -426,12 +433,13 @@ mod tests {
         #[test]
         fn new_activities_give_what_the_history_gives(
             rules in proptest::collection::vec(any_rule(), 1..5),
-            before in any_activities(TODAY, 10),
+            before in any_activities(TODAY + 2, 10),
             new in any_activities(TODAY + 2, 4),
             ahead in 0..3,
+            since in prop_oneof![Just(TODAY - 60), TODAY - 30..TODAY + 30],
         ) {
             let configuration = configuration(rules);
-            let person = person("active");
+            let person = Person { since: Day(since), ..person("active") };
             let at = Standpoint { scored_on: Day(TODAY), reach: Day(TODAY + ahead) };
             let mut all = activities(&configuration, &before, 1);
             let mut new = activities(&configuration, &new, 100);
@@ -459,6 +467,9 @@ mod tests {
             let derived = standing(&configuration, &person, &all, at);
             prop_assert_eq!(sorted(records), sorted(derived.records));
             prop_assert_eq!(present.score, derived.scores[0]);
+            // What only needs to be a bound stays one.
+            prop_assert!(stands.is_penalised >= derived.is_penalised);
+            prop_assert!(derived.due_on.is_none_or(|day| stands.due_on.is_some_and(|due_on| due_on <= day)));
         }
 
         /// What counts can be explained alone: the lines are those of the whole explanation.
