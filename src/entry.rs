@@ -54,7 +54,7 @@ fn transaction_ends(_rolled_back: bool) {
     source_trigger::forget_admitted();
     reach::forget_missed();
     write_back::forget_noted(0);
-    meet::forget_held();
+    meet::forget_held(0);
     rescore::forget_derived();
     known::forget();
 }
@@ -63,6 +63,7 @@ fn savepoint_is_rolled_back(savepoint: u32) {
     person_trigger::forget_noted(savepoint);
     source_trigger::forget_noted(savepoint);
     write_back::forget_noted(savepoint);
+    meet::forget_held(savepoint);
     source_trigger::forget_admitted();
 }
 

@@ -13,11 +13,13 @@ pub struct Noted<N> {
     notes: Vec<N>,
     /// With the savepoint in which they were taken, which is within their own.
     taken: Vec<(u32, N)>,
+    /// How many were ever added.
+    added: u64,
 }
 
 impl<N: Note> Noted<N> {
     pub const fn new() -> Noted<N> {
-        Noted { notes: Vec::new(), taken: Vec::new() }
+        Noted { notes: Vec::new(), taken: Vec::new(), added: 0 }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -28,11 +30,13 @@ impl<N: Note> Noted<N> {
         self.notes.len()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &N> {
-        self.notes.iter()
+    /// How many were ever added: what was read before may be another by now if this is.
+    pub fn added(&self) -> u64 {
+        self.added
     }
 
     pub fn add(&mut self, note: N) {
+        self.added += 1;
         self.notes.push(note);
     }
 

@@ -50,14 +50,38 @@ pub enum For {
     Reached,
 }
 
+/// What was looked up last in each step, which the next row often reaches, too: valid while nothing is written.
+#[derive(Default)]
+pub struct Lookups(Vec<Option<(Vec<String>, Option<rows::FoundRow>)>>);
+
+impl Lookups {
+    fn of(&mut self, step: usize) -> &mut Option<(Vec<String>, Option<rows::FoundRow>)> {
+        if self.0.len() <= step {
+            self.0.resize_with(step + 1, || None);
+        }
+        &mut self.0[step]
+    }
+}
+
 /// What is read of a row with what it reaches, from its own bound columns.
-pub fn reach(source: &Source, own: Vec<Option<Cell>>, held: Vec<Option<Held>>, zone: TimeZone, whom: For) -> Vec<Option<Cell>> {
+pub fn reach(
+    source: &Source,
+    own: Vec<Option<Cell>>,
+    held: Vec<Option<Held>>,
+    zone: TimeZone,
+    whom: For,
+    lookups: &mut Lookups,
+) -> Vec<Option<Cell>> {
     let mut cells = vec![Some(own)];
     let mut leads = vec![held];
     for (part, table) in source.parts.steps.iter().zip(&source.steps) {
         let step = cells.len();
         let keys: Option<Vec<&Held>> = part.from.iter().map(|&at| leads[part.parent].get(at)?.as_ref()).collect();
         let found = keys.and_then(|keys| {
+            let latest = lookups.of(step);
+            if let Some((_, found)) = latest.as_ref().filter(|(known, _)| known.iter().eq(keys.iter().map(|key| &key.text))) {
+                return found.clone();
+            }
             if whom == For::Row {
                 // From here on nobody changes what was found, unseen, before this transaction ends.
                 meet::meet(table.relation.into(), 0, &[meeting_key(keys.iter().map(|key| key.text.as_str()))], Side::Looks);
@@ -69,6 +93,7 @@ pub fn reach(source: &Source, own: Vec<Option<Cell>>, held: Vec<Option<Held>>, z
             if found.is_none() {
                 MISSED.with_borrow_mut(|missed| missed.insert(table.relation));
             }
+            *latest = Some((keys.iter().map(|key| key.text.clone()).collect(), found.clone()));
             found
         });
         let (found, leads_on) = found.unzip();
@@ -141,7 +166,8 @@ fn follow_back(
             found.extend(find(part.parent, &part.from, key)?);
         }
         if part.parent == 0 {
-            return Ok(found.into_iter().map(|(own, held)| reach(source, own, held, zone, For::Reached)).collect());
+            let mut lookups = Lookups::default();
+            return Ok(found.into_iter().map(|(own, held)| reach(source, own, held, zone, For::Reached, &mut lookups)).collect());
         }
         // From the table in between back to the table itself.
         step = part.parent;
@@ -161,10 +187,11 @@ fn follow_back(
 pub fn each_row(source: &Source, zone: TimeZone, mut take: impl FnMut(Vec<Option<Cell>>)) {
     let table = &source.table;
     let query = format!("SELECT {} FROM {}{} t", list("t", table.columns().iter()), only(table), pg::name_of(table.relation));
+    let mut lookups = Lookups::default();
     pg::as_role(source.owner.into(), || {
         rows::read_held(&query, &[], false, zone, leads_on(source, 0), |(own, held)| {
             let written = own[own.len() - source.written().len()..].to_vec();
-            let mut cells = reach(source, own, held, zone, For::Reached);
+            let mut cells = reach(source, own, held, zone, For::Reached, &mut lookups);
             cells.extend(written);
             take(cells);
         });

@@ -191,12 +191,6 @@ impl Source {
         self.parts.columns.iter().map(cell).collect()
     }
 
-    /// Whether the bound columns of the table itself name the person.
-    pub fn names_person(&self) -> bool {
-        let is_own = |&at: &usize| self.parts.columns.get(at).is_some_and(|(step, _)| *step == 0);
-        self.parts.person.iter().chain(&self.parts.tenant).all(is_own)
-    }
-
     /// The key of a row, from the bound columns of the table itself.
     pub fn key_of(&self, own: &[Option<Cell>]) -> Option<String> {
         key(self.parts.key.iter().map(|&at| {
@@ -406,7 +400,7 @@ pub struct Image {
 }
 
 /// Whose a row of the source is, from what is read of it: its tenant.
-pub fn tenant_in(source: &Source, cells: &[Option<Cell>]) -> Option<String> {
+fn tenant_in(source: &Source, cells: &[Option<Cell>]) -> Option<String> {
     let cell = source.parts.tenant.and_then(|at| cells.get(at)).and_then(Option::as_ref);
     cell.map(|cell| cell.text.clone()).filter(|tenant| !tenant.is_empty()).map(shortened)
 }

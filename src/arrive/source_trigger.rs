@@ -2,7 +2,7 @@
 //! activities.
 
 use crate::arrive::progress::Progress;
-use crate::arrive::reach;
+use crate::arrive::reach::{self, Lookups};
 use crate::arrive::source::{self, Cell as Value, Image, Role, Source, image, values_of_key};
 use crate::arrive::{take_few, waiting};
 use crate::configure::config::{self, Config};
@@ -476,22 +476,54 @@ fn fold(changes: Vec<Change>) -> Vec<Change> {
     folded
 }
 
-/// Brings the noted changes of a source to persons or activities.
-fn bring_over(config: &Config, source: &Source) {
+/// Brings the noted changes of a source to persons or activities. Where a table is attached as activities several times, those of
+/// all its attachments are brought over together: one after the other, two statements could each wait for a person whom the other
+/// has.
+fn bring_over(config: &Config, source: &Rc<Source>) {
     let level = write_back::level();
-    let is_own = |change: &Change| change.source.is_same(source) && change.level == level;
-    let changes = NOTED.with_borrow_mut(|noted| noted.take(is_own));
+    let is_beside = |other: &Source| {
+        source.role == Role::Activity && other.role == Role::Activity && other.table.relation == source.table.relation
+    };
+    let is_own = |change: &Change| change.level == level && (change.source.is_same(source) || is_beside(&change.source));
+    let mut changes = NOTED.with_borrow_mut(|noted| noted.take(is_own));
+    if changes.iter().all(|change| change.source.is_same(source)) {
+        let rows = rows_now(config, source, changes);
+        return store(config, source, rows);
+    }
+    // The own ones first.
+    changes.sort_by_key(|change| (!change.source.is_same(source), change.source.source_id));
+    let changes: Vec<&[Change]> = changes.chunk_by(|a, b| a.source.is_same(&b.source)).collect();
+    let rows_of = |changes: &[Change]| rows_now(config, &changes[0].source, changes.to_vec());
+    let noted = notes();
+    let rows: Vec<Vec<take_few::Row>> = changes.iter().map(|changes| rows_of(changes)).collect();
+    let batches: Vec<(&Source, &[take_few::Row])> =
+        changes.iter().zip(&rows).map(|(changes, rows)| (&*changes[0].source, rows.as_slice())).collect();
+    // What one attachment brings may, by triggers of the application, change what another one has read.
+    let done = take_few::take_together(config, &batches, || notes() == noted);
+    for (changes, rows) in changes.iter().zip(rows).skip(done) {
+        store(config, &changes[0].source, if notes() == noted { rows } else { rows_of(changes) });
+    }
+}
+
+/// How many changes were ever noted.
+fn notes() -> u64 {
+    NOTED.with_borrow(Noted::added) + REACHED.with_borrow(Noted::added)
+}
+
+/// What the rows of noted changes are by now.
+fn rows_now(config: &Config, source: &Source, changes: Vec<Change>) -> Vec<take_few::Row> {
     let zone = zone(config, source);
+    let mut lookups = Lookups::default();
     let (mut rows, mut passing) = (Vec::new(), Vec::new());
     for Change { before_key, after, left, places, .. } in fold(changes) {
         // Who changes what the row no longer reaches must not read it as it was.
         for (own, held) in left {
             pg::make_changes_visible();
-            reach::reach(source, own, held, zone, reach::For::Row);
+            reach::reach(source, own, held, zone, reach::For::Row, &mut lookups);
         }
         match after {
             Now::Is(after) => rows.push((before_key, after)),
-            Now::Reaches(own, held) => rows.push((before_key, image_now(source, own, held, zone))),
+            Now::Reaches(own, held) => rows.push((before_key, image_now(source, own, held, zone, &mut lookups))),
             Now::Passing(given) => passing.push((before_key, given, places.1)),
         }
     }
@@ -518,51 +550,19 @@ fn bring_over(config: &Config, source: &Source) {
         rows.extend(by_key.into_iter().filter(|(key, _)| told.insert(key.clone())).map(|(key, image)| (Some(key), image)));
     }
     rows.retain(|(before_key, after)| before_key.is_some() || after.is_some());
-    lock_with_others(config, source, &rows);
-    store(config, source, rows);
-}
-
-/// Where a table is attached several times, all persons whom the same rows concern are locked before those of the first
-/// attachment are written: one attachment after the other, two statements could each wait for a person whom the other has.
-fn lock_with_others(config: &Config, source: &Source, rows: &[take_few::Row]) {
-    let level = write_back::level();
-    let is_other = |change: &Change| {
-        let other = &change.source;
-        change.level == level
-            && other.table.relation == source.table.relation
-            && other.role == Role::Activity
-            && !other.is_same(source)
-    };
-    if rows.is_empty() || source.role != Role::Activity || config.deferred || pg::is_replaying() {
-        return;
-    }
-    let others: Vec<Change> = NOTED.with_borrow(|noted| noted.iter().filter(|change| is_other(change)).cloned().collect());
-    if others.is_empty() {
-        return;
-    }
-    let mut named: Vec<take_few::Named> = rows.iter().map(|row| take_few::Named::of(source, row)).collect();
-    for Change { source, before_key, after, .. } in &others {
-        let after = match after {
-            Now::Is(after) => after.clone(),
-            Now::Reaches(own, _) | Now::Passing(own) if source.is_nothing(own) => None,
-            Now::Reaches(own, _) | Now::Passing(own) if source.names_person() => {
-                let cells = source.read(&[Some(own.clone())]);
-                named.push(take_few::Named::of_cells(source, &cells));
-                None
-            }
-            Now::Reaches(own, held) => image_now(source, own.clone(), held.clone(), zone(config, source)),
-            // What it reaches is looked up once it is known what it is.
-            Now::Passing(_) => None,
-        };
-        named.push(take_few::Named::of(source, &(before_key.clone(), after)));
-    }
-    take_few::lock_named(config, named);
+    rows
 }
 
 /// What a row is, from its own columns and what they reach by now.
-fn image_now(source: &Source, own: Vec<Option<Value>>, held: Vec<Option<Held>>, zone: TimeZone) -> Option<Image> {
+fn image_now(
+    source: &Source,
+    own: Vec<Option<Value>>,
+    held: Vec<Option<Held>>,
+    zone: TimeZone,
+    lookups: &mut Lookups,
+) -> Option<Image> {
     pg::make_changes_visible();
-    let image = image(source, &reach::reach(source, own, held, zone, reach::For::Row));
+    let image = image(source, &reach::reach(source, own, held, zone, reach::For::Row, lookups));
     image.iter().for_each(|image| check_moment(source, image));
     image
 }
@@ -582,7 +582,9 @@ fn by_now(source: &Source, before_key: Option<String>, given: Vec<Option<Value>>
     let given_key = source.key_of(&given);
     let mut found = reach::rows_of_key(source, &source.key_values(&given).unwrap_or_default(), zone);
     let is_as_given = matches!(found.as_slice(), [(own, _)] if own[..given.len()] == given);
-    let image = |found: &mut Vec<rows::FoundRow>| found.pop().and_then(|(own, held)| image_now(source, own, held, zone));
+    let image = |found: &mut Vec<rows::FoundRow>| {
+        found.pop().and_then(|(own, held)| image_now(source, own, held, zone, &mut Lookups::default()))
+    };
     if is_as_given {
         return ByNow::AsGiven(Box::new((before_key, image(&mut found))));
     }
@@ -656,7 +658,7 @@ fn row_by_now(config: &Config, source: &Source, key: &str) -> Option<Option<Imag
         rescore::run(REFUSE_EQUAL_KEYS, &[DatumWithOid::from(source.source_id)]);
     }
     let (own, held) = rows.pop()?;
-    Some(image_now(source, own, held, zone))
+    Some(image_now(source, own, held, zone, &mut Lookups::default()))
 }
 
 const REFUSE_EQUAL_KEYS: &str = "SELECT leadscore._refuse_equal_keys(s) FROM leadscore.source s WHERE s.source_id = $1";

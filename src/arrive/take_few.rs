@@ -1,7 +1,7 @@
 //! Brings up to 1,023 changed rows of an attached table to activities, and one row to a person, by index look-ups. Says no where
 //! the set-based statements of `sql/arrive/take.sql` must do it, since more has to be known than persons and what rows were.
 
-use crate::arrive::source::{Cell, Image, Source, tenant_in};
+use crate::arrive::source::{Image, Source};
 use crate::arrive::waiting;
 use crate::configure::config::Config;
 use crate::pg::plans::OfFew;
@@ -49,44 +49,21 @@ pub type Row = (Option<String>, Option<Image>);
 const MANY: usize = 1024;
 const MANY_STATEMENTS: usize = 16;
 
-/// Whom a changed row names, and whose activity it was.
-#[derive(PartialEq, Eq, Hash)]
-pub struct Named {
-    /// The table, and the key that the row had there, if it was there.
-    before: Option<(i32, String)>,
-    /// Kind, key and tenant.
-    person: Option<(String, String, Option<String>)>,
-}
-
-impl Named {
-    pub fn of(source: &Source, (before_key, after): &Row) -> Named {
-        let before = before_key.clone().map(|key| (source.source_id, key));
-        let person = |image: &Image| Some((source.person_kind.clone(), image.person.clone()?, image.tenant.clone()));
-        Named { before, person: after.as_ref().and_then(person) }
-    }
-
-    /// Whom a row names, from what is read of it.
-    pub fn of_cells(source: &Source, cells: &[Option<Cell>]) -> Named {
-        let person = source.key_in(cells, &source.parts.person);
-        Named { before: None, person: person.map(|key| (source.person_kind.clone(), key, tenant_in(source, cells))) }
-    }
-}
-
-/// Locks persons until the transaction ends, if they are several, in the order of their ids.
-pub fn lock_named(config: &Config, named: Vec<Named>) {
-    let named: HashSet<Named> = named.into_iter().filter(|named| named.before.is_some() || named.person.is_some()).collect();
-    if named.len() < 2 || !config.live {
+/// Locks persons whom changed rows of several attachments name, and whose activities they were, until the transaction ends, if
+/// they are several, in the order of their ids.
+fn lock_named(config: &Config, batches: &[(&Source, &[Row])]) {
+    if !config.live || config.deferred || pg::is_replaying() {
         return;
     }
     pg::make_changes_visible();
     let mut ids: Vec<i64> = Vec::new();
-    for Named { before, person } in &named {
-        if let Some((source_id, key)) = before {
-            let found = config.tables.activities_of(*source_id, key).unwrap_or_default();
+    for (source, (before_key, after)) in batches.iter().flat_map(|(source, rows)| rows.iter().map(move |row| (source, row))) {
+        if let Some(key) = before_key {
+            let found = config.tables.activities_of(source.source_id, key).unwrap_or_default();
             ids.extend(found.iter().map(|activity| activity.person_id));
         }
-        if let Some((kind, key, tenant)) = person {
-            ids.extend(config.tables.person_of_tenant(kind, key, tenant.as_deref()));
+        if let Some(image) = after {
+            ids.extend(person_of(config, source, image));
         }
     }
     ids.sort_unstable();
@@ -118,34 +95,78 @@ impl Step<'_> {
     }
 }
 
+/// What becomes of the activities of changed rows of one attachment.
+struct Plan<'r> {
+    config: &'r Config,
+    source: &'r Source,
+    rows: &'r [Row],
+    steps: Vec<Step<'r>>,
+    /// Whether activities are written without statements.
+    directly: bool,
+}
+
+impl<'r> Plan<'r> {
+    /// `None` where it takes the statements for many.
+    fn of(config: &'r Config, source: &'r Source, rows: &'r [Row]) -> Option<Plan<'r>> {
+        // While changes are replayed no trigger of leadscore's tables does the rest.
+        if rows.len() >= MANY || !config.live || pg::is_replaying() {
+            return None;
+        }
+        let directly = LazyCell::new(|| !config.deferred && config.tables.writes_activities());
+        if rows.len() >= MANY_STATEMENTS && !*directly {
+            return None;
+        }
+        pg::make_changes_visible();
+        let steps = rows.iter().map(|row| step(config, source, row)).collect::<Option<Vec<_>>>()?;
+        let keys = |row: &'_ Row| row.1.as_ref().map(|image| image.key.clone()).or_else(|| row.0.clone());
+        if rows.len() > 1 && rows.iter().map(keys).collect::<HashSet<_>>().len() < rows.len() {
+            return None;
+        }
+        let directly = steps.iter().any(|step| !matches!(step, Step::Nothing)) && *directly;
+        let plan = Plan { config, source, rows, steps, directly };
+        // What several rows do to one person is one change of its score.
+        let concerned = plan.concerned();
+        let is_repeated = || concerned.iter().collect::<HashSet<_>>().len() < concerned.len();
+        (directly || !is_repeated()).then_some(plan)
+    }
+
+    /// The persons of the activities.
+    fn concerned(&self) -> Vec<i64> {
+        self.steps.iter().flat_map(Step::persons).collect()
+    }
+
+    /// The same plan, made again after others were waited for; `None` where it concerns others by now.
+    fn again(self) -> Option<Plan<'r>> {
+        let steps = self.rows.iter().map(|row| step(self.config, self.source, row)).collect::<Option<Vec<_>>>()?;
+        let again = Plan { steps, ..self };
+        (again.concerned() == self.steps.iter().flat_map(Step::persons).collect::<Vec<_>>()).then_some(again)
+    }
+
+    /// Does it, for persons who are locked, by a writer that was opened for them; deferred there is none.
+    fn carry_out(self, writer: Option<Writer>) {
+        // Statements open what they write themselves.
+        let undone = match writer.filter(|_| self.directly) {
+            Some(writer) => carry_out(writer, self.steps),
+            None => {
+                let is_undone = |step: &Step| !is_done_by_statement(self.config, step);
+                self.steps.iter().enumerate().filter(|(_, step)| is_undone(step)).map(|(nth, _)| nth).collect()
+            }
+        };
+        undone.into_iter().for_each(|nth| take_again(self.source, &self.rows[nth]));
+    }
+}
+
 /// Brings a few changed rows to activities; says whether it did. Otherwise nothing is done.
 pub fn take_activities(config: &Config, source: &Source, rows: &[Row]) -> bool {
-    // While changes are replayed no trigger of leadscore's tables does the rest.
-    if rows.len() >= MANY || !config.live || pg::is_replaying() {
-        return false;
-    }
-    let directly = LazyCell::new(|| !config.deferred && config.tables.writes_activities());
-    if rows.len() >= MANY_STATEMENTS && !*directly {
-        return false;
-    }
-    pg::make_changes_visible();
     let committed = pg::completed_transactions();
-    let steps = || rows.iter().map(|row| step(config, source, row)).collect::<Option<Vec<_>>>();
-    let keys = |row: &'_ Row| row.1.as_ref().map(|image| image.key.clone()).or_else(|| row.0.clone());
-    let is_repeated = rows.len() > 1 && rows.iter().map(keys).collect::<HashSet<_>>().len() < rows.len();
-    let Some(mut planned) = steps().filter(|_| !is_repeated) else { return false };
-    let persons = |steps: &[Step]| steps.iter().flat_map(Step::persons).collect::<Vec<_>>();
-    let concerned = persons(&planned);
+    let Some(mut plan) = Plan::of(config, source, rows) else { return false };
+    let concerned = plan.concerned();
     if concerned.is_empty() {
         return true;
     }
-    // What several rows do to one person is one change of its score.
-    if !*directly && concerned.iter().collect::<HashSet<_>>().len() < concerned.len() {
-        return false;
-    }
     // One new activity writes its person's row without locking it first; deferred nobody's row is written.
-    if let ([Step::Insert(new)], [(_, Some(image))]) = (planned.as_slice(), rows)
-        && (config.deferred || *directly)
+    if let ([Step::Insert(new)], [(_, Some(image))]) = (plan.steps.as_slice(), rows)
+        && (config.deferred || plan.directly)
     {
         // Whom it was planned for may have been waited for.
         let is_still = || pg::completed_transactions() == committed || person_of(config, source, image) == Some(new.person_id);
@@ -154,23 +175,46 @@ pub fn take_activities(config: &Config, source: &Source, rows: &[Row]) -> bool {
         }
         return true;
     }
-    let Some(locked) = lock(config, concerned.clone()) else { return false };
+    let Some(locked) = lock(config, concerned) else { return false };
     // One who was just going or changing has been waited for.
     if pg::completed_transactions() != committed {
-        let Some(again) = steps() else { return false };
-        if persons(&again) != concerned {
-            return false;
-        }
-        planned = again;
+        let Some(again) = plan.again() else { return false };
+        plan = again;
     }
-    // Statements open what they write themselves.
-    let writer = locked.0.filter(|_| *directly);
-    let undone = match writer {
-        Some(writer) => carry_out(writer, planned),
-        None => planned.iter().enumerate().filter(|(_, step)| !is_done_by_statement(config, step)).map(|(nth, _)| nth).collect(),
-    };
-    undone.into_iter().for_each(|nth| take_again(source, &rows[nth]));
+    plan.carry_out(locked.0);
     true
+}
+
+/// Brings changed rows of several attachments of a table to activities; the persons of all are locked before any is written. Does
+/// so for one attachment after the other as long as what was read of them `is_still` so; says of how many it did, and for the
+/// others does nothing but lock.
+pub fn take_together(config: &Config, batches: &[(&Source, &[Row])], is_still: impl Fn() -> bool) -> usize {
+    let committed = pg::completed_transactions();
+    let plans = batches.iter().map(|&(source, rows)| Plan::of(config, source, rows)).collect::<Option<Vec<_>>>();
+    let is_direct = |plan: &Plan| plan.directly || plan.concerned().is_empty();
+    let Some(plans) = plans.filter(|plans| plans.iter().all(is_direct)) else {
+        lock_named(config, batches);
+        return 0;
+    };
+    let all: HashSet<i64> = plans.iter().flat_map(Plan::concerned).collect();
+    if all.len() < 2 {
+        return 0;
+    }
+    let mut locked = lock(config, all.into_iter().collect());
+    if pg::completed_transactions() != committed {
+        return 0;
+    }
+    let mut done = 0;
+    for plan in plans {
+        // What was written of the attachment before may have taken a person away.
+        if done > 0 {
+            locked = if is_still() { lock(config, plan.concerned()) } else { None };
+        }
+        let Some(Locked(writer)) = locked.take() else { break };
+        plan.carry_out(writer);
+        done += 1;
+    }
+    done
 }
 
 /// Brings over a row, whatever its activity is by now, that may have one already.

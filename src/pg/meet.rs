@@ -3,7 +3,7 @@
 //! Those of the same side never wait for each other.
 
 use pgrx::pg_sys;
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// What a transaction does with a key.
@@ -18,14 +18,24 @@ pub enum Side {
 /// A transaction holds so many keys at most; from then on it takes all keys at once, so that locks do not run out.
 const MOST: usize = 48;
 
-thread_local! {
-    /// How many locks this transaction took.
-    static HELD: Cell<usize> = const { Cell::new(0) };
+/// A key that a transaction holds.
+#[derive(PartialEq)]
+struct Held {
+    about: u32,
+    part: u32,
+    key: u64,
+    side: Side,
 }
 
-/// Called when a transaction ends: its locks are gone.
-pub fn forget_held() {
-    HELD.set(0);
+thread_local! {
+    /// What this transaction holds, each with the savepoint in which it was taken.
+    static HELD: RefCell<Vec<(u32, Held)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Forgets what was taken in a savepoint, or in one within it: it was rolled back, and its locks are gone. 0 means the transaction,
+/// which ended.
+pub fn forget_held(savepoint: u32) {
+    HELD.with_borrow_mut(|held| held.retain(|(since, _)| *since < savepoint));
 }
 
 /// The number of a key.
@@ -38,15 +48,21 @@ pub fn key(parts: impl Hash) -> u64 {
 /// Meets whoever names one of these keys, of those about a part of a table, until the transaction ends. Statements over
 /// several shards are a transaction in each of them, which must not wait for each other: each shard is a part.
 pub fn meet(about: pg_sys::Oid, part: u32, keys: &[u64], side: Side) {
-    if HELD.get() + keys.len() > MOST {
+    let held = |key: u64| Held { about: about.to_u32(), part, key, side };
+    let new: Vec<u64> =
+        HELD.with_borrow(|all| keys.iter().copied().filter(|&key| !all.iter().any(|(_, known)| *known == held(key))).collect());
+    if new.is_empty() {
+        return;
+    }
+    if HELD.with_borrow(Vec::len) + new.len() > MOST {
         return meet_all(about, part, side);
     }
-    HELD.set(HELD.get() + keys.len());
     // Each side has two ways, a few keys or all of them: of two that must meet, at least one of the three locks that they
     // take is the same.
     lock(about.to_u32(), part, if side == Side::Looks { FEW } else { ALL }, side);
-    for key in keys {
-        lock((key >> 32) as u32, *key as u32, KEY, side);
+    for key in new {
+        lock((key >> 32) as u32, key as u32, KEY, side);
+        HELD.with_borrow_mut(|all| all.push((super::current_savepoint(), held(key))));
     }
 }
 
