@@ -6,7 +6,7 @@ use crate::pg::source::{self as rows, Held};
 use crate::pg::{self, TimeZone};
 use pgrx::pg_sys;
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 thread_local! {
     /// Tables in which this transaction has looked for a row that was not there; `ANY` where it may have been any of them.
@@ -60,6 +60,24 @@ impl Lookups {
             self.0.resize_with(step + 1, || None);
         }
         &mut self.0[step]
+    }
+}
+
+/// Meets whoever changes what rows of a statement reach, by what leads on from them, where that is too much to be met row by row:
+/// who has met some of it must not come to wait for all of it.
+pub fn meet_ahead<'h>(source: &Source, rows: impl Iterator<Item = &'h [Option<Held>]>) {
+    let own = || source.parts.steps.iter().zip(&source.steps).filter(|(part, _)| part.parent == 0);
+    let mut keys = HashSet::new();
+    for held in rows {
+        for (part, table) in own() {
+            let key: Option<Vec<&Held>> = part.from.iter().map(|&at| held.get(at)?.as_ref()).collect();
+            keys.extend(key.map(|key| (table.relation, meeting_key(key.iter().map(|key| key.text.as_str())))));
+        }
+    }
+    // What follows is not known before these are read, and is as much in each step at most.
+    if keys.len() > 1 && !meet::has_room(keys.len() * source.steps.len()) {
+        let tables: BTreeSet<u32> = source.steps.iter().map(|table| table.relation).collect();
+        tables.into_iter().for_each(|table| meet::meet_all(table.into(), 0, Side::Looks));
     }
 }
 

@@ -514,8 +514,15 @@ fn notes() -> u64 {
 fn rows_now(config: &Config, source: &Source, changes: Vec<Change>) -> Vec<take_few::Row> {
     let zone = zone(config, source);
     let mut lookups = Lookups::default();
+    let changes = fold(changes);
+    let left = changes.iter().flat_map(|change| &change.left).map(|(_, held)| held.as_slice());
+    let reached = changes.iter().filter_map(|change| match &change.after {
+        Now::Reaches(_, held) => Some(held.as_slice()),
+        Now::Is(_) | Now::Passing(_) => None,
+    });
+    reach::meet_ahead(source, left.chain(reached));
     let (mut rows, mut passing) = (Vec::new(), Vec::new());
-    for Change { before_key, after, left, places, .. } in fold(changes) {
+    for Change { before_key, after, left, places, .. } in changes {
         // Who changes what the row no longer reaches must not read it as it was.
         for (own, held) in left {
             pg::make_changes_visible();

@@ -4,6 +4,7 @@
 
 use pgrx::pg_sys;
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// What a transaction does with a key.
@@ -18,12 +19,12 @@ pub enum Side {
 /// A transaction holds so many keys at most; from then on it takes all keys at once, so that locks do not run out.
 const MOST: usize = 48;
 
-/// A key that a transaction holds.
+/// A key that a transaction holds; `None`: all of them.
 #[derive(PartialEq)]
 struct Held {
     about: u32,
     part: u32,
-    key: u64,
+    key: Option<u64>,
     side: Side,
 }
 
@@ -45,16 +46,37 @@ pub fn key(parts: impl Hash) -> u64 {
     hasher.finish()
 }
 
+/// Those of some keys that this transaction does not hold.
+fn not_held(about: pg_sys::Oid, part: u32, keys: &[u64], side: Side) -> Vec<u64> {
+    HELD.with_borrow(|all| {
+        let mut held: HashSet<Option<u64>> = HashSet::new();
+        let is_alike = |held: &Held| (held.about, held.part, held.side) == (about.to_u32(), part, side);
+        held.extend(all.iter().filter(|(_, held)| is_alike(held)).map(|(_, held)| held.key));
+        if held.contains(&None) {
+            return Vec::new();
+        }
+        keys.iter().copied().filter(|&key| held.insert(Some(key))).collect()
+    })
+}
+
+fn hold(about: pg_sys::Oid, part: u32, key: Option<u64>, side: Side) {
+    let held = Held { about: about.to_u32(), part, key, side };
+    HELD.with_borrow_mut(|all| all.push((super::current_savepoint(), held)));
+}
+
+/// Whether so many more keys can be met one by one.
+pub fn has_room(more: usize) -> bool {
+    HELD.with_borrow(Vec::len) + more <= MOST
+}
+
 /// Meets whoever names one of these keys, of those about a part of a table, until the transaction ends. Statements over
 /// several shards are a transaction in each of them, which must not wait for each other: each shard is a part.
 pub fn meet(about: pg_sys::Oid, part: u32, keys: &[u64], side: Side) {
-    let held = |key: u64| Held { about: about.to_u32(), part, key, side };
-    let new: Vec<u64> =
-        HELD.with_borrow(|all| keys.iter().copied().filter(|&key| !all.iter().any(|(_, known)| *known == held(key))).collect());
+    let new = not_held(about, part, keys, side);
     if new.is_empty() {
         return;
     }
-    if HELD.with_borrow(Vec::len) + new.len() > MOST {
+    if !has_room(new.len()) {
         return meet_all(about, part, side);
     }
     // Each side has two ways, a few keys or all of them: of two that must meet, at least one of the three locks that they
@@ -62,7 +84,7 @@ pub fn meet(about: pg_sys::Oid, part: u32, keys: &[u64], side: Side) {
     lock(about.to_u32(), part, if side == Side::Looks { FEW } else { ALL }, side);
     for key in new {
         lock((key >> 32) as u32, key as u32, KEY, side);
-        HELD.with_borrow_mut(|all| all.push((super::current_savepoint(), held(key))));
+        hold(about, part, Some(key), side);
     }
 }
 
@@ -72,6 +94,7 @@ pub fn meet_all(about: pg_sys::Oid, part: u32, side: Side) {
         lock(about.to_u32(), part, FEW, side);
     }
     lock(about.to_u32(), part, ALL, side);
+    hold(about, part, None, side);
 }
 
 /// Which of its locks, where advisory locks of applications have 1 or 2.
