@@ -6,7 +6,7 @@ use crate::pg::source::{self as rows, Held};
 use crate::pg::{self, TimeZone};
 use pgrx::pg_sys;
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 thread_local! {
     /// Tables in which this transaction has looked for a row that was not there; `ANY` where it may have been any of them.
@@ -63,20 +63,36 @@ impl Lookups {
     }
 }
 
-/// Meets whoever changes what rows of a statement reach, by what leads on from them, where that is too much to be met row by row:
-/// who has met some of it must not come to wait for all of it.
-pub fn meet_ahead<'h>(source: &Source, rows: impl Iterator<Item = &'h [Option<Held>]>) {
-    let own = || source.parts.steps.iter().zip(&source.steps).filter(|(part, _)| part.parent == 0);
-    let mut keys = HashSet::new();
-    for held in rows {
-        for (part, table) in own() {
-            let key: Option<Vec<&Held>> = part.from.iter().map(|&at| held.get(at)?.as_ref()).collect();
-            keys.extend(key.map(|key| (table.relation, meeting_key(key.iter().map(|key| key.text.as_str())))));
+/// Meets whoever changes what rows of a statement reach, by what leads on from them in each attachment of their table, before any
+/// of it is looked up: in the order of keys, or all at once where they are too many.
+pub fn meet_ahead(attachments: &[(&Source, Vec<&[Option<Held>]>)]) {
+    // By table and key, as changes of what is reached are met: so many steps follow at most, the first one included.
+    let mut keys: BTreeMap<(u32, Vec<&str>), usize> = BTreeMap::new();
+    for (source, rows) in attachments {
+        for (part, table) in source.parts.steps.iter().zip(&source.steps).filter(|(part, _)| part.parent == 0) {
+            for held in rows {
+                let key: Option<Vec<&str>> = part.from.iter().map(|&at| Some(held.get(at)?.as_ref()?.text.as_str())).collect();
+                if let Some(key) = key {
+                    let steps = keys.entry((table.relation, key)).or_default();
+                    *steps = (*steps).max(source.steps.len());
+                }
+            }
         }
     }
+    let unmet: Vec<(u32, u64, usize)> = keys
+        .into_iter()
+        .map(|((relation, key), steps)| (relation, meeting_key(key.into_iter()), steps))
+        .filter(|&(relation, key, _)| !meet::holds(relation.into(), 0, key, Side::Looks))
+        .collect();
+    if unmet.len() < 2 {
+        return;
+    }
     // What follows is not known before these are read, and is as much in each step at most.
-    if keys.len() > 1 && !meet::has_room(keys.len() * source.steps.len()) {
-        let tables: BTreeSet<u32> = source.steps.iter().map(|table| table.relation).collect();
+    if meet::has_room(unmet.iter().map(|(.., steps)| steps).sum()) {
+        unmet.iter().for_each(|&(relation, key, _)| meet::meet(relation.into(), 0, &[key], Side::Looks));
+    } else {
+        let tables: BTreeSet<u32> =
+            attachments.iter().flat_map(|(source, _)| source.steps.iter().map(|table| table.relation)).collect();
         tables.into_iter().for_each(|table| meet::meet_all(table.into(), 0, Side::Looks));
     }
 }

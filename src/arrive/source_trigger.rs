@@ -382,6 +382,7 @@ fn bring_reached(config: &Config) {
     changes.sort_by(|a, b| (order(a), &a.key, a.is_new).cmp(&(order(b), &b.key, b.is_new)));
     changes.dedup_by(|a, b| order(a) == order(b) && a.key == b.key);
     let mut met = HashSet::new();
+    let mut activities: Vec<(Rc<Source>, Vec<take_few::Row>)> = Vec::new();
     for changes in changes.chunk_by(|a, b| order(a) == order(b)) {
         let (source, step) = (&changes[0].source, changes[0].step);
         let reached = source.at_step(step);
@@ -392,39 +393,43 @@ fn bring_reached(config: &Config) {
         let changes: Vec<&ReachedChange> =
             changes.iter().filter(|change| !change.is_new || reach::may_have_missed(reached)).collect();
         for changes in changes.chunks(1_000) {
-            let mut rows = few_that_reach(config, source, step, changes).unwrap_or_else(|()| {
-                let Some(owner) = reach::one_owner(source) else {
-                    let of_key = |change: &&ReachedChange| reach::all_that_reach(source, step, &change.key, zone(config, source));
-                    return changes.iter().flat_map(of_key).filter_map(|cells| row_of(source, &cells)).collect();
-                };
-                let mut rows = Vec::new();
-                let lists: Vec<Vec<String>> = (0..changes[0].key.len())
-                    .map(|column| changes.iter().map(|change| change.key[column].clone()).collect())
-                    .collect();
-                let query =
-                    format!("SELECT {} {} WHERE {}", reach::columns(source), reach::from(source), reach::concerned(source, step));
-                pg::as_role(owner, || {
-                    rows::read_table(
-                        &query,
-                        &lists,
-                        true,
-                        zone(config, source),
-                        |_| true,
-                        |cells| rows.extend(row_of(source, &cells)),
-                    );
-                });
-                rows
-            });
-            if !rows.is_empty() {
-                reach::note_read();
+            let rows = rows_reached(config, source, step, changes);
+            if rows.is_empty() {
+                continue;
             }
-            while !rows.is_empty() {
-                let rest = rows.split_off(rows.len().min(BATCH));
-                rows.iter().filter_map(|(_, image)| image.as_ref()).for_each(|image| check_moment(source, image));
-                store(config, source, std::mem::replace(&mut rows, rest));
+            reach::note_read();
+            rows.iter().filter_map(|(_, image)| image.as_ref()).for_each(|image| check_moment(source, image));
+            match activities.last_mut() {
+                _ if source.role == Role::Person => store_all(config, source, rows),
+                Some((latest, known)) if latest.is_same(source) && known.len() < BATCH => known.extend(rows),
+                _ => activities.push((source.clone(), rows)),
             }
         }
     }
+    // A row may reach changed ones in several steps.
+    for (_, rows) in &mut activities {
+        let mut keys = HashSet::new();
+        rows.retain(|(key, _)| keys.insert(key.clone()));
+    }
+    store_together(config, &activities);
+}
+
+/// The rows that reach changed ones in a step, as they are by now.
+fn rows_reached(config: &Config, source: &Source, step: usize, changes: &[&ReachedChange]) -> Vec<take_few::Row> {
+    few_that_reach(config, source, step, changes).unwrap_or_else(|()| {
+        let Some(owner) = reach::one_owner(source) else {
+            let of_key = |change: &&ReachedChange| reach::all_that_reach(source, step, &change.key, zone(config, source));
+            return changes.iter().flat_map(of_key).filter_map(|cells| row_of(source, &cells)).collect();
+        };
+        let mut rows = Vec::new();
+        let lists: Vec<Vec<String>> =
+            (0..changes[0].key.len()).map(|column| changes.iter().map(|change| change.key[column].clone()).collect()).collect();
+        let query = format!("SELECT {} {} WHERE {}", reach::columns(source), reach::from(source), reach::concerned(source, step));
+        pg::as_role(owner, || {
+            rows::read_table(&query, &lists, true, zone(config, source), |_| true, |cells| rows.extend(row_of(source, &cells)));
+        });
+        rows
+    })
 }
 
 /// A row as it is, by its key.
@@ -486,6 +491,7 @@ fn bring_over(config: &Config, source: &Rc<Source>) {
     };
     let is_own = |change: &Change| change.level == level && (change.source.is_same(source) || is_beside(&change.source));
     let mut changes = NOTED.with_borrow_mut(|noted| noted.take(is_own));
+    meet_ahead(&changes);
     if changes.iter().all(|change| change.source.is_same(source)) {
         let rows = rows_now(config, source, changes);
         return store(config, source, rows);
@@ -493,16 +499,25 @@ fn bring_over(config: &Config, source: &Rc<Source>) {
     // The own ones first.
     changes.sort_by_key(|change| (!change.source.is_same(source), change.source.source_id));
     let changes: Vec<&[Change]> = changes.chunk_by(|a, b| a.source.is_same(&b.source)).collect();
-    let rows_of = |changes: &[Change]| rows_now(config, &changes[0].source, changes.to_vec());
-    let noted = notes();
-    let rows: Vec<Vec<take_few::Row>> = changes.iter().map(|changes| rows_of(changes)).collect();
-    let batches: Vec<(&Source, &[take_few::Row])> =
-        changes.iter().zip(&rows).map(|(changes, rows)| (&*changes[0].source, rows.as_slice())).collect();
-    // What one attachment brings may, by triggers of the application, change what another one has read.
-    let done = take_few::take_together(config, &batches, || notes() == noted);
-    for (changes, rows) in changes.iter().zip(rows).skip(done) {
-        store(config, &changes[0].source, if notes() == noted { rows } else { rows_of(changes) });
+    let rows = |changes: &&[Change]| (changes[0].source.clone(), rows_now(config, &changes[0].source, changes.to_vec()));
+    store_together(config, &changes.iter().map(rows).collect::<Vec<_>>());
+}
+
+/// Meets whoever changes what the rows of some changes reach, before any of it is looked up.
+fn meet_ahead(changes: &[Change]) {
+    let mut attachments: Vec<(&Source, Vec<&[Option<Held>]>)> = Vec::new();
+    for change in changes.iter().filter(|change| !change.source.steps.is_empty()) {
+        let left = change.left.iter().map(|(_, held)| held.as_slice());
+        let reached = match &change.after {
+            Now::Reaches(_, held) => Some(held.as_slice()),
+            Now::Is(_) | Now::Passing(_) => None,
+        };
+        match attachments.iter_mut().find(|(source, _)| change.source.is_same(source)) {
+            Some((_, rows)) => rows.extend(left.chain(reached)),
+            None => attachments.push((&change.source, left.chain(reached).collect())),
+        }
     }
+    reach::meet_ahead(&attachments);
 }
 
 /// How many changes were ever noted.
@@ -514,15 +529,8 @@ fn notes() -> u64 {
 fn rows_now(config: &Config, source: &Source, changes: Vec<Change>) -> Vec<take_few::Row> {
     let zone = zone(config, source);
     let mut lookups = Lookups::default();
-    let changes = fold(changes);
-    let left = changes.iter().flat_map(|change| &change.left).map(|(_, held)| held.as_slice());
-    let reached = changes.iter().filter_map(|change| match &change.after {
-        Now::Reaches(_, held) => Some(held.as_slice()),
-        Now::Is(_) | Now::Passing(_) => None,
-    });
-    reach::meet_ahead(source, left.chain(reached));
     let (mut rows, mut passing) = (Vec::new(), Vec::new());
-    for Change { before_key, after, left, places, .. } in changes {
+    for Change { before_key, after, left, places, .. } in fold(changes) {
         // Who changes what the row no longer reaches must not read it as it was.
         for (own, held) in left {
             pg::make_changes_visible();
@@ -612,14 +620,48 @@ fn by_now(source: &Source, before_key: Option<String>, given: Vec<Option<Value>>
     ByNow::OfKeys(rows)
 }
 
+/// The keys that rows had and have.
+fn keys_of(rows: &[take_few::Row]) -> Vec<String> {
+    rows.iter().flat_map(|(before_key, after)| before_key.iter().chain(after.as_ref().map(|image| &image.key))).cloned().collect()
+}
+
+/// Stores what rows of several attachments are, whose persons are locked before any is written.
+fn store_together(config: &Config, attachments: &[(Rc<Source>, Vec<take_few::Row>)]) {
+    let noted = notes();
+    let batches: Vec<(&Source, &[take_few::Row])> =
+        attachments.iter().map(|(source, rows)| (&**source, rows.as_slice())).collect();
+    let done = if attachments.len() > 1 { take_few::take_together(config, &batches, || notes() == noted) } else { 0 };
+    for (source, rows) in &attachments[done..] {
+        if notes() == noted {
+            store_all(config, source, rows.clone());
+        } else {
+            // By triggers of the application, what was stored may have changed these.
+            bring_rows(source.source_id, keys_of(rows));
+        }
+    }
+}
+
+/// Stores what any number of rows are.
+fn store_all(config: &Config, source: &Source, mut rows: Vec<take_few::Row>) {
+    while !rows.is_empty() {
+        let rest = rows.split_off(rows.len().min(BATCH));
+        store(config, source, std::mem::replace(&mut rows, rest));
+    }
+}
+
 /// Stores what rows are that had these keys: persons or activities.
-fn store(config: &Config, source: &Source, rows: Vec<(Option<String>, Option<Image>)>) {
+fn store(config: &Config, source: &Source, rows: Vec<take_few::Row>) {
+    let noted = notes();
     match (source.role, rows.as_slice()) {
         (_, []) => {}
         (Role::Activity, _) if take_few::take_activities(config, source, &rows) => {}
         (Role::Activity, _) => waiting::take_activities(source, &rows),
         (Role::Person, [row]) if take_few::take_person(config, source, row) => {}
         (Role::Person, _) => take_persons(config, source, &rows),
+    }
+    // Triggers of the application may have changed some of these rows before they were stored as they had been.
+    if source.role == Role::Activity && rows.len() > 1 && notes() != noted {
+        bring_rows(source.source_id, keys_of(&rows));
     }
 }
 

@@ -106,7 +106,8 @@ struct Plan<'r> {
 }
 
 impl<'r> Plan<'r> {
-    /// `None` where it takes the statements for many.
+    /// `None` where the statements of `sql/arrive/take.sql` must do it: of many rows, where more has to be known than persons and
+    /// what rows were, and where several statements would change one person.
     fn of(config: &'r Config, source: &'r Source, rows: &'r [Row]) -> Option<Plan<'r>> {
         // While changes are replayed no trigger of leadscore's tables does the rest.
         if rows.len() >= MANY || !config.live || pg::is_replaying() {
@@ -135,11 +136,12 @@ impl<'r> Plan<'r> {
         self.steps.iter().flat_map(Step::persons).collect()
     }
 
-    /// The same plan, made again after others were waited for; `None` where it concerns others by now.
-    fn again(self) -> Option<Plan<'r>> {
+    /// The same plan, made again after others were waited for, or wrote; `None` where it concerns others by now.
+    fn again(&self) -> Option<Plan<'r>> {
+        pg::make_changes_visible();
         let steps = self.rows.iter().map(|row| step(self.config, self.source, row)).collect::<Option<Vec<_>>>()?;
-        let again = Plan { steps, ..self };
-        (again.concerned() == self.steps.iter().flat_map(Step::persons).collect::<Vec<_>>()).then_some(again)
+        let again = Plan { steps, ..*self };
+        (again.concerned() == self.concerned()).then_some(again)
     }
 
     /// Does it, for persons who are locked, by a writer that was opened for them; deferred there is none.
@@ -185,9 +187,9 @@ pub fn take_activities(config: &Config, source: &Source, rows: &[Row]) -> bool {
     true
 }
 
-/// Brings changed rows of several attachments of a table to activities; the persons of all are locked before any is written. Does
-/// so for one attachment after the other as long as what was read of them `is_still` so; says of how many it did, and for the
-/// others does nothing but lock.
+/// Brings changed rows of several attachments of a table to activities; the persons of all, if they are several, are locked before
+/// any is written. Does so for one attachment after the other as long as what was read of them `is_still` so, and says of how many
+/// it did: for the others nothing is done but that.
 pub fn take_together(config: &Config, batches: &[(&Source, &[Row])], is_still: impl Fn() -> bool) -> usize {
     let committed = pg::completed_transactions();
     let plans = batches.iter().map(|&(source, rows)| Plan::of(config, source, rows)).collect::<Option<Vec<_>>>();
@@ -205,10 +207,12 @@ pub fn take_together(config: &Config, batches: &[(&Source, &[Row])], is_still: i
         return 0;
     }
     let mut done = 0;
-    for plan in plans {
-        // What was written of the attachment before may have taken a person away.
+    for mut plan in plans {
+        // By triggers of the application, what was written of the attachment before may have changed persons or taken them away.
         if done > 0 {
             locked = if is_still() { lock(config, plan.concerned()) } else { None };
+            let Some(again) = plan.again() else { break };
+            plan = again;
         }
         let Some(Locked(writer)) = locked.take() else { break };
         plan.carry_out(writer);
@@ -227,7 +231,12 @@ fn take_again(source: &Source, (before_key, after): &Row) {
 fn is_done_by_statement(config: &Config, step: &Step) -> bool {
     match step {
         Step::Nothing => true,
-        Step::Insert(new) => insert(config, new, || true),
+        Step::Insert(new) => {
+            // Triggers of others may have brought it over meanwhile.
+            pg::make_changes_visible();
+            let is_none = config.tables.activities_of(new.source_id, new.source_key).is_some_and(|found| found.is_empty());
+            is_none && insert(config, new, || true)
+        }
         Step::Update(activity, new) => update(activity, new),
         Step::Delete(activity) => delete(activity),
     }

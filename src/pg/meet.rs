@@ -59,6 +59,11 @@ fn not_held(about: pg_sys::Oid, part: u32, keys: &[u64], side: Side) -> Vec<u64>
     })
 }
 
+/// Whether this transaction holds a key.
+pub fn holds(about: pg_sys::Oid, part: u32, key: u64, side: Side) -> bool {
+    not_held(about, part, &[key], side).is_empty()
+}
+
 fn hold(about: pg_sys::Oid, part: u32, key: Option<u64>, side: Side) {
     let held = Held { about: about.to_u32(), part, key, side };
     HELD.with_borrow_mut(|all| all.push((super::current_savepoint(), held)));

@@ -113,7 +113,7 @@ pub struct FoundPerson {
     slot: *mut pg_sys::TupleTableSlot,
     /// Whether this transaction wrote the row already.
     pub is_own: bool,
-    is_locked: bool,
+    pub is_locked: bool,
     /// Whether the slot belongs to somebody else.
     is_lent: bool,
 }
@@ -235,6 +235,17 @@ impl Persons<'_> {
         !person.is_locked && unsafe { is_held(person.slot) }
     }
 
+    /// Whether persons are written by statements, in which triggers of others fire.
+    pub fn takes_statement(&self) -> bool {
+        !*self.is_plain.get_or_init(|| {
+            let is_plain = self.table.is_plain(self.write);
+            if is_plain {
+                self.table.check_replica_identity(pg_sys::CmdType::CMD_UPDATE);
+            }
+            is_plain
+        })
+    }
+
     /// Stores what leadscore has in the row of a person who is locked or was looked at; heap-only
     /// as long as no index has a column that changes. Says whether it was the latest version, which
     /// nobody else holds. Where the transaction has one snapshot, a row that changed since then is a
@@ -243,14 +254,7 @@ impl Persons<'_> {
         if self.is_held(person) {
             return false;
         }
-        let is_plain = *self.is_plain.get_or_init(|| {
-            let is_plain = self.table.is_plain(self.write);
-            if is_plain {
-                self.table.check_replica_identity(pg_sys::CmdType::CMD_UPDATE);
-            }
-            is_plain
-        });
-        if !is_plain {
+        if self.takes_statement() {
             // A statement goes on with the latest version, whatever it was: it must be this one.
             if person.is_locked {
                 self.update_by_statement(person, stored);

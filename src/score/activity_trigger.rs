@@ -447,16 +447,12 @@ fn score_person(writer: &mut Writer, found: &FoundPerson, rows: &[ScoredActivity
     stored.score = present.score;
     let changes_records = !kept.added().is_empty() || !kept.displaced().is_empty();
     let change = Change { rows: changes_records, scores: None };
-    let is_written = writer.try_settle(person_id, found, stored, &change);
-    if is_written {
-        let is_displaced = |record: &Record| kept.displaced().contains(record);
-        let surplus: Vec<StoredAt> = match kept.displaced() {
-            [] => Vec::new(),
-            _ => stored_records().iter().filter(|(_, record)| is_displaced(record)).map(|(at, _)| *at).collect(),
-        };
-        writer.exchange(person_id, &surplus, kept.added());
-    }
-    Ok(is_written)
+    let is_displaced = |record: &Record| kept.displaced().contains(record);
+    let surplus: Vec<StoredAt> = match kept.displaced() {
+        [] => Vec::new(),
+        _ => stored_records().iter().filter(|(_, record)| is_displaced(record)).map(|(at, _)| *at).collect(),
+    };
+    Ok(writer.try_store(person_id, found, stored, &change, (&surplus, kept.added()), || ()))
 }
 
 const FIRST_UNACCEPTABLE: &str = "SELECT leadscore._refuse_activity(a.person_id, a.activity_type, a.occurred_at)

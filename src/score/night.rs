@@ -116,17 +116,15 @@ impl Writer<'_> {
             rows: passing.has_ended || silence.as_ref().is_some_and(|silence| !silence.records.is_empty()),
             scores: None,
         };
-        if !self.try_settle(person_id, seen, new, &changed(&silence)) {
+        let penalties = |silence: &Option<Silence>| silence.as_ref().map(|silence| silence.records.clone()).unwrap_or_default();
+        if !self.try_store(person_id, seen, new, &changed(&silence), (&[], &penalties(&silence)), || ()) {
             // Its row was changed otherwise since.
             let Some(locked) = self.find_and_lock(person_id) else { return true };
             let Some((new, anew)) = self.passed(&locked, passing, last_day) else { return false };
             silence = anew;
-            self.settle(person_id, &locked, new, &changed(&silence));
+            self.store(person_id, &locked, new, &changed(&silence), (&[], &penalties(&silence)));
         }
-        if let Some(silence) = silence {
-            self.exchange(person_id, &[], &silence.records);
-            self.dues.extend(silence.due_on.map(|day| (person_id, day)));
-        }
+        self.dues.extend(silence.and_then(|silence| silence.due_on).map(|day| (person_id, day)));
         true
     }
 

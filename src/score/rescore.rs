@@ -140,14 +140,12 @@ impl Writer<'_> {
             penalised: standing.is_penalised,
             ..stored
         };
-        if !self.try_settle(person_id, seen, new, &Change { rows: changes_rows, scores: Some(&standing.scores) }) {
-            return false;
-        }
-        self.exchange(person_id, &surplus, &missing);
-        if is_due_otherwise {
-            registered.set_due(due, standing.due_on);
-        }
-        true
+        let change = Change { rows: changes_rows, scores: Some(&standing.scores) };
+        self.try_store(person_id, seen, new, &change, (&surplus, &missing), || {
+            if is_due_otherwise {
+                registered.set_due(due, standing.due_on);
+            }
+        })
     }
 
     /// Derives a locked person anew as far as some activity rules go, whose points simply add up, and
@@ -178,8 +176,7 @@ impl Writer<'_> {
         let gained = derived.iter().map(counted).sum::<i128>() - records.iter().map(|(_, r)| counted(r)).sum::<i128>();
         stored.score = i64::try_from(i128::from(stored.score) + gained).map_err(|_| Refusal::score_out_of_range()).or_raise();
         let (surplus, missing) = difference(records, derived);
-        self.exchange(person_id, &surplus, &missing);
-        self.settle(person_id, locked, stored, &Change { rows: true, scores: None });
+        self.store(person_id, locked, stored, &Change { rows: true, scores: None }, (&surplus, &missing));
         true
     }
 }
@@ -235,11 +232,8 @@ impl Writer<'_> {
             surplus.extend(places);
         }
         stored.score = i64::try_from(i128::from(stored.score) - lost).map_err(|_| Refusal::score_out_of_range()).or_raise();
-        let is_written = self.try_settle(person_id, found, stored, &Change { rows: !surplus.is_empty(), scores: None });
-        if is_written {
-            self.exchange(person_id, &surplus, &[]);
-        }
-        Ok(is_written)
+        let change = Change { rows: !surplus.is_empty(), scores: None };
+        Ok(self.try_store(person_id, found, stored, &change, (&surplus, &[]), || ()))
     }
 }
 

@@ -163,16 +163,55 @@ impl<'c> Writer<'c> {
         }
     }
 
-    /// Stores what becomes of a locked person: its row, and a category that changes.
-    pub fn settle(&mut self, person_id: i64, locked: &FoundPerson, new: Stored, change: &Change) {
-        if !self.try_settle(person_id, locked, new, change) {
+    /// Stores what becomes of a person who is locked, or was only looked at and is locked by it, and exchanges its records and, if it
+    /// is another, the day that is due. `false`, and nothing is done, when somebody else writes the person.
+    pub fn try_store(
+        &mut self,
+        person_id: i64,
+        seen: &FoundPerson,
+        new: Stored,
+        change: &Change,
+        (surplus, missing): (&[StoredAt], &[Record]),
+        set_due: impl FnOnce(),
+    ) -> bool {
+        // Triggers of others fire in the statement by which a row is written then. They find all as it will be, and may change it.
+        let by_statement = self.persons.takes_statement();
+        if by_statement {
+            if !seen.is_locked {
+                return false;
+            }
+            self.exchange(person_id, surplus, missing);
+            if let Some(records) = self.records.take() {
+                records.close();
+            }
+            set_due();
+            return self.try_settle(person_id, seen, new, change);
+        }
+        let is_written = self.try_settle(person_id, seen, new, change);
+        if is_written {
+            self.exchange(person_id, surplus, missing);
+            set_due();
+        }
+        is_written
+    }
+
+    /// The same for a locked person, whose due day stays.
+    pub fn store(
+        &mut self,
+        person_id: i64,
+        locked: &FoundPerson,
+        new: Stored,
+        change: &Change,
+        records: (&[StoredAt], &[Record]),
+    ) {
+        if !self.try_store(person_id, locked, new, change, records, || ()) {
             error!("leadscore: a locked person was changed");
         }
     }
 
-    /// The same for a person who was only looked at, and is locked by it: says whether nobody else
-    /// wrote it meanwhile. Otherwise nothing is done.
-    pub fn try_settle(&mut self, person_id: i64, seen: &FoundPerson, new: Stored, change: &Change) -> bool {
+    /// Stores what becomes of a person who is locked or was only looked at: its row, and a category that changes. Says whether nobody
+    /// else wrote it meanwhile. Otherwise nothing is done.
+    fn try_settle(&mut self, person_id: i64, seen: &FoundPerson, new: Stored, change: &Change) -> bool {
         let before = self.persons.stored(seen);
         let is_active = self.persons.is_active(seen);
         let configuration = &self.config.rulebook(self.persons.tenant(seen)).configuration;
@@ -315,6 +354,15 @@ impl<'c> Writer<'c> {
             }
         }
         let is_by_statement = persons.wrote_by_statement();
+        if is_by_statement {
+            // Triggers of others may have changed what was written.
+            moved.retain_mut(|moved| {
+                let Some(found) = persons.look_at(moved.person_id) else { return false };
+                let stored = persons.stored(&found);
+                (moved.score, moved.category) = (stored.score, stored.category.map(str::to_owned));
+                true
+            });
+        }
         drop(persons);
         if !dues.is_empty() {
             config.tables.insert_dues(&dues);
