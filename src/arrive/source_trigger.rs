@@ -281,6 +281,10 @@ pub fn source_begins<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTupl
 
 /// `AFTER INSERT OR DELETE OR UPDATE … FOR EACH STATEMENT` on an attached table.
 pub fn source_changed<'a>(trigger: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, PgTriggerError> {
+    // As after most statements.
+    if NOTED.with_borrow(Noted::is_empty) && OVERWRITTEN.with_borrow(Noted::is_empty) && write_back::is_idle() {
+        return Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>);
+    }
     let source = source_of(&config::for_reading(), trigger);
     if let Some(source) = &source
         && source.writes_back()

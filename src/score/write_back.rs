@@ -127,6 +127,11 @@ pub fn source_begins(relation: u32) {
     }
 }
 
+/// Whether there is no such statement, and nothing is left to be written when one ends.
+pub fn is_idle() -> bool {
+    OPEN.with_borrow(Vec::is_empty) && QUEUED.with_borrow(Vec::is_empty)
+}
+
 /// The AFTER trigger of such a statement: from here on the rows can be written.
 pub fn source_ends(source: &Source) {
     let depth = pg::trigger_depth();
