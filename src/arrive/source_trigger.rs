@@ -373,6 +373,9 @@ pub fn reached_changed<'a>(_: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
 }
 
+/// So many activities of several attachments are stored together at most: of more it would take longer, and all in memory.
+const TOGETHER: usize = 1_000;
+
 /// Reads again all rows of attached tables that reach the noted ones.
 fn bring_reached(config: &Config) {
     let level = write_back::level();
@@ -387,6 +390,7 @@ fn bring_reached(config: &Config) {
     changes.dedup_by(|a, b| order(a) == order(b) && a.key == b.key);
     let mut met = HashSet::new();
     let mut activities: Vec<(Rc<Source>, Vec<take_few::Row>)> = Vec::new();
+    let mut are_many = false;
     for changes in changes.chunk_by(|a, b| order(a) == order(b)) {
         let (source, step) = (&changes[0].source, changes[0].step);
         let reached = source.at_step(step);
@@ -397,6 +401,7 @@ fn bring_reached(config: &Config) {
         let changes: Vec<&ReachedChange> =
             changes.iter().filter(|change| !change.is_new || reach::may_have_missed(reached)).collect();
         for changes in changes.chunks(1_000) {
+            let noted = notes();
             let rows = rows_reached(config, source, step, changes);
             if rows.is_empty() {
                 continue;
@@ -404,18 +409,26 @@ fn bring_reached(config: &Config) {
             reach::note_read();
             rows.iter().filter_map(|(_, image)| image.as_ref()).for_each(|image| check_moment(source, image));
             match activities.last_mut() {
-                _ if source.role == Role::Person => store_all(config, source, rows),
-                Some((latest, known)) if latest.is_same(source) && known.len() < BATCH => known.extend(rows),
+                _ if source.role == Role::Person || are_many => store_all(config, source, rows, notes()),
+                Some((latest, known)) if latest.is_same(source) => known.extend(rows),
                 _ => activities.push((source.clone(), rows)),
+            }
+            if activities.iter().map(|(_, rows)| rows.len()).sum::<usize>() > TOGETHER {
+                are_many = true;
+                std::mem::take(&mut activities)
+                    .into_iter()
+                    .for_each(|(source, rows)| store_all(config, &source, each_once(rows), noted));
             }
         }
     }
-    // A row may reach changed ones in several steps.
-    for (_, rows) in &mut activities {
-        let mut keys = HashSet::new();
-        rows.retain(|(key, _)| keys.insert(key.clone()));
-    }
-    store_together(config, &activities);
+    store_together(config, activities.into_iter().map(|(source, rows)| (source, each_once(rows))).collect());
+}
+
+/// A row may reach changed ones in several steps.
+fn each_once(mut rows: Vec<take_few::Row>) -> Vec<take_few::Row> {
+    let mut keys = HashSet::new();
+    rows.retain(|(key, _)| keys.insert(key.clone()));
+    rows
 }
 
 /// The rows that reach changed ones in a step, as they are by now.
@@ -504,7 +517,7 @@ fn bring_over(config: &Config, source: &Rc<Source>) {
     changes.sort_by_key(|change| (!change.source.is_same(source), change.source.source_id));
     let changes: Vec<&[Change]> = changes.chunk_by(|a, b| a.source.is_same(&b.source)).collect();
     let rows = |changes: &&[Change]| (changes[0].source.clone(), rows_now(config, &changes[0].source, changes.to_vec()));
-    store_together(config, &changes.iter().map(rows).collect::<Vec<_>>());
+    store_together(config, changes.iter().map(rows).collect());
 }
 
 /// Meets whoever changes what the rows of some changes reach, before any of it is looked up.
@@ -630,26 +643,32 @@ fn keys_of(rows: &[take_few::Row]) -> Vec<String> {
 }
 
 /// Stores what rows of several attachments are, whose persons are locked before any is written.
-fn store_together(config: &Config, attachments: &[(Rc<Source>, Vec<take_few::Row>)]) {
+fn store_together(config: &Config, attachments: Vec<(Rc<Source>, Vec<take_few::Row>)>) {
     let noted = notes();
     let batches: Vec<(&Source, &[take_few::Row])> =
         attachments.iter().map(|(source, rows)| (&**source, rows.as_slice())).collect();
     let done = if attachments.len() > 1 { take_few::take_together(config, &batches, || notes() == noted) } else { 0 };
-    for (source, rows) in &attachments[done..] {
-        if notes() == noted {
-            store_all(config, source, rows.clone());
-        } else {
-            // By triggers of the application, what was stored may have changed these.
-            bring_rows(source.source_id, keys_of(rows));
-        }
+    for (source, rows) in attachments.into_iter().skip(done) {
+        store_all(config, &source, rows, noted);
     }
 }
 
-/// Stores what any number of rows are.
-fn store_all(config: &Config, source: &Source, mut rows: Vec<take_few::Row>) {
+/// Stores what any number of rows are that were read when so many changes had been noted.
+fn store_all(config: &Config, source: &Source, mut rows: Vec<take_few::Row>, noted: u64) {
     while !rows.is_empty() {
         let rest = rows.split_off(rows.len().min(BATCH));
-        store(config, source, std::mem::replace(&mut rows, rest));
+        let batch = std::mem::replace(&mut rows, rest);
+        if source.role == Role::Person || notes() == noted {
+            store(config, source, batch);
+        } else {
+            // By triggers of the application, what was stored may have changed these. What has got another key stays what it was.
+            let keys = keys_of(&batch);
+            let is_renumbered = |(before_key, after): &take_few::Row| {
+                before_key.as_ref().zip(after.as_ref()).is_some_and(|(before_key, image)| *before_key != image.key)
+            };
+            store(config, source, batch.into_iter().filter(is_renumbered).collect());
+            bring_rows(source.source_id, keys);
+        }
     }
 }
 
@@ -682,22 +701,22 @@ pub fn bring_rows(number: i32, mut keys: Vec<String>) {
     let by_index = first.key_columns().is_some();
     let (found_by_index, others): (Vec<String>, Vec<String>) =
         keys.into_iter().partition(|key| by_index && !source::is_shortened(key));
-    let mut looked_up = Vec::new();
     for source in &sources {
         bring_read(&config, source, &others);
     }
-    for key in found_by_index {
-        // Of a key that does not tell its shard, the one that has the row.
-        let mut holders = sources.iter().filter(|source| source.holds(&key));
-        let Some(first) = holders.next() else { continue };
-        let row = std::iter::once(first).chain(holders).find_map(|source| Some((source, row_by_now(&config, source, &key)?)));
-        let (source, image) = row.map_or((first, None), |(source, image)| (source, image));
-        looked_up.push((source.clone(), (Some(key), image)));
-    }
-    for rows in looked_up.chunk_by(|(a, _), (b, _)| Rc::ptr_eq(a, b)) {
-        let source = &rows[0].0;
-        for rows in rows.chunks(BATCH) {
-            store_by_now(&config, source, rows.iter().map(|(_, row)| row.clone()).collect());
+    // What was stored before may have changed those that follow, which are read after it.
+    for keys in found_by_index.chunks(BATCH) {
+        let mut looked_up = Vec::new();
+        for key in keys {
+            // Of a key that does not tell its shard, the one that has the row.
+            let mut holders = sources.iter().filter(|source| source.holds(key));
+            let Some(first) = holders.next() else { continue };
+            let row = std::iter::once(first).chain(holders).find_map(|source| Some((source, row_by_now(&config, source, key)?)));
+            let (source, image) = row.map_or((first, None), |(source, image)| (source, image));
+            looked_up.push((source.clone(), (Some(key.clone()), image)));
+        }
+        for rows in looked_up.chunk_by(|(a, _), (b, _)| Rc::ptr_eq(a, b)) {
+            store_by_now(&config, &rows[0].0, rows.iter().map(|(_, row)| row.clone()).collect());
         }
     }
 }
