@@ -46,8 +46,9 @@ SELECT person_id, item, stored, derived FROM leadscore.verify() WHERE item <> 's
 BEGIN;
 SET LOCAL maintenance_work_mem = '1MB';
 SET LOCAL temp_file_limit = '64kB';
+\set VERBOSITY sqlstate
 SELECT count(*) FROM leadscore.verify();
-\echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY default
 ROLLBACK;
 SELECT count(*) > 0 AS answers FROM leadscore.verify();
 -- A full rebuild mends in parts as it finds.
