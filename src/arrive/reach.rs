@@ -50,7 +50,7 @@ pub enum For {
     Reached,
 }
 
-/// What was looked up last in each step, which the next row often reaches, too: valid while nothing is written.
+/// What was looked up last in each step, which the next row often reaches, too: for rows between which their reader writes nothing.
 #[derive(Default)]
 pub struct Lookups(Vec<Option<(Vec<String>, Option<rows::FoundRow>)>>);
 
@@ -82,7 +82,7 @@ pub fn meet_ahead(attachments: &[(&Source, Vec<&[Option<Held>]>)]) {
     let unmet: Vec<(u32, u64, usize)> = keys
         .into_iter()
         .map(|((relation, key), steps)| (relation, meeting_key(key.into_iter()), steps))
-        .filter(|&(relation, key, _)| !meet::holds(relation.into(), 0, key, Side::Looks))
+        .filter(|&(relation, key, _)| !meet::holds(relation.into(), 0, Some(key), Side::Looks))
         .collect();
     if unmet.len() < 2 {
         return;

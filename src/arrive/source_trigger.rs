@@ -39,6 +39,17 @@ struct Change {
     left: Vec<rows::FoundRow>,
 }
 
+impl Change {
+    /// What leads on from the row as it was and as it is, as far as that is looked up.
+    fn leads(&self) -> impl Iterator<Item = &[Option<Held>]> {
+        let after = match &self.after {
+            Now::Reaches(_, held) => Some(held.as_slice()),
+            Now::Is(_) | Now::Passing(_) => None,
+        };
+        self.left.iter().map(|(_, held)| held.as_slice()).chain(after)
+    }
+}
+
 /// What a row is after a change.
 #[derive(Clone)]
 enum Now {
@@ -390,7 +401,6 @@ fn bring_reached(config: &Config) {
     changes.dedup_by(|a, b| order(a) == order(b) && a.key == b.key);
     let mut met = HashSet::new();
     let mut activities: Vec<(Rc<Source>, Vec<take_few::Row>)> = Vec::new();
-    let mut are_many = false;
     for changes in changes.chunk_by(|a, b| order(a) == order(b)) {
         let (source, step) = (&changes[0].source, changes[0].step);
         let reached = source.at_step(step);
@@ -401,7 +411,6 @@ fn bring_reached(config: &Config) {
         let changes: Vec<&ReachedChange> =
             changes.iter().filter(|change| !change.is_new || reach::may_have_missed(reached)).collect();
         for changes in changes.chunks(1_000) {
-            let noted = notes();
             let rows = rows_reached(config, source, step, changes);
             if rows.is_empty() {
                 continue;
@@ -409,12 +418,12 @@ fn bring_reached(config: &Config) {
             reach::note_read();
             rows.iter().filter_map(|(_, image)| image.as_ref()).for_each(|image| check_moment(source, image));
             match activities.last_mut() {
-                _ if source.role == Role::Person || are_many => store_all(config, source, rows, notes()),
+                _ if source.role == Role::Person => store_all(config, source, rows, notes()),
                 Some((latest, known)) if latest.is_same(source) => known.extend(rows),
                 _ => activities.push((source.clone(), rows)),
             }
             if activities.iter().map(|(_, rows)| rows.len()).sum::<usize>() > TOGETHER {
-                are_many = true;
+                let noted = notes();
                 std::mem::take(&mut activities)
                     .into_iter()
                     .for_each(|(source, rows)| store_all(config, &source, each_once(rows), noted));
@@ -507,34 +516,22 @@ fn bring_over(config: &Config, source: &Rc<Source>) {
         source.role == Role::Activity && other.role == Role::Activity && other.table.relation == source.table.relation
     };
     let is_own = |change: &Change| change.level == level && (change.source.is_same(source) || is_beside(&change.source));
-    let mut changes = NOTED.with_borrow_mut(|noted| noted.take(is_own));
-    meet_ahead(&changes);
-    if changes.iter().all(|change| change.source.is_same(source)) {
-        let rows = rows_now(config, source, changes);
-        return store(config, source, rows);
-    }
-    // The own ones first.
-    changes.sort_by_key(|change| (!change.source.is_same(source), change.source.source_id));
-    let changes: Vec<&[Change]> = changes.chunk_by(|a, b| a.source.is_same(&b.source)).collect();
-    let rows = |changes: &&[Change]| (changes[0].source.clone(), rows_now(config, &changes[0].source, changes.to_vec()));
-    store_together(config, changes.iter().map(rows).collect());
-}
-
-/// Meets whoever changes what the rows of some changes reach, before any of it is looked up.
-fn meet_ahead(changes: &[Change]) {
-    let mut attachments: Vec<(&Source, Vec<&[Option<Held>]>)> = Vec::new();
-    for change in changes.iter().filter(|change| !change.source.steps.is_empty()) {
-        let left = change.left.iter().map(|(_, held)| held.as_slice());
-        let reached = match &change.after {
-            Now::Reaches(_, held) => Some(held.as_slice()),
-            Now::Is(_) | Now::Passing(_) => None,
-        };
+    let mut attachments: Vec<(Rc<Source>, Vec<Change>)> = vec![(source.clone(), Vec::new())];
+    for change in NOTED.with_borrow_mut(|noted| noted.take(is_own)) {
         match attachments.iter_mut().find(|(source, _)| change.source.is_same(source)) {
-            Some((_, rows)) => rows.extend(left.chain(reached)),
-            None => attachments.push((&change.source, left.chain(reached).collect())),
+            Some((_, changes)) => changes.push(change),
+            None => attachments.push((change.source.clone(), vec![change])),
         }
     }
-    reach::meet_ahead(&attachments);
+    let leads: Vec<(&Source, Vec<&[Option<Held>]>)> =
+        attachments.iter().map(|(source, changes)| (&**source, changes.iter().flat_map(Change::leads).collect())).collect();
+    reach::meet_ahead(&leads);
+    let rows = |(source, changes): (Rc<Source>, Vec<Change>)| (source.clone(), rows_now(config, &source, changes));
+    let attachments: Vec<(Rc<Source>, Vec<take_few::Row>)> = attachments.into_iter().map(rows).collect();
+    if attachments.len() > 1 {
+        return store_together(config, attachments);
+    }
+    attachments.into_iter().for_each(|(source, rows)| store(config, &source, rows));
 }
 
 /// How many changes were ever noted.

@@ -210,7 +210,10 @@ pub fn take_together(config: &Config, batches: &[(&Source, &[Row])], is_still: i
     for mut plan in plans {
         // By triggers of the application, what was written of the attachment before may have changed persons or taken them away.
         if done > 0 {
-            locked = if is_still() { lock(config, plan.concerned()) } else { None };
+            if !is_still() {
+                break;
+            }
+            locked = lock(config, plan.concerned());
             let Some(again) = plan.again() else { break };
             plan = again;
         }

@@ -17,7 +17,8 @@ use std::ops::Range;
 
 type Fast = foldhash::fast::RandomState;
 
-/// What a person takes in memory without what is registered on it, in bytes.
+/// What a person takes in memory without what is registered on it, in bytes: its row, its place, its latest instant, and what
+/// `differing.rs` keeps of it.
 const BYTES: usize = size_of::<PersonRow>() + 40;
 
 /// Of the memory for maintenance, this part is for what is registered on the persons; more of it waits in temporary files.
@@ -260,6 +261,8 @@ struct Activities {
     limit: usize,
     away: Vec<Spilled<OneActivity>>,
     persons: usize,
+    /// How many persons a file is for.
+    width: usize,
 }
 
 /// In so many files they are.
@@ -269,24 +272,19 @@ impl Activities {
     /// Of so many persons.
     fn of(persons: usize) -> Activities {
         let memory = (pg::maintenance_memory() / FOR_ACTIVITIES).saturating_sub(FILES * spill::OPEN);
-        Activities { near: Vec::new(), limit: (memory / size_of::<OneActivity>()).max(10_000), away: Vec::new(), persons }
-    }
-
-    /// How many persons a file is for.
-    fn width(&self) -> usize {
-        self.persons.div_ceil(FILES)
+        let limit = (memory / size_of::<OneActivity>()).max(10_000);
+        Activities { near: Vec::new(), limit, away: Vec::new(), persons, width: persons.div_ceil(FILES) }
     }
 
     fn push(&mut self, activity: OneActivity) {
         if self.away.is_empty() {
             self.near.push(activity);
             if self.near.len() >= self.limit {
-                self.away.extend((0..self.persons.div_ceil(self.width())).map(|_| Spilled::new()));
+                self.away.extend((0..self.persons.div_ceil(self.width)).map(|_| Spilled::new()));
                 std::mem::take(&mut self.near).into_iter().for_each(|activity| self.push(activity));
             }
         } else {
-            let width = self.width();
-            self.away[activity.person as usize / width].push(activity);
+            self.away[activity.person as usize / self.width].push(activity);
         }
     }
 
@@ -303,8 +301,8 @@ impl Activities {
         for (nth, file) in self.away.iter().enumerate() {
             let mut activities = file.read();
             activities.sort_by_key(|activity| activity.person);
-            let from = nth * self.width();
-            take(from..self.persons.min(from + self.width()), &activities);
+            let from = nth * self.width;
+            take(from..self.persons.min(from + self.width), &activities);
         }
     }
 }

@@ -4,7 +4,6 @@
 
 use pgrx::pg_sys;
 use std::cell::RefCell;
-use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// What a transaction does with a key.
@@ -20,7 +19,6 @@ pub enum Side {
 const MOST: usize = 48;
 
 /// A key that a transaction holds; `None`: all of them.
-#[derive(PartialEq)]
 struct Held {
     about: u32,
     part: u32,
@@ -46,22 +44,12 @@ pub fn key(parts: impl Hash) -> u64 {
     hasher.finish()
 }
 
-/// Those of some keys that this transaction does not hold.
-fn not_held(about: pg_sys::Oid, part: u32, keys: &[u64], side: Side) -> Vec<u64> {
-    HELD.with_borrow(|all| {
-        let mut held: HashSet<Option<u64>> = HashSet::new();
-        let is_alike = |held: &Held| (held.about, held.part, held.side) == (about.to_u32(), part, side);
-        held.extend(all.iter().filter(|(_, held)| is_alike(held)).map(|(_, held)| held.key));
-        if held.contains(&None) {
-            return Vec::new();
-        }
-        keys.iter().copied().filter(|&key| held.insert(Some(key))).collect()
-    })
-}
-
-/// Whether this transaction holds a key.
-pub fn holds(about: pg_sys::Oid, part: u32, key: u64, side: Side) -> bool {
-    not_held(about, part, &[key], side).is_empty()
+/// Whether this transaction holds a key, or all of them (`None`).
+pub fn holds(about: pg_sys::Oid, part: u32, key: Option<u64>, side: Side) -> bool {
+    let is_it = |held: &Held| {
+        (held.about, held.part, held.side) == (about.to_u32(), part, side) && (held.key.is_none() || held.key == key)
+    };
+    HELD.with_borrow(|all| all.iter().any(|(_, held)| is_it(held)))
 }
 
 fn hold(about: pg_sys::Oid, part: u32, key: Option<u64>, side: Side) {
@@ -77,7 +65,7 @@ pub fn has_room(more: usize) -> bool {
 /// Meets whoever names one of these keys, of those about a part of a table, until the transaction ends. Statements over
 /// several shards are a transaction in each of them, which must not wait for each other: each shard is a part.
 pub fn meet(about: pg_sys::Oid, part: u32, keys: &[u64], side: Side) {
-    let new = not_held(about, part, keys, side);
+    let new: Vec<u64> = keys.iter().copied().filter(|&key| !holds(about, part, Some(key), side)).collect();
     if new.is_empty() {
         return;
     }
@@ -95,6 +83,9 @@ pub fn meet(about: pg_sys::Oid, part: u32, keys: &[u64], side: Side) {
 
 /// The same for all keys.
 pub fn meet_all(about: pg_sys::Oid, part: u32, side: Side) {
+    if holds(about, part, None, side) {
+        return;
+    }
     if side == Side::Changes {
         lock(about.to_u32(), part, FEW, side);
     }

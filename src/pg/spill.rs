@@ -1,10 +1,12 @@
 //! Values that wait in PostgreSQL's temporary files (`temp_tablespaces`, `temp_file_limit`) until they are wanted.
 
 use pgrx::pg_sys;
-use std::marker::PhantomData;
 
 /// So many bytes are written at once.
 const BLOCK: usize = 8192;
+
+/// Bytes that a list takes in memory while it is written: its own block and that of PostgreSQL.
+pub const OPEN: usize = 2 * BLOCK;
 
 /// A list of values of which a block at most is in memory, besides that of PostgreSQL's own buffer.
 pub struct Spilled<T> {
@@ -13,11 +15,7 @@ pub struct Spilled<T> {
     count: usize,
     /// Those that are not yet in it.
     rest: Vec<T>,
-    of: PhantomData<T>,
 }
-
-/// So much a list takes in memory while it is written, in bytes.
-pub const OPEN: usize = 2 * BLOCK;
 
 impl<T: Copy + 'static> Spilled<T> {
     const AT_ONCE: usize = BLOCK / size_of::<T>();
@@ -26,7 +24,7 @@ impl<T: Copy + 'static> Spilled<T> {
     pub fn new() -> Spilled<T> {
         // SAFETY: closed by Drop, or by an abort.
         let file = unsafe { pg_sys::BufFileCreateTemp(false) };
-        Spilled { file, count: 0, rest: Vec::with_capacity(Self::AT_ONCE), of: PhantomData }
+        Spilled { file, count: 0, rest: Vec::with_capacity(Self::AT_ONCE) }
     }
 
     pub fn push(&mut self, value: T) {

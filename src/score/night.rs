@@ -82,6 +82,11 @@ pub fn pass_days(last_day: Date, today: Date, left_out: Vec<Option<i64>>) -> (Ve
     (outcome.counts(), left)
 }
 
+/// What silence takes, if it does.
+fn penalties(silence: &Option<Silence>) -> &[Record] {
+    silence.as_ref().map_or(&[], |silence| &silence.records)
+}
+
 impl Writer<'_> {
     /// Brings persons, whom nobody else scores meanwhile, through days; they come in the order of
     /// their ids. Those who are to be derived anew are `left`.
@@ -113,16 +118,15 @@ impl Writer<'_> {
         let Some((new, mut silence)) = self.passed(seen, passing, last_day) else { return false };
         let changed = |silence: &Option<Silence>| Change {
             // A record that ended and gave nothing changes no score, and yet a record went.
-            rows: passing.has_ended || silence.as_ref().is_some_and(|silence| !silence.records.is_empty()),
+            rows: passing.has_ended || !penalties(silence).is_empty(),
             scores: None,
         };
-        let penalties = |silence: &Option<Silence>| silence.as_ref().map(|silence| silence.records.clone()).unwrap_or_default();
-        if !self.try_store(person_id, seen, new, &changed(&silence), (&[], &penalties(&silence)), || ()) {
+        if !self.try_store(person_id, seen, new, &changed(&silence), (&[], penalties(&silence)), || ()) {
             // Its row was changed otherwise since.
             let Some(locked) = self.find_and_lock(person_id) else { return true };
             let Some((new, anew)) = self.passed(&locked, passing, last_day) else { return false };
             silence = anew;
-            self.store(person_id, &locked, new, &changed(&silence), (&[], &penalties(&silence)));
+            self.store(person_id, &locked, new, &changed(&silence), (&[], penalties(&silence)));
         }
         self.dues.extend(silence.and_then(|silence| silence.due_on).map(|day| (person_id, day)));
         true

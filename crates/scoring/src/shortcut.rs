@@ -162,7 +162,8 @@ pub fn score_activity<'r>(
         match rule.kind {
             RuleKind::Inactivity => {
                 let penalty_later = rule.inactive_for.and_then(|length| length.after(day)).is_none_or(|due| due > at.scored_on);
-                // One before the last divides a silence that is over, of which nothing counts any more but in a window of its own.
+                // An activity before the last one divides a silence that is over: its penalties are gone, unless the rule has a window
+                // of its own or the last one is still to come.
                 let is_over = present.last_day <= at.scored_on && rule.relevant_for.is_none();
                 let tells_all = day >= present.last_day || is_over;
                 if present.is_penalised || !tells_all || !penalty_later {
