@@ -384,9 +384,6 @@ pub fn reached_changed<'a>(_: &'a PgTrigger<'a>) -> Result<Option<PgHeapTuple<'a
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
 }
 
-/// So many activities of several attachments are stored together at most: of more it would take longer, and all in memory.
-const TOGETHER: usize = 1_000;
-
 /// Reads again all rows of attached tables that reach the noted ones.
 fn bring_reached(config: &Config) {
     let level = write_back::level();
@@ -422,7 +419,7 @@ fn bring_reached(config: &Config) {
                 Some((latest, known)) if latest.is_same(source) => known.extend(rows),
                 _ => activities.push((source.clone(), rows)),
             }
-            if activities.iter().map(|(_, rows)| rows.len()).sum::<usize>() > TOGETHER {
+            if activities.iter().map(|(_, rows)| rows.len()).sum::<usize>() > BATCH {
                 let noted = notes();
                 std::mem::take(&mut activities)
                     .into_iter()

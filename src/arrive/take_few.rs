@@ -1,11 +1,11 @@
-//! Brings up to 1,023 changed rows of an attached table to activities, and one row to a person, by index look-ups. Says no where
+//! Brings changed rows of an attached table to activities, and one row to a person, by index look-ups. Says no where
 //! the set-based statements of `sql/arrive/take.sql` must do it, since more has to be known than persons and what rows were.
 
 use crate::arrive::source::{Image, Source};
 use crate::arrive::waiting;
 use crate::configure::config::Config;
 use crate::pg::plans::OfFew;
-use crate::pg::source::{AttachedActivity, AttachedPerson};
+use crate::pg::source::{AttachedActivity, AttachedPerson, LookUps};
 use crate::pg::tables::{NewActivity, ToldPerson};
 use crate::pg::{self, Jsonb};
 use crate::score::activity_trigger;
@@ -45,8 +45,7 @@ thread_local! {
 /// A changed row: the key that it had, if it was there, and what it is now, if it is anything.
 pub type Row = (Option<String>, Option<Image>);
 
-/// From so many rows on statements for many are as fast: where activities are written directly, and where each is a statement.
-const MANY: usize = 1024;
+/// From so many rows on statements for many are as fast, where each activity would be a statement.
 const MANY_STATEMENTS: usize = 16;
 
 /// Locks persons whom changed rows of several attachments name, and whose activities they were, until the transaction ends, if
@@ -56,14 +55,15 @@ fn lock_named(config: &Config, batches: &[(&Source, &[Row])]) {
         return;
     }
     pg::make_changes_visible();
+    let look_ups = config.tables.look_ups();
     let mut ids: Vec<i64> = Vec::new();
     for (source, (before_key, after)) in batches.iter().flat_map(|(source, rows)| rows.iter().map(move |row| (source, row))) {
         if let Some(key) = before_key {
-            let found = config.tables.activities_of(source.source_id, key).unwrap_or_default();
+            let found = look_ups.activities_of(source.source_id, key).unwrap_or_default();
             ids.extend(found.iter().map(|activity| activity.person_id));
         }
         if let Some(image) = after {
-            ids.extend(person_of(config, source, image));
+            ids.extend(person_of(&look_ups, source, image));
         }
     }
     ids.sort_unstable();
@@ -106,11 +106,11 @@ struct Plan<'r> {
 }
 
 impl<'r> Plan<'r> {
-    /// `None` where the statements of `sql/arrive/take.sql` must do it: of many rows, where more has to be known than persons and
-    /// what rows were, and where several statements would change one person.
+    /// `None` where the statements of `sql/arrive/take.sql` must do it: where more has to be known than persons and what rows
+    /// were, and where several statements would change one person.
     fn of(config: &'r Config, source: &'r Source, rows: &'r [Row]) -> Option<Plan<'r>> {
         // While changes are replayed no trigger of leadscore's tables does the rest.
-        if rows.len() >= MANY || !config.live || pg::is_replaying() {
+        if !config.live || pg::is_replaying() {
             return None;
         }
         let directly = LazyCell::new(|| !config.deferred && config.tables.writes_activities());
@@ -118,7 +118,7 @@ impl<'r> Plan<'r> {
             return None;
         }
         pg::make_changes_visible();
-        let steps = rows.iter().map(|row| step(config, source, row)).collect::<Option<Vec<_>>>()?;
+        let steps = steps(config, source, rows)?;
         let keys = |row: &'_ Row| row.1.as_ref().map(|image| image.key.clone()).or_else(|| row.0.clone());
         if rows.len() > 1 && rows.iter().map(keys).collect::<HashSet<_>>().len() < rows.len() {
             return None;
@@ -139,7 +139,7 @@ impl<'r> Plan<'r> {
     /// The same plan, made again after others were waited for, or wrote; `None` where it concerns others by now.
     fn again(&self) -> Option<Plan<'r>> {
         pg::make_changes_visible();
-        let steps = self.rows.iter().map(|row| step(self.config, self.source, row)).collect::<Option<Vec<_>>>()?;
+        let steps = steps(self.config, self.source, self.rows)?;
         let again = Plan { steps, ..*self };
         (again.concerned() == self.concerned()).then_some(again)
     }
@@ -171,7 +171,10 @@ pub fn take_activities(config: &Config, source: &Source, rows: &[Row]) -> bool {
         && (config.deferred || plan.directly)
     {
         // Whom it was planned for may have been waited for.
-        let is_still = || pg::completed_transactions() == committed || person_of(config, source, image) == Some(new.person_id);
+        let is_still = || {
+            pg::completed_transactions() == committed
+                || person_of(&config.tables.look_ups(), source, image) == Some(new.person_id)
+        };
         if !insert(config, new, is_still) {
             take_again(source, &rows[0]);
         }
@@ -237,7 +240,8 @@ fn is_done_by_statement(config: &Config, step: &Step) -> bool {
         Step::Insert(new) => {
             // Triggers of others may have brought it over meanwhile.
             pg::make_changes_visible();
-            let is_none = config.tables.activities_of(new.source_id, new.source_key).is_some_and(|found| found.is_empty());
+            let is_none =
+                config.tables.look_ups().activities_of(new.source_id, new.source_key).is_some_and(|found| found.is_empty());
             is_none && insert(config, new, || true)
         }
         Step::Update(activity, new) => update(activity, new),
@@ -278,13 +282,14 @@ fn carry_out(mut writer: Writer, steps: Vec<Step>) -> Vec<usize> {
             }
         }
     }
-    // The later of two at one instant is the one with the higher number.
-    added.sort_by(|a, b| (a.occurred_at, a.source_key).cmp(&(b.occurred_at, b.source_key)));
+    // The later of two at one instant is the one with the higher number. Those of one person beside each other are written faster.
+    added.sort_by(|a, b| (a.person_id, a.occurred_at, a.source_key).cmp(&(b.person_id, b.occurred_at, b.source_key)));
     let ids = if added.is_empty() { Some(Vec::new()) } else { config.tables.insert_activities(added.iter()) };
     let ids = ids.unwrap_or_else(|| error!("leadscore: an activity cannot be stored"));
+    let changed = derived.ids();
     let mut scored = Vec::new();
     for (activity_id, new) in ids.into_iter().zip(added) {
-        if derived.has(new.person_id) {
+        if changed.contains(&new.person_id) {
             derived.push(new.person_id, day(&new));
         } else {
             scored.push((activity_id, new));
@@ -297,26 +302,32 @@ fn carry_out(mut writer: Writer, steps: Vec<Step>) -> Vec<usize> {
     undone
 }
 
+/// What is to be done for each of several rows; `None` where more has to be known of one.
+fn steps<'r>(config: &Config, source: &'r Source, rows: &'r [Row]) -> Option<Vec<Step<'r>>> {
+    let look_ups = config.tables.look_ups();
+    rows.iter().map(|row| step(config, &look_ups, source, row)).collect()
+}
+
 /// What is to be done for a row; `None` where more has to be known than its person and what it was before.
-fn step<'r>(config: &Config, source: &'r Source, (before_key, after): &'r Row) -> Option<Step<'r>> {
+fn step<'r>(config: &Config, look_ups: &LookUps, source: &'r Source, (before_key, after): &'r Row) -> Option<Step<'r>> {
     let found = match (before_key, after) {
         (None, None) => return Some(Step::Nothing),
         (Some(key), Some(image)) if *key != image.key => return None,
         (None, Some(image)) => {
             // Another row has the key, which is gone unseen or will change later.
-            let is_taken = !config.tables.activities_of(source.source_id, &image.key)?.is_empty();
-            if is_taken || config.tables.is_waiting(source.source_id, &image.key) {
+            let is_taken = !look_ups.activities_of(source.source_id, &image.key)?.is_empty();
+            if is_taken || look_ups.is_waiting(source.source_id, &image.key) {
                 return None;
             }
             None
         }
-        (Some(key), _) => found(config, source, key)?,
+        (Some(key), _) => found(look_ups, source, key)?,
     };
     let Some(image) = after else {
         return Some(found.map_or(Step::Nothing, Step::Delete));
     };
     let activity_type = image.activity_type.as_deref().filter(|activity_type| config.knows_type(activity_type))?;
-    let person_id = person_of(config, source, image)?;
+    let person_id = person_of(look_ups, source, image)?;
     let before = found.as_ref().map(|activity| activity.occurred_at);
     let new = NewActivity {
         person_id,
@@ -335,17 +346,17 @@ fn step<'r>(config: &Config, source: &'r Source, (before_key, after): &'r Row) -
 }
 
 /// The person whom a row names, as of now.
-fn person_of(config: &Config, source: &Source, image: &Image) -> Option<i64> {
-    config.tables.person_of_tenant(&source.person_kind, image.person.as_deref()?, image.tenant.as_deref())
+fn person_of(look_ups: &LookUps, source: &Source, image: &Image) -> Option<i64> {
+    look_ups.person_of_tenant(&source.person_kind, image.person.as_deref()?, image.tenant.as_deref())
 }
 
 /// The activity that a row is, if it is one. `None` where it waits, or where the snapshot of the transaction does not tell.
-fn found(config: &Config, source: &Source, key: &str) -> Option<Option<AttachedActivity>> {
-    let waits = || config.tables.is_waiting(source.source_id, key);
+fn found(look_ups: &LookUps, source: &Source, key: &str) -> Option<Option<AttachedActivity>> {
+    let waits = || look_ups.is_waiting(source.source_id, key);
     if waits() {
         return None;
     }
-    let mut found = config.tables.activities_of(source.source_id, key).filter(|found| found.len() <= 1)?;
+    let mut found = look_ups.activities_of(source.source_id, key).filter(|found| found.len() <= 1)?;
     // One that was an activity may have come to wait just now.
     if found.is_empty() && waits() {
         return None;
@@ -364,9 +375,8 @@ fn lock(config: &Config, mut ids: Vec<i64>) -> Option<Locked<'_>> {
     }
     ids.sort_unstable();
     ids.dedup();
-    let writer = Writer::open(config, ids.iter().copied());
-    let are_there = ids.into_iter().all(|person_id| writer.find_and_lock(person_id).is_some());
-    are_there.then_some(Locked(Some(writer)))
+    let mut writer = Writer::open(config, ids.iter().copied());
+    writer.lock_all(ids).then_some(Locked(Some(writer)))
 }
 
 /// Inserts an activity; `false` where it is not its person's by now, who is not scored then.

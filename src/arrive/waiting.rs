@@ -151,7 +151,8 @@ pub fn take_activities(source: &Source, rows: &[(Option<String>, Option<Image>)]
     // Persons are derived by what the snapshot shows of their activities.
     if pg::transaction_has_one_snapshot() {
         let config = config::for_reading();
-        let is_shown = |key: &String| config.tables.activities_of(source.source_id, key).is_some();
+        let look_ups = config.tables.look_ups();
+        let is_shown = |key: &String| look_ups.activities_of(source.source_id, key).is_some();
         if !config.deferred && !old_keys.iter().flatten().all(is_shown) {
             pg::refuse_snapshot();
         }

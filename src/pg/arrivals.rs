@@ -72,15 +72,31 @@ pub struct Arrivals {
     /// The texts of the row at hand.
     key: Vec<u64>,
     activity_type: Vec<u64>,
-    /// Attributes that were read before, which often come again.
-    known: HashMap<String, Jsonb, RandomState>,
+    known: KnownAttributes,
     scratch: Scratch,
     pub count: i64,
 }
 
-/// So many attributes are known at most, of so many bytes each.
-const KNOWN: usize = 1_000;
-const KNOWN_BYTES: usize = 100;
+/// Attributes that were read before, which often come again.
+#[derive(Default)]
+pub(super) struct KnownAttributes(HashMap<String, Jsonb, RandomState>);
+
+impl KnownAttributes {
+    /// So many are known at most, of so many bytes each.
+    const MOST: usize = 1_000;
+    const BYTES: usize = 100;
+
+    /// A jsonb value from its text, which lives as long as this and the present memory context.
+    pub fn datum(&mut self, text: &str) -> Option<pg_sys::Datum> {
+        if let Some(known) = self.0.get(text) {
+            return Some(known.datum());
+        }
+        if self.0.len() >= Self::MOST || text.len() > Self::BYTES {
+            return jsonb(text);
+        }
+        Some(self.0.entry(text.to_owned()).or_insert_with(|| Jsonb::parse(text)).datum())
+    }
+}
 
 impl Arrivals {
     /// It lives no longer than the present memory context.
@@ -116,7 +132,7 @@ impl Arrivals {
                 row,
                 key: Vec::new(),
                 activity_type: Vec::new(),
-                known: HashMap::default(),
+                known: KnownAttributes::default(),
                 scratch: Scratch::new(),
                 count: 0,
             }
@@ -141,17 +157,8 @@ impl Arrivals {
             unsafe { pg_sys::tuplesort_puttupleslot(sort, row.0) }
         };
         let Some(attributes) = new.attributes else { return put(None) };
-        if let Some(known) = self.known.get(attributes) {
-            return put(Some(known.datum()));
-        }
-        in_scratch_memory(&mut self.scratch, || {
-            if self.known.len() < KNOWN && attributes.len() <= KNOWN_BYTES {
-                let attributes = self.known.entry(attributes.to_owned()).or_insert_with(|| Jsonb::parse(attributes));
-                put(Some(attributes.datum()));
-            } else {
-                put(jsonb(attributes));
-            }
-        });
+        let known = &mut self.known;
+        in_scratch_memory(&mut self.scratch, || put(known.datum(attributes)));
     }
 
     /// Hands them over in their order.

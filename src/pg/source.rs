@@ -1,6 +1,6 @@
 //! Rows of attached tables, as triggers and queries bring them.
 
-use super::table::{Key, Row, Scan, Snapshot, StoredAt, Table, is_for_all_snapshots};
+use super::table::{Key, Lookup, Row, Scan, Snapshot, StoredAt, Table, is_for_all_snapshots};
 use super::tables::Tables;
 use super::{Jsonb, TimeZone};
 use crate::arrive::source::{self, Cell};
@@ -706,7 +706,21 @@ pub(super) unsafe fn index_by(table: &Table, wanted: &[(i16, &Held)], unique: bo
     }
 }
 
+/// Look-ups by what rows of attached tables tell, for one row after the other: each table is opened for the first.
+pub struct LookUps<'t> {
+    tables: &'t Tables,
+    persons: OnceCell<Lookup>,
+    activities: OnceCell<Lookup>,
+    waiting: OnceCell<Table>,
+}
+
 impl Tables {
+    pub fn look_ups(&self) -> LookUps<'_> {
+        LookUps { tables: self, persons: OnceCell::new(), activities: OnceCell::new(), waiting: OnceCell::new() }
+    }
+}
+
+impl LookUps<'_> {
     /// The person with this key of the application's own, of a tenant or of none. Where a transaction keeps one snapshot, one
     /// that it does not show is a serialization failure.
     pub fn person_of_tenant(&self, kind: &str, external_id: &str, tenant: Option<&str>) -> Option<i64> {
@@ -732,20 +746,70 @@ impl Tables {
         snapshot: &Snapshot,
         other: Option<&Snapshot>,
     ) -> Option<(i64, bool)> {
-        let table = Table::open(self.person, pg_sys::AccessShareLock);
-        let c = &self.person_columns;
-        let keys = [Key::text(&table, c"kind", kind), Key::text(&table, c"external_id", external_id)];
+        let c = &self.tables.person_columns;
+        let (mut kind_text, mut key_text) = (Vec::new(), Vec::new());
+        let keys = [
+            Key::equal(c.kind as i16 + 1, pg_sys::F_TEXTEQ, text_in(&mut kind_text, kind.as_bytes())),
+            Key::equal(c.external_id as i16 + 1, pg_sys::F_TEXTEQ, text_in(&mut key_text, external_id.as_bytes())),
+        ];
+        let open = || Lookup::open(Table::open(self.tables.person, pg_sys::AccessShareLock), &keys, snapshot);
+        let persons = self.persons.get_or_init(open);
         let mut found = None;
-        table.each(&keys, snapshot, |slot| {
+        persons.each(&keys, snapshot, |slot| {
             // SAFETY: `each` hands over extracted rows.
             unsafe {
                 if super::value::<&str>(slot, c.tenant) == tenant {
                     let person_id: Option<i64> = super::value(slot, c.person_id);
-                    found = person_id.map(|person_id| (person_id, other.is_some_and(|other| table.shows(other, slot))));
+                    let is_shown = |other| persons.table.shows(other, slot);
+                    found = person_id.map(|person_id| (person_id, other.is_some_and(is_shown)));
                 }
             }
         });
         found
+    }
+
+    /// The activities that a row of an attached table is. `None` where the snapshot of the transaction does not show what
+    /// is committed by now.
+    pub fn activities_of(&self, source_id: i32, source_key: &str) -> Option<Vec<AttachedActivity>> {
+        let c = &self.tables.activity_columns;
+        let mut text = Vec::new();
+        let keys = [
+            Key::equal(c.source_id as i16 + 1, pg_sys::F_INT4EQ, pg_sys::Datum::from(source_id)),
+            Key::equal(c.source_key as i16 + 1, pg_sys::F_TEXTEQ, text_in(&mut text, source_key.as_bytes())),
+        ];
+        let open = || Lookup::open(Table::open(self.tables.activity, pg_sys::AccessShareLock), &keys, &Snapshot::latest());
+        let mut found = Vec::new();
+        each_sure(
+            self.activities.get_or_init(open),
+            &keys,
+            |_| true,
+            |slot| {
+                // SAFETY: hands over extracted rows.
+                unsafe {
+                    found.push(AttachedActivity {
+                        at: StoredAt((*slot).tts_tid),
+                        person_id: super::value(slot, c.person_id).unwrap_or_default(),
+                        activity_id: super::value(slot, c.activity_id).unwrap_or_default(),
+                        activity_type: super::value::<String>(slot, c.activity_type).unwrap_or_default(),
+                        occurred_at: super::value(slot, c.occurred_at).unwrap_or_default(),
+                        attributes: jsonb_in(slot, c.attributes),
+                    });
+                }
+            },
+        )
+        .then_some(found)
+    }
+
+    /// Whether the row of an attached table waits for its person or its type.
+    pub fn is_waiting(&self, source_id: i32, source_key: &str) -> bool {
+        let table = self.waiting.get_or_init(|| Table::open(self.tables.waiting, pg_sys::AccessShareLock));
+        // Most of the time nothing waits.
+        !table.is_empty()
+            && is_any(
+                table,
+                &[Key::int(table, c"source_id", source_id), Key::text(table, c"source_key", source_key)],
+                &Snapshot::latest(),
+            )
     }
 }
 
@@ -774,34 +838,6 @@ pub struct AttachedPerson {
 }
 
 impl Tables {
-    /// The activities that a row of an attached table is. `None` where the snapshot of the transaction does not show what
-    /// is committed by now.
-    pub fn activities_of(&self, source_id: i32, source_key: &str) -> Option<Vec<AttachedActivity>> {
-        let table = Table::open(self.activity, pg_sys::AccessShareLock);
-        let c = &self.activity_columns;
-        let keys = [Key::int(&table, c"source_id", source_id), Key::text(&table, c"source_key", source_key)];
-        let mut found = Vec::new();
-        self.each_sure(
-            &table,
-            &keys,
-            |_| true,
-            |slot| {
-                // SAFETY: hands over extracted rows.
-                unsafe {
-                    found.push(AttachedActivity {
-                        at: StoredAt((*slot).tts_tid),
-                        person_id: super::value(slot, c.person_id).unwrap_or_default(),
-                        activity_id: super::value(slot, c.activity_id).unwrap_or_default(),
-                        activity_type: super::value::<String>(slot, c.activity_type).unwrap_or_default(),
-                        occurred_at: super::value(slot, c.occurred_at).unwrap_or_default(),
-                        attributes: jsonb_in(slot, c.attributes),
-                    });
-                }
-            },
-        )
-        .then_some(found)
-    }
-
     /// The person with this key, of a tenant or of none, by all that is committed by now, and whether the snapshot of the
     /// transaction shows the same.
     pub fn attached_person(&self, kind: &str, external_id: &str, tenant: Option<&str>) -> (Option<AttachedPerson>, bool) {
@@ -811,7 +847,8 @@ impl Tables {
         let mut found = None;
         // SAFETY: hands over extracted rows.
         let is_meant = |slot| unsafe { super::value::<&str>(slot, c.tenant) == tenant };
-        let is_sure = self.each_sure(&table, &keys, is_meant, |slot| {
+        let lookup = Lookup::open(table, &keys, &Snapshot::latest());
+        let is_sure = each_sure(&lookup, &keys, is_meant, |slot| {
             // SAFETY: hands over extracted rows.
             unsafe {
                 found = Some(AttachedPerson {
@@ -829,16 +866,6 @@ impl Tables {
             }
         });
         (found, is_sure)
-    }
-
-    /// Whether the row of an attached table waits for its person or its type.
-    pub fn is_waiting(&self, source_id: i32, source_key: &str) -> bool {
-        let table = Table::open(self.waiting, pg_sys::AccessShareLock);
-        is_any(
-            &table,
-            &[Key::int(&table, c"source_id", source_id), Key::text(&table, c"source_key", source_key)],
-            &Snapshot::latest(),
-        )
     }
 
     /// Whether any row waits for the person with this key, of whatever tenant.
@@ -863,40 +890,36 @@ impl Tables {
         drop(Table::open(self.waiting, pg_sys::RowExclusiveLock));
         self.visits.iter().any(|&table| super::scan::has_rows(table))
     }
+}
 
-    /// Hands over those rows that are meant, by all that is committed by now. Says whether the snapshot of the transaction
-    /// shows the same ones.
-    fn each_sure(
-        &self,
-        table: &Table,
-        keys: &[Key],
-        is_meant: impl Fn(*mut pg_sys::TupleTableSlot) -> bool,
-        mut take: impl FnMut(*mut pg_sys::TupleTableSlot),
-    ) -> bool {
-        let place = |slot: *mut pg_sys::TupleTableSlot| {
-            // SAFETY: the slot holds a row.
-            pgrx::itemptr::item_pointer_to_u64(unsafe { (*slot).tts_tid })
-        };
-        let (mut shown, mut shown_to_own) = (Vec::new(), Vec::new());
-        let latest = Snapshot::latest();
-        let own = super::transaction_has_one_snapshot().then(Snapshot::current);
-        let row = Row::to_store(table);
-        let scan = Scan::begin(table, table.index(keys), keys, &latest);
-        while scan.next(row.0) {
-            if is_meant(row.0) {
-                shown.push(place(row.0));
-                take(row.0);
-            }
+/// Hands over those rows that are meant, by all that is committed by now. Says whether the snapshot of the transaction
+/// shows the same ones.
+fn each_sure(
+    lookup: &Lookup,
+    keys: &[Key],
+    is_meant: impl Fn(*mut pg_sys::TupleTableSlot) -> bool,
+    mut take: impl FnMut(*mut pg_sys::TupleTableSlot),
+) -> bool {
+    let place = |slot: *mut pg_sys::TupleTableSlot| {
+        // SAFETY: the slot holds a row.
+        pgrx::itemptr::item_pointer_to_u64(unsafe { (*slot).tts_tid })
+    };
+    let (mut shown, mut shown_to_own) = (Vec::new(), Vec::new());
+    lookup.each(keys, &Snapshot::latest(), |slot| {
+        if is_meant(slot) {
+            shown.push(place(slot));
+            take(slot);
         }
-        let Some(own) = &own else { return true };
-        scan.seek(keys, own);
-        while scan.next(row.0) {
-            if is_meant(row.0) {
-                shown_to_own.push(place(row.0));
-            }
-        }
-        shown == shown_to_own
+    });
+    if !super::transaction_has_one_snapshot() {
+        return true;
     }
+    lookup.each(keys, &Snapshot::current(), |slot| {
+        if is_meant(slot) {
+            shown_to_own.push(place(slot));
+        }
+    });
+    shown == shown_to_own
 }
 
 fn is_any(table: &Table, keys: &[Key], snapshot: &Snapshot) -> bool {

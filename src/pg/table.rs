@@ -657,13 +657,33 @@ impl Drop for Scan {
     }
 }
 
-/// A search for the rows of one person that can be done for one person after the other, which costs a small part of
-/// opening table, index and scan for each.
-pub(super) struct Search {
+/// A search by keys that can be done for one after the other, which costs a small part of opening table, index and scan for each.
+pub(super) struct Lookup {
     // Closed in this order.
     scan: Scan,
     row: Row,
-    _table: Table,
+    pub table: Table,
+}
+
+impl Lookup {
+    /// The keys are of the columns that are searched by; they and the snapshot are those of the first search.
+    pub fn open(table: Table, keys: &[Key], snapshot: &Snapshot) -> Lookup {
+        Lookup { scan: Scan::begin(&table, table.index(keys), keys, snapshot), row: Row::to_store(&table), table }
+    }
+
+    /// Hands over each row with these keys, of the same columns, its attributes extracted.
+    pub fn each(&self, keys: &[Key], snapshot: &Snapshot, mut take: impl FnMut(*mut pg_sys::TupleTableSlot)) {
+        self.scan.seek(keys, snapshot);
+        while self.scan.next(self.row.0) {
+            take(self.row.0);
+            pgrx::check_for_interrupts!();
+        }
+    }
+}
+
+/// A search for the rows of one person.
+pub(super) struct Search {
+    rows: Lookup,
     column: i16,
 }
 
@@ -673,17 +693,12 @@ impl Search {
         let table = Table::open(table, pg_sys::AccessShareLock);
         let keys = [Key::person_id(&table, 0)];
         let column = keys[0].column;
-        let scan = Scan::begin(&table, table.index(&keys), &keys, snapshot);
-        Search { scan, row: Row::to_store(&table), _table: table, column }
+        Search { rows: Lookup::open(table, &keys, snapshot), column }
     }
 
     /// Hands over each row of a person, its attributes extracted.
-    pub fn each(&self, person_id: i64, snapshot: &Snapshot, mut take: impl FnMut(*mut pg_sys::TupleTableSlot)) {
-        self.seek(person_id, snapshot);
-        while self.scan.next(self.row.0) {
-            take(self.row.0);
-            pgrx::check_for_interrupts!();
-        }
+    pub fn each(&self, person_id: i64, snapshot: &Snapshot, take: impl FnMut(*mut pg_sys::TupleTableSlot)) {
+        self.rows.each(&self.keys(person_id), snapshot, take);
     }
 
     /// Hands over each row of a person that is wanted by the first so many of its attributes, all of them extracted then.
@@ -694,9 +709,9 @@ impl Search {
         (count, is_wanted): (usize, impl Fn(*mut pg_sys::TupleTableSlot) -> bool),
         mut take: impl FnMut(*mut pg_sys::TupleTableSlot),
     ) {
-        self.seek(person_id, snapshot);
-        let slot = self.row.0;
-        while self.scan.next_begun(slot, count as i32) {
+        self.rows.scan.seek(&self.keys(person_id), snapshot);
+        let slot = self.rows.row.0;
+        while self.rows.scan.next_begun(slot, count as i32) {
             if is_wanted(slot) {
                 // SAFETY: the slot holds a row.
                 unsafe { pg_sys::slot_getsomeattrs_int(slot, (*(*slot).tts_tupleDescriptor).natts) };
@@ -708,13 +723,13 @@ impl Search {
 
     /// Brings a person's only row into a slot that fits the table, its attributes extracted; `false` if there is none.
     pub fn one(&self, person_id: i64, snapshot: &Snapshot, slot: *mut pg_sys::TupleTableSlot) -> bool {
-        self.seek(person_id, snapshot);
+        self.rows.scan.seek(&self.keys(person_id), snapshot);
         // A search that has come to its end keeps no page.
-        self.scan.next(slot) && !self.scan.next(self.row.0)
+        self.rows.scan.next(slot) && !self.rows.scan.next(self.rows.row.0)
     }
 
-    fn seek(&self, person_id: i64, snapshot: &Snapshot) {
-        self.scan.seek(&[Key::equal(self.column, pg_sys::F_INT8EQ, pg_sys::Datum::from(person_id))], snapshot);
+    fn keys(&self, person_id: i64) -> [Key; 1] {
+        [Key::equal(self.column, pg_sys::F_INT8EQ, pg_sys::Datum::from(person_id))]
     }
 }
 

@@ -1,5 +1,6 @@
 //! leadscore's tables of persons: where their columns are, and rows that are read or written by whole sets.
 
+use super::arrivals::KnownAttributes;
 use super::person::{FoundPerson, Persons};
 use super::plain::{SlowReason, Write};
 use super::source::{AttachedActivity, AttachedPerson};
@@ -346,6 +347,7 @@ impl Tables {
         }
         let (indexes, row) = (IndexWriter::open(table.relation), Row::of(&table));
         let c = &self.activity_columns;
+        let mut known = KnownAttributes::default();
         let insert = |new: &NewActivity| {
             let activity_id = next_value(self.activity_ids);
             row.set(&[
@@ -353,7 +355,7 @@ impl Tables {
                 (c.person_id, new.person_id.into_datum()),
                 (c.activity_type, new.activity_type.into_datum()),
                 (c.occurred_at, Some(pg_sys::Datum::from(new.occurred_at))),
-                (c.attributes, new.attributes.and_then(source::jsonb)),
+                (c.attributes, new.attributes.and_then(|text| known.datum(text))),
                 (c.recorded_at, Some(pg_sys::Datum::from(super::now()))),
                 (c.source_id, new.source_id.into_datum()),
                 (c.source_key, new.source_key.into_datum()),

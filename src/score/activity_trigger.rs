@@ -21,6 +21,8 @@ use scoring::record::Record;
 use scoring::shortcut::{self, Kept, Present, Unclear};
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
+use std::collections::HashMap;
+use std::ptr;
 
 /// Up to so many rows a statement, setting up set-based statements costs more than it saves.
 const FEW: i64 = 32;
@@ -249,17 +251,22 @@ fn score(config: &Config, inserted: &ChangedRows) {
 fn batch_of<'c>(config: &'c Config, added: &[(i64, &NewActivity)]) -> Batch<'c> {
     let mut rulebooks = Rulebooks { config, latest: None };
     let mut batch = Batch::new(config);
+    // What is alike in all that rules ask for is looked at once.
+    let mut places = HashMap::new();
     for (activity_id, new) in added {
         let Some(day) = config.time_zone.day(new.occurred_at) else { refuse(new.person_id, new.activity_type, new.occurred_at) };
         let rulebook = rulebooks.of(new.person_id);
-        let attributes = new.attributes.filter(|_| rulebook.asks_attributes(new.activity_type)).map(Jsonb::parse);
-        let matching = rulebook.matching(new.activity_type, attributes.as_ref()).collect();
+        let attributes = new.attributes.filter(|_| rulebook.asks_attributes(new.activity_type));
+        let matching = *places.entry((ptr::from_ref(rulebook), new.activity_type, attributes)).or_insert_with(|| {
+            let attributes = attributes.map(Jsonb::parse);
+            batch.matching.keep(rulebook.matching(new.activity_type, attributes.as_ref()).collect())
+        });
         batch.rows.push(ScoredActivity {
             person_id: new.person_id,
             activity_id: *activity_id,
             occurred_at: new.occurred_at,
             day,
-            matching: batch.matching.keep(matching),
+            matching,
         });
     }
     batch

@@ -16,7 +16,7 @@ use scoring::rule::Rule;
 use scoring::scorecard::MAIN;
 use scoring::shortcut::{self, Unclear};
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 thread_local! {
     /// Persons who were derived anew, or lost activities, in this transaction: rows of a later trigger may have been part of it.
@@ -67,8 +67,8 @@ impl ToDerive {
         self.0.is_empty()
     }
 
-    pub fn has(&self, person_id: i64) -> bool {
-        self.0.iter().any(|(known, _)| *known == person_id)
+    pub fn ids(&self) -> HashSet<i64> {
+        self.0.iter().map(|(person_id, _)| *person_id).collect()
     }
 
     /// Each person once, in the order of their ids, with the latest of its days.
