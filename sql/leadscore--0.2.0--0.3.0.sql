@@ -1804,23 +1804,47 @@ CREATE OR REPLACE FUNCTION leadscore._reached_changed()
  SECURITY DEFINER
 AS 'MODULE_PATHNAME', $function$reached_changed_wrapper$function$;
 
+CREATE OR REPLACE FUNCTION leadscore._source_is_left(of_source integer)
+ RETURNS boolean
+ LANGUAGE c
+AS 'MODULE_PATHNAME', $function$source_is_left_wrapper$function$;
+
 CREATE OR REPLACE FUNCTION leadscore._source_truncated()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
 AS $function$
 DECLARE
     source leadscore.source;
+    gone   bigint := 1;
+    before bigint;
 BEGIN
     SELECT * INTO source FROM leadscore.source s WHERE s.source_id = TG_ARGV[0]::int AND s.source = TG_RELID;
-    IF source.role = 'activity' THEN
-        DELETE FROM leadscore.waiting w WHERE w.source_id = source.source_id;
-        DELETE FROM leadscore.activity a WHERE a.source_id = source.source_id;
-    ELSIF source.role = 'person' THEN
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    IF source.role = 'person' THEN
         SET CONSTRAINTS leadscore.remove_departed DEFERRED;
         UPDATE leadscore.person p SET departed = true WHERE p.source_id = source.source_id;
+        PERFORM leadscore._source_is_left(source.source_id);
+        RETURN NULL;
     END IF;
+    LOOP
+        -- Persons before their activities; deferred, nobody is waited for.
+        PERFORM leadscore._lock_persons(ARRAY(SELECT DISTINCT a.person_id FROM leadscore.activity a WHERE a.source_id = source.source_id))
+        FROM leadscore.settings z WHERE z.scoring <> 'deferred';
+        before := gone;
+        WITH waiting AS (
+            DELETE FROM leadscore.waiting w WHERE w.source_id = source.source_id RETURNING 1
+        ), activity AS (
+            DELETE FROM leadscore.activity a WHERE a.source_id = source.source_id RETURNING 1
+        )
+        SELECT (SELECT count(*) FROM waiting) + (SELECT count(*) FROM activity) INTO gone;
+        -- What waits may just have become activities, or the other way round, by others who were waited for.
+        EXIT WHEN NOT leadscore._source_is_left(source.source_id) OR (gone = 0 AND before = 0);
+    END LOOP;
     RETURN NULL;
 END $function$;
 
@@ -3423,8 +3447,9 @@ DECLARE
     strayed record;
     have    bigint[] := '{}';
 BEGIN
-    -- Persons before activities of attached rows, as who removes persons has them.
-    PERFORM leadscore._lock_persons(ARRAY(SELECT r.person_id FROM leadscore.renumbered r WHERE r.person_id = ANY (ids)));
+    -- Persons before activities of attached rows, as who removes persons has them. Who is just removing one, or giving it another
+    -- key, is waited for, and what they did is seen.
+    PERFORM leadscore._lock_persons(ids);
     FOR strayed IN
         WITH orphan AS (
             DELETE FROM leadscore.activity a
@@ -3629,7 +3654,6 @@ BEGIN
         RETURN false;
     END IF;
     PERFORM leadscore._set_right(ids);
-    PERFORM leadscore._lock_persons(ids);
     part := leadscore._rescore(ids, in_run => true);
     DELETE FROM leadscore.pending n WHERE n.person_id = ANY (ids);
     UPDATE leadscore.run r
@@ -8195,6 +8219,8 @@ REVOKE EXECUTE ON FUNCTION leadscore._source_begins() FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._reached_row_changed() IS 'Trigger on tables that attached ones reach through foreign keys: notes a changed row';
 COMMENT ON FUNCTION leadscore._reached_changed() IS 'Trigger on tables that attached ones reach through foreign keys: reads again the rows that reach the changed ones';
 REVOKE EXECUTE ON FUNCTION leadscore._reached_changed() FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._source_is_left(integer) IS 'Whether anything is there by now that came from an attached table; a serialization failure where the transaction has one snapshot';
+REVOKE EXECUTE ON FUNCTION leadscore._source_is_left(integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._check_source(regclass,boolean) IS 'Refuses a relation that cannot be attached';
 REVOKE EXECUTE ON FUNCTION leadscore._check_source(regclass,boolean) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._check_column(regclass,text,text,text[]) IS 'Refuses a column that is missing or of a wrong type';

@@ -289,19 +289,43 @@ LANGUAGE c SECURITY DEFINER AS 'MODULE_PATHNAME', 'reached_changed_wrapper';
 COMMENT ON FUNCTION leadscore._reached_changed() IS 'Trigger on tables that attached ones reach through foreign keys: reads again the rows that reach the changed ones';
 REVOKE ALL ON FUNCTION leadscore._reached_changed() FROM PUBLIC;
 
+CREATE FUNCTION leadscore._source_is_left(of_source int) RETURNS boolean
+LANGUAGE c AS 'MODULE_PATHNAME', 'source_is_left_wrapper';
+COMMENT ON FUNCTION leadscore._source_is_left(int) IS 'Whether anything is there by now that came from an attached table; a serialization failure where the transaction has one snapshot';
+REVOKE ALL ON FUNCTION leadscore._source_is_left(int) FROM PUBLIC;
+
+-- TRUNCATE takes what the snapshot of the transaction does not show, too.
 CREATE FUNCTION leadscore._source_truncated() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     source leadscore.source;
+    gone   bigint := 1;
+    before bigint;
 BEGIN
     SELECT * INTO source FROM leadscore.source s WHERE s.source_id = TG_ARGV[0]::int AND s.source = TG_RELID;
-    IF source.role = 'activity' THEN
-        DELETE FROM leadscore.waiting w WHERE w.source_id = source.source_id;
-        DELETE FROM leadscore.activity a WHERE a.source_id = source.source_id;
-    ELSIF source.role = 'person' THEN
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    IF source.role = 'person' THEN
         SET CONSTRAINTS leadscore.remove_departed DEFERRED;
         UPDATE leadscore.person p SET departed = true WHERE p.source_id = source.source_id;
+        PERFORM leadscore._source_is_left(source.source_id);
+        RETURN NULL;
     END IF;
+    LOOP
+        -- Persons before their activities; deferred, nobody is waited for.
+        PERFORM leadscore._lock_persons(ARRAY(SELECT DISTINCT a.person_id FROM leadscore.activity a WHERE a.source_id = source.source_id))
+        FROM leadscore.settings z WHERE z.scoring <> 'deferred';
+        before := gone;
+        WITH waiting AS (
+            DELETE FROM leadscore.waiting w WHERE w.source_id = source.source_id RETURNING 1
+        ), activity AS (
+            DELETE FROM leadscore.activity a WHERE a.source_id = source.source_id RETURNING 1
+        )
+        SELECT (SELECT count(*) FROM waiting) + (SELECT count(*) FROM activity) INTO gone;
+        -- What waits may just have become activities, or the other way round, by others who were waited for.
+        EXIT WHEN NOT leadscore._source_is_left(source.source_id) OR (gone = 0 AND before = 0);
+    END LOOP;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION leadscore._source_truncated() IS 'Trigger on attached tables: TRUNCATE takes all that came from the table';

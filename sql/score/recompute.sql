@@ -28,8 +28,9 @@ DECLARE
     strayed record;
     have    bigint[] := '{}';
 BEGIN
-    -- Persons before activities of attached rows, as who removes persons has them.
-    PERFORM leadscore._lock_persons(ARRAY(SELECT r.person_id FROM leadscore.renumbered r WHERE r.person_id = ANY (ids)));
+    -- Persons before activities of attached rows, as who removes persons has them. Who is just removing one, or giving it another
+    -- key, is waited for, and what they did is seen.
+    PERFORM leadscore._lock_persons(ids);
     FOR strayed IN
         WITH orphan AS (
             DELETE FROM leadscore.activity a
@@ -241,7 +242,6 @@ BEGIN
         RETURN false;
     END IF;
     PERFORM leadscore._set_right(ids);
-    PERFORM leadscore._lock_persons(ids);
     part := leadscore._rescore(ids, in_run => true);
     DELETE FROM leadscore.pending n WHERE n.person_id = ANY (ids);
     UPDATE leadscore.run r

@@ -46,8 +46,44 @@ pub fn leads_on(source: &Source, step: usize) -> impl Fn(usize) -> bool + '_ {
 pub enum For {
     /// A row that changes: what it reaches must not change unseen before its transaction ends.
     Row,
-    /// What is reached, which itself has changed: as a query would read it.
-    Reached,
+    /// What is reached in a step, which itself has changed: the same for what it leads on to.
+    Reached(usize),
+    /// All rows of a table: as a query would read it.
+    All,
+}
+
+impl For {
+    /// Whether what is reached in a step must not change unseen.
+    fn meets(self, source: &Source, step: usize) -> bool {
+        match self {
+            For::Row => true,
+            For::Reached(changed) => is_led_to(source, changed, step),
+            For::All => false,
+        }
+    }
+}
+
+/// Whether a step leads to a later one.
+fn is_led_to(source: &Source, from: usize, step: usize) -> bool {
+    let parent = |step: usize| source.parts.steps[step - 1].parent;
+    std::iter::successors(Some(parent(step)), |&step| (step > 0).then(|| parent(step))).any(|step| step == from)
+}
+
+/// Meets whoever changes any of what rows of a step lead on to.
+pub fn meet_all_led_to(source: &Source, step: usize) {
+    let tables: BTreeSet<u32> = (1..=source.steps.len())
+        .filter(|&later| is_led_to(source, step, later))
+        .map(|later| source.at_step(later).relation)
+        .collect();
+    tables.into_iter().for_each(|table| meet::meet_all(table.into(), 0, Side::Looks));
+}
+
+/// Has rows, by their keys, to itself among those who bring rows over for what they reach: where they reach it in several steps,
+/// somebody else may have changed another of these, unseen.
+pub fn meet_each_other<'k>(source: &Source, keys: impl Iterator<Item = &'k str>) {
+    if source.steps.len() > 1 {
+        meet::meet_each_other(source.table.relation.into(), keys.map(meet::key).collect());
+    }
 }
 
 /// What was looked up last in each step, which the next row often reaches, too: for rows between which their reader writes nothing.
@@ -116,7 +152,7 @@ pub fn reach(
             if let Some((_, found)) = latest.as_ref().filter(|(known, _)| known.iter().eq(keys.iter().map(|key| &key.text))) {
                 return found.clone();
             }
-            if whom == For::Row {
+            if whom.meets(source, step) {
                 // From here on nobody changes what was found, unseen, before this transaction ends.
                 meet::meet(table.relation.into(), 0, &[meeting_key(keys.iter().map(|key| key.text.as_str()))], Side::Looks);
             }
@@ -192,6 +228,7 @@ fn follow_back(
     most_between: usize,
     find: Find,
 ) -> Result<Vec<Vec<Option<Cell>>>, ()> {
+    let whom = For::Reached(step);
     let (mut step, mut keys) = (step, vec![key.to_vec()]);
     loop {
         let part = &source.parts.steps[step - 1];
@@ -201,7 +238,7 @@ fn follow_back(
         }
         if part.parent == 0 {
             let mut lookups = Lookups::default();
-            return Ok(found.into_iter().map(|(own, held)| reach(source, own, held, zone, For::Reached, &mut lookups)).collect());
+            return Ok(found.into_iter().map(|(own, held)| reach(source, own, held, zone, whom, &mut lookups)).collect());
         }
         // From the table in between back to the table itself.
         step = part.parent;
@@ -225,7 +262,7 @@ pub fn each_row(source: &Source, zone: TimeZone, mut take: impl FnMut(Vec<Option
     pg::as_role(source.owner.into(), || {
         rows::read_held(&query, &[], false, zone, leads_on(source, 0), |(own, held)| {
             let written = own[own.len() - source.written().len()..].to_vec();
-            let mut cells = reach(source, own, held, zone, For::Reached, &mut lookups);
+            let mut cells = reach(source, own, held, zone, For::All, &mut lookups);
             cells.extend(written);
             take(cells);
         });

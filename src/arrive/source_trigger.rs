@@ -408,7 +408,7 @@ fn bring_reached(config: &Config) {
         let changes: Vec<&ReachedChange> =
             changes.iter().filter(|change| !change.is_new || reach::may_have_missed(reached)).collect();
         for changes in changes.chunks(1_000) {
-            let rows = rows_reached(config, source, step, changes);
+            let rows = rows_alone(config, source, step, changes);
             if rows.is_empty() {
                 continue;
             }
@@ -437,9 +437,20 @@ fn each_once(mut rows: Vec<take_few::Row>) -> Vec<take_few::Row> {
     rows
 }
 
+/// The rows that reach changed ones in a step, as they are by now, which nobody else brings over for what they reach before this
+/// transaction ends.
+fn rows_alone(config: &Config, source: &Source, step: usize, changes: &[&ReachedChange]) -> Vec<take_few::Row> {
+    let committed = pg::completed_transactions();
+    let rows = rows_reached(config, source, step, changes);
+    reach::meet_each_other(source, rows.iter().filter_map(|(key, _)| key.as_deref()));
+    // Who changed something else that they reach has been waited for.
+    if pg::completed_transactions() == committed { rows } else { rows_reached(config, source, step, changes) }
+}
+
 /// The rows that reach changed ones in a step, as they are by now.
 fn rows_reached(config: &Config, source: &Source, step: usize, changes: &[&ReachedChange]) -> Vec<take_few::Row> {
     few_that_reach(config, source, step, changes).unwrap_or_else(|()| {
+        reach::meet_all_led_to(source, step);
         let Some(owner) = reach::one_owner(source) else {
             let of_key = |change: &&ReachedChange| reach::all_that_reach(source, step, &change.key, zone(config, source));
             return changes.iter().flat_map(of_key).filter_map(|cells| row_of(source, &cells)).collect();

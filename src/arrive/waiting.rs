@@ -87,6 +87,26 @@ thread_local! {
     ) };
 }
 
+thread_local! {
+    static LEFT: Latest = const { Latest::new(
+        "SELECT FROM (SELECT FROM leadscore.waiting w WHERE w.source_id = $1
+                      UNION ALL
+                      SELECT FROM leadscore.activity a WHERE a.source_id = $1
+                      UNION ALL
+                      SELECT FROM leadscore.person p WHERE p.source_id = $1 AND NOT p.departed) x LIMIT 1",
+    ) };
+}
+
+/// Whether anything is there by now that came from an attached table, all of whose rows are gone. Where the snapshot of the
+/// transaction stays that is a serialization failure.
+pub fn is_left(of_source: i32) -> bool {
+    let is_left = LEFT.with(|left| left.run(&[DatumWithOid::from(of_source)])) > 0;
+    if is_left && pg::transaction_has_one_snapshot() {
+        pg::refuse_snapshot();
+    }
+    is_left
+}
+
 /// Raises the error of a transaction whose snapshot does not show what its rows belong to.
 pub fn refuse_unseen() -> ! {
     Refusal::new(

@@ -1,6 +1,6 @@
 //! Transactions that must not miss each other, though neither sees what the other has not committed: of two that name
 //! the same key, one that looks something up and one that changes what is found, the second waits for the first.
-//! Those of the same side never wait for each other.
+//! Those of the same side never wait for each other. Where each does both, any second one waits.
 
 use pgrx::pg_sys;
 use std::cell::RefCell;
@@ -13,6 +13,8 @@ pub enum Side {
     Looks,
     /// It changes what the key leads to.
     Changes,
+    /// It has what the key is of to itself.
+    Alone,
 }
 
 /// A transaction holds so many keys at most; from then on it takes all keys at once, so that locks do not run out.
@@ -59,7 +61,11 @@ fn hold(about: pg_sys::Oid, part: u32, key: Option<u64>, side: Side) {
 
 /// Whether so many more keys can be met one by one.
 pub fn has_room(more: usize) -> bool {
-    HELD.with_borrow(Vec::len) + more <= MOST
+    has_room_for(more, |side| side != Side::Alone)
+}
+
+fn has_room_for(more: usize, of: impl Fn(Side) -> bool) -> bool {
+    HELD.with_borrow(|all| all.iter().filter(|(_, held)| of(held.side)).count()) + more <= MOST
 }
 
 /// Meets whoever names one of these keys, of those about a part of a table, until the transaction ends. Statements over
@@ -93,16 +99,39 @@ pub fn meet_all(about: pg_sys::Oid, part: u32, side: Side) {
     hold(about, part, None, side);
 }
 
+/// Has what these keys are of, in a table, to itself among those who call this, until the transaction ends.
+pub fn meet_each_other(about: pg_sys::Oid, mut keys: Vec<u64>) {
+    keys.retain(|&key| !holds(about, 0, Some(key), Side::Alone));
+    keys.sort_unstable();
+    keys.dedup();
+    if keys.is_empty() {
+        return;
+    }
+    if !has_room_for(keys.len(), |side| side == Side::Alone) {
+        lock(about.to_u32(), 0, ROWS, Side::Alone);
+        return hold(about, 0, None, Side::Alone);
+    }
+    // Those with a few do not wait for each other here.
+    lock(about.to_u32(), 0, ROWS, Side::Looks);
+    for key in keys {
+        lock((key >> 32) as u32, key as u32, ROW, Side::Alone);
+        hold(about, 0, Some(key), Side::Alone);
+    }
+}
+
 /// Which of its locks, where advisory locks of applications have 1 or 2.
 const KEY: u16 = 0x6c73;
 const FEW: u16 = 0x6c74;
 const ALL: u16 = 0x6c75;
+const ROW: u16 = 0x6c76;
+const ROWS: u16 = 0x6c77;
 
 fn lock(first: u32, second: u32, which: u16, side: Side) {
-    // Modes that conflict with each other, but not with themselves.
+    // Those of the two sides conflict with each other, but not with themselves; the third conflicts with all.
     let mode = match side {
         Side::Looks => pg_sys::RowExclusiveLock,
         Side::Changes => pg_sys::ShareLock,
+        Side::Alone => pg_sys::ExclusiveLock,
     };
     // SAFETY: an advisory lock, which is released when the transaction ends.
     unsafe {
