@@ -191,6 +191,11 @@ fn bring_rows(of_source: Option<i32>, keys: Option<Vec<Option<String>>>) {
 }
 
 #[pg_extern(sql = false)]
+fn all_depart(of_source: i32) {
+    source_trigger::all_depart(of_source);
+}
+
+#[pg_extern(sql = false)]
 fn source_is_left(of_source: i32) -> bool {
     waiting::is_left(of_source)
 }

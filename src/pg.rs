@@ -196,6 +196,21 @@ fn as_role_within<T>(role: pg_sys::Oid, restrictions: u32, work: impl FnOnce() -
     result
 }
 
+/// Runs what leadscore itself does within a statement that runs as another role: what it leaves for the commit is its own, so it
+/// need not be refused. Whatever others' code it calls runs as they do, by [`as_role`] or as who wrote the application's statement.
+pub fn unrestricted<T>(work: impl FnOnce() -> T) -> T {
+    let (mut role, mut context) = (pg_sys::InvalidOid, 0);
+    // SAFETY: reads and writes backend-local variables; they are put back below or by the abort.
+    unsafe {
+        pg_sys::GetUserIdAndSecContext(&mut role, &mut context);
+        pg_sys::SetUserIdAndSecContext(role, context & !pg_sys::SECURITY_RESTRICTED_OPERATION.cast_signed());
+    }
+    let result = work();
+    // SAFETY: as above.
+    unsafe { pg_sys::SetUserIdAndSecContext(role, context) };
+    result
+}
+
 /// Runs `work` as the role of the session, as SET ROLE left it, behind whatever function with its owner's rights asks.
 pub fn as_session_role<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: reads a backend-local variable.

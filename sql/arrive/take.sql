@@ -294,6 +294,11 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'source_is_left_wrapper';
 COMMENT ON FUNCTION leadscore._source_is_left(int) IS 'Whether anything is there by now that came from an attached table; a serialization failure where the transaction has one snapshot';
 REVOKE ALL ON FUNCTION leadscore._source_is_left(int) FROM PUBLIC;
 
+CREATE FUNCTION leadscore._all_depart(of_source int) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'all_depart_wrapper';
+COMMENT ON FUNCTION leadscore._all_depart(int) IS 'Has all persons of an attached table go at commit';
+REVOKE ALL ON FUNCTION leadscore._all_depart(int) FROM PUBLIC;
+
 -- TRUNCATE takes what the snapshot of the transaction does not show, too.
 CREATE FUNCTION leadscore._source_truncated() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
@@ -308,7 +313,7 @@ BEGIN
     END IF;
     IF source.role = 'person' THEN
         SET CONSTRAINTS leadscore.remove_departed DEFERRED;
-        UPDATE leadscore.person p SET departed = true WHERE p.source_id = source.source_id;
+        PERFORM leadscore._all_depart(source.source_id);
         PERFORM leadscore._source_is_left(source.source_id);
         RETURN NULL;
     END IF;

@@ -680,13 +680,13 @@ fn store_all(config: &Config, source: &Source, mut rows: Vec<take_few::Row>, not
 /// Stores what rows are that had these keys: persons or activities.
 fn store(config: &Config, source: &Source, rows: Vec<take_few::Row>) {
     let noted = notes();
-    match (source.role, rows.as_slice()) {
+    pg::unrestricted(|| match (source.role, rows.as_slice()) {
         (_, []) => {}
         (Role::Activity, _) if take_few::take_activities(config, source, &rows) => {}
         (Role::Activity, _) => waiting::take_activities(source, &rows),
         (Role::Person, [row]) if take_few::take_person(config, source, row) => {}
         (Role::Person, _) => take_persons(config, source, &rows),
-    }
+    });
     // Triggers of the application may have changed some of these rows before they were stored as they had been.
     if source.role == Role::Activity && rows.len() > 1 && notes() != noted {
         bring_rows(source.source_id, keys_of(&rows));
@@ -799,6 +799,13 @@ fn take_persons(config: &Config, source: &Source, rows: &[(Option<String>, Optio
         )
     });
     done.unwrap_or_else(|e| error!("leadscore: {e}"));
+}
+
+/// `_all_depart(int)`: the rows of all persons of an attached table are gone; they go at commit.
+pub fn all_depart(of_source: i32) {
+    let query = "UPDATE leadscore.person p SET departed = true WHERE p.source_id = $1";
+    let depart = || Spi::run_with_args(query, &[DatumWithOid::from(of_source)]);
+    pg::unrestricted(depart).unwrap_or_else(|e| error!("leadscore: {e}"));
 }
 
 /// `_source_rows(int)`: every row of an attached table that is a person or an activity.
