@@ -1010,10 +1010,14 @@ DECLARE
     -- What was stored once can be restored, and what it names may follow.
     restored boolean := TG_OP = 'INSERT' AND NEW.created_at <> now() AND NOT EXISTS (SELECT FROM leadscore.instance);
 BEGIN
-    IF NEW.points IS NULL THEN
+    IF NEW.points IS NULL OR NEW.enabled IS NULL OR NEW.scorecard IS NULL THEN
         RETURN NEW;  -- PostgreSQL refuses it
     END IF;
-    PERFORM leadscore._check_rule((to_jsonb(NEW) - 'created_at' || jsonb_build_object('name', coalesce(NEW.name, '')))::text, restored);
+    PERFORM leadscore._check_rule(
+        (to_jsonb(NEW) - 'created_at' || jsonb_build_object('name', coalesce(NEW.name, ''))
+            -- To JSON a NULL is a null, which is no object.
+            || CASE WHEN jsonb_typeof(NEW.condition) = 'null' AND NOT restored THEN '{"condition": "null"}' ELSE '{}' END::jsonb)::text,
+        restored);
     IF NOT restored THEN
         PERFORM leadscore._check_rule_names(NEW,
             ARRAY(SELECT t.activity_type FROM leadscore.activity_type t WHERE t.activity_type = ANY (NEW.activity_types)),
@@ -1021,6 +1025,33 @@ BEGIN
     END IF;
     RETURN NEW;
 END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._check_filled()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    empty text := (SELECT min(c.name) FROM unnest(TG_ARGV) c(name) WHERE to_jsonb(NEW) ->> c.name = '');
+BEGIN
+    IF empty IS NOT NULL THEN
+        RAISE check_violation USING
+            MESSAGE = format('column %I of leadscore.%I is empty', empty, TG_TABLE_NAME),
+            DETAIL = 'Nothing is told by an empty name.',
+            HINT = CASE WHEN (SELECT a.attnotnull FROM pg_attribute a WHERE a.attrelid = TG_RELID AND a.attname = empty)
+                        THEN 'Give it a name.' ELSE 'Leave it NULL for all, or give it a name.' END;
+    END IF;
+    RETURN NEW;
+END $function$;
+
+CREATE TRIGGER check_filled BEFORE INSERT OR UPDATE ON leadscore.rule FOR EACH ROW EXECUTE FUNCTION leadscore._check_filled('tenant');
+
+CREATE TRIGGER check_filled BEFORE INSERT OR UPDATE ON leadscore.category FOR EACH ROW EXECUTE FUNCTION leadscore._check_filled('name', 'person_kind', 'tenant');
+
+CREATE TRIGGER check_filled BEFORE INSERT OR UPDATE ON leadscore.scorecard FOR EACH ROW EXECUTE FUNCTION leadscore._check_filled('scorecard');
+
+CREATE TRIGGER check_filled BEFORE INSERT OR UPDATE ON leadscore.activity_type FOR EACH ROW EXECUTE FUNCTION leadscore._check_filled('activity_type');
 
 CREATE OR REPLACE FUNCTION leadscore._refuse_bound(name text, other text, person_kind text, min_score bigint, scorecard text DEFAULT 'main'::text, tenant text DEFAULT NULL::text)
  RETURNS void
@@ -1809,6 +1840,11 @@ CREATE OR REPLACE FUNCTION leadscore._source_is_left(of_source integer)
  LANGUAGE c
 AS 'MODULE_PATHNAME', $function$source_is_left_wrapper$function$;
 
+CREATE OR REPLACE FUNCTION leadscore._all_depart(of_source integer)
+ RETURNS void
+ LANGUAGE c
+AS 'MODULE_PATHNAME', $function$all_depart_wrapper$function$;
+
 CREATE OR REPLACE FUNCTION leadscore._source_truncated()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1827,7 +1863,7 @@ BEGIN
     END IF;
     IF source.role = 'person' THEN
         SET CONSTRAINTS leadscore.remove_departed DEFERRED;
-        UPDATE leadscore.person p SET departed = true WHERE p.source_id = source.source_id;
+        PERFORM leadscore._all_depart(source.source_id);
         PERFORM leadscore._source_is_left(source.source_id);
         RETURN NULL;
     END IF;
@@ -1963,19 +1999,21 @@ END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._names_in(list text, separator text)
  RETURNS text[]
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
-BEGIN ATOMIC
- SELECT array_agg(
-         CASE
-             WHEN ((n.name ~ '^".*"$'::text) AND (_names_in.separator = '.'::text)) THEN replace(substr(n.name, 2, (length(n.name) - 2)), '""'::text, '"'::text)
-             ELSE n.name
-         END ORDER BY n.nth) AS array_agg
-    FROM ( SELECT btrim(m.found[1]) AS name,
-             m.nth
-            FROM regexp_matches(_names_in.list, format('((?:"(?:[^"]|"")*"|[^"%s])+)'::text, _names_in.separator), 'g'::text) WITH ORDINALITY m(found, nth)) n;
-END;
+AS $function$
+BEGIN
+    IF list <> '' AND regexp_replace(list, '"(?:[^"]|"")*"', '"', 'g') ~ format('(^|[%1$s])\s*([%1$s]|$)', separator) THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('a name is missing in %L', list),
+            DETAIL = format('Names stand before, between and after each %L.', separator),
+            HINT = 'A name that has such a character in it is written in double quotes.';
+    END IF;
+    RETURN (SELECT array_agg(CASE WHEN n.name ~ '^".*"$' AND separator = '.' THEN replace(substr(n.name, 2, length(n.name) - 2), '""', '"') ELSE n.name END ORDER BY n.nth)
+            FROM (SELECT btrim(m.found[1]) AS name, m.nth
+                  FROM regexp_matches(list, format('((?:"(?:[^"]|"")*"|[^"%s])+)', separator), 'g') WITH ORDINALITY m(found, nth)) n);
+END $function$;
 
 CREATE TYPE leadscore._plan AS (relations regclass[], parents integer[], froms jsonb, tos jsonb, steps integer[], names text[], keys text[], at integer, extra jsonb);
 
@@ -2230,6 +2268,18 @@ BEGIN
     CROSS JOIN LATERAL (SELECT e.value::int AS at, e.nth FROM jsonb_array_elements_text(persons.parts -> 'key') WITH ORDINALITY e(value, nth)) k;
     IF key_names IS NULL OR array_position(key_names, NULL) IS NOT NULL OR referring = persons.source THEN
         RETURN;
+    END IF;
+    -- A text may hold what is printed of several columns.
+    IF cardinality(names) > 1 AND cardinality(key_names) = 1
+       AND EXISTS (SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+                   WHERE a.attrelid = persons.source AND a.attname = key_names[1] AND t.typcategory <> 'S')
+       AND NOT EXISTS (SELECT FROM leadscore.source s
+                       WHERE s.role = 'person' AND s.attached AND s.person_kind = persons.person_kind AND s.source_id <> persons.source_id) THEN
+        RAISE invalid_foreign_key USING
+            MESSAGE = format('%s of %s are several columns, and the key of persons of kind %L is %I of %s', array_to_string(names, ', '), referring,
+                             persons.person_kind, key_names[1], persons.source),
+            DETAIL = 'No person would ever have such a key.',
+            HINT = 'Name the column that refers to that one.';
     END IF;
     WITH target AS (
         SELECT c.confrelid, array_agg(b.attname::text ORDER BY k.nth) AS names
@@ -8169,6 +8219,8 @@ COMMENT ON FUNCTION leadscore._check_rule(text,boolean) IS 'Raises an error when
 COMMENT ON FUNCTION leadscore._no_predicate(jsonpath) IS 'Why an SQL/JSON path is no predicate; NULL if it is one';
 COMMENT ON FUNCTION leadscore._check_rule_names(leadscore.rule,text[],text[]) IS 'Raises an error when a rule names what does not exist, or its filters are no predicates';
 COMMENT ON FUNCTION leadscore._check_assumed_rule(leadscore.rule,text[],text[]) IS 'Raises an error when a rule has no meaning; known are the activity types and scorecards that there would be';
+COMMENT ON FUNCTION leadscore._check_filled() IS 'Trigger: refuses empty names in the columns that it is given';
+REVOKE EXECUTE ON FUNCTION leadscore._check_filled() FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._refuse_bound(text,text,text,bigint,text,text) IS 'Raises the error for a category whose bound another one has';
 COMMENT ON FUNCTION leadscore._is_category_seen(integer) IS 'Whether row-level security lets the role of the session see a category';
 REVOKE EXECUTE ON FUNCTION leadscore._is_category_seen(integer) FROM PUBLIC;
@@ -8221,6 +8273,8 @@ COMMENT ON FUNCTION leadscore._reached_changed() IS 'Trigger on tables that atta
 REVOKE EXECUTE ON FUNCTION leadscore._reached_changed() FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._source_is_left(integer) IS 'Whether anything is there by now that came from an attached table; a serialization failure where the transaction has one snapshot';
 REVOKE EXECUTE ON FUNCTION leadscore._source_is_left(integer) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._all_depart(integer) IS 'Has all persons of an attached table go at commit';
+REVOKE EXECUTE ON FUNCTION leadscore._all_depart(integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._check_source(regclass,boolean) IS 'Refuses a relation that cannot be attached';
 REVOKE EXECUTE ON FUNCTION leadscore._check_source(regclass,boolean) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._check_column(regclass,text,text,text[]) IS 'Refuses a column that is missing or of a wrong type';

@@ -17,9 +17,18 @@ impl Refusal {
         Refusal { code, message: message.into(), detail: String::new(), hint: String::new() }
     }
 
-    /// A score beyond its type.
-    pub fn score_out_of_range() -> Refusal {
-        scoring::refusal::Refusal::score_out_of_range().into()
+    /// A person's score as its type has it.
+    ///
+    /// # Errors
+    /// A refusal that names the person and the sum.
+    pub fn score(person_id: i64, sum: i128) -> Result<i64, Refusal> {
+        i64::try_from(sum).map_err(|_| Refusal::from(scoring::refusal::Refusal::score_out_of_range(sum)).of_person(person_id))
+    }
+
+    /// The same, of a person.
+    pub fn of_person(mut self, person_id: i64) -> Refusal {
+        self.detail = format!("Person {person_id}: {}", self.detail);
+        self
     }
 
     /// A document of one of leadscore's own functions that is none.

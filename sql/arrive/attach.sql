@@ -143,12 +143,18 @@ REVOKE ALL ON FUNCTION leadscore._check_key_type(regclass, text, text, boolean) 
 
 -- Names that a list, or a path through foreign keys, holds. Names in double quotes may hold anything.
 CREATE FUNCTION leadscore._names_in(list text, separator text) RETURNS text[]
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT array_agg(CASE WHEN n.name ~ '^".*"$' AND separator = '.' THEN replace(substr(n.name, 2, length(n.name) - 2), '""', '"') ELSE n.name END ORDER BY n.nth)
-    FROM (SELECT btrim(m.found[1]) AS name, m.nth
-          FROM regexp_matches(list, format('((?:"(?:[^"]|"")*"|[^"%s])+)', separator), 'g') WITH ORDINALITY m(found, nth)) n;
-END;
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF list <> '' AND regexp_replace(list, '"(?:[^"]|"")*"', '"', 'g') ~ format('(^|[%1$s])\s*([%1$s]|$)', separator) THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('a name is missing in %L', list),
+            DETAIL = format('Names stand before, between and after each %L.', separator),
+            HINT = 'A name that has such a character in it is written in double quotes.';
+    END IF;
+    RETURN (SELECT array_agg(CASE WHEN n.name ~ '^".*"$' AND separator = '.' THEN replace(substr(n.name, 2, length(n.name) - 2), '""', '"') ELSE n.name END ORDER BY n.nth)
+            FROM (SELECT btrim(m.found[1]) AS name, m.nth
+                  FROM regexp_matches(list, format('((?:"(?:[^"]|"")*"|[^"%s])+)', separator), 'g') WITH ORDINALITY m(found, nth)) n);
+END $$;
 COMMENT ON FUNCTION leadscore._names_in(text, text) IS 'The names in a list or a path';
 REVOKE ALL ON FUNCTION leadscore._names_in(text, text) FROM PUBLIC;
 
@@ -394,6 +400,18 @@ BEGIN
     CROSS JOIN LATERAL (SELECT e.value::int AS at, e.nth FROM jsonb_array_elements_text(persons.parts -> 'key') WITH ORDINALITY e(value, nth)) k;
     IF key_names IS NULL OR array_position(key_names, NULL) IS NOT NULL OR referring = persons.source THEN
         RETURN;
+    END IF;
+    -- A text may hold what is printed of several columns.
+    IF cardinality(names) > 1 AND cardinality(key_names) = 1
+       AND EXISTS (SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+                   WHERE a.attrelid = persons.source AND a.attname = key_names[1] AND t.typcategory <> 'S')
+       AND NOT EXISTS (SELECT FROM leadscore.source s
+                       WHERE s.role = 'person' AND s.attached AND s.person_kind = persons.person_kind AND s.source_id <> persons.source_id) THEN
+        RAISE invalid_foreign_key USING
+            MESSAGE = format('%s of %s are several columns, and the key of persons of kind %L is %I of %s', array_to_string(names, ', '), referring,
+                             persons.person_kind, key_names[1], persons.source),
+            DETAIL = 'No person would ever have such a key.',
+            HINT = 'Name the column that refers to that one.';
     END IF;
     WITH target AS (
         SELECT c.confrelid, array_agg(b.attname::text ORDER BY k.nth) AS names

@@ -329,10 +329,14 @@ DECLARE
     -- What was stored once can be restored, and what it names may follow.
     restored boolean := TG_OP = 'INSERT' AND NEW.created_at <> now() AND NOT EXISTS (SELECT FROM leadscore.instance);
 BEGIN
-    IF NEW.points IS NULL THEN
+    IF NEW.points IS NULL OR NEW.enabled IS NULL OR NEW.scorecard IS NULL THEN
         RETURN NEW;  -- PostgreSQL refuses it
     END IF;
-    PERFORM leadscore._check_rule((to_jsonb(NEW) - 'created_at' || jsonb_build_object('name', coalesce(NEW.name, '')))::text, restored);
+    PERFORM leadscore._check_rule(
+        (to_jsonb(NEW) - 'created_at' || jsonb_build_object('name', coalesce(NEW.name, ''))
+            -- To JSON a NULL is a null, which is no object.
+            || CASE WHEN jsonb_typeof(NEW.condition) = 'null' AND NOT restored THEN '{"condition": "null"}' ELSE '{}' END::jsonb)::text,
+        restored);
     IF NOT restored THEN
         PERFORM leadscore._check_rule_names(NEW,
             ARRAY(SELECT t.activity_type FROM leadscore.activity_type t WHERE t.activity_type = ANY (NEW.activity_types)),
@@ -344,6 +348,32 @@ COMMENT ON FUNCTION leadscore._check_rule() IS 'Trigger: refuses a rule that has
 REVOKE ALL ON FUNCTION leadscore._check_rule() FROM PUBLIC;
 CREATE TRIGGER check_rule BEFORE INSERT OR UPDATE ON leadscore.rule
     FOR EACH ROW EXECUTE FUNCTION leadscore._check_rule();
+
+-- Before PostgreSQL's own check of a row, which does not say what to do instead.
+CREATE FUNCTION leadscore._check_filled() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    empty text := (SELECT min(c.name) FROM unnest(TG_ARGV) c(name) WHERE to_jsonb(NEW) ->> c.name = '');
+BEGIN
+    IF empty IS NOT NULL THEN
+        RAISE check_violation USING
+            MESSAGE = format('column %I of leadscore.%I is empty', empty, TG_TABLE_NAME),
+            DETAIL = 'Nothing is told by an empty name.',
+            HINT = CASE WHEN (SELECT a.attnotnull FROM pg_attribute a WHERE a.attrelid = TG_RELID AND a.attname = empty)
+                        THEN 'Give it a name.' ELSE 'Leave it NULL for all, or give it a name.' END;
+    END IF;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION leadscore._check_filled() IS 'Trigger: refuses empty names in the columns that it is given';
+REVOKE ALL ON FUNCTION leadscore._check_filled() FROM PUBLIC;
+CREATE TRIGGER check_filled BEFORE INSERT OR UPDATE ON leadscore.rule
+    FOR EACH ROW EXECUTE FUNCTION leadscore._check_filled('tenant');
+CREATE TRIGGER check_filled BEFORE INSERT OR UPDATE ON leadscore.category
+    FOR EACH ROW EXECUTE FUNCTION leadscore._check_filled('name', 'person_kind', 'tenant');
+CREATE TRIGGER check_filled BEFORE INSERT OR UPDATE ON leadscore.scorecard
+    FOR EACH ROW EXECUTE FUNCTION leadscore._check_filled('scorecard');
+CREATE TRIGGER check_filled BEFORE INSERT OR UPDATE ON leadscore.activity_type
+    FOR EACH ROW EXECUTE FUNCTION leadscore._check_filled('activity_type');
 
 CREATE FUNCTION leadscore._refuse_bound(name text, other text, person_kind text, min_score bigint, scorecard text DEFAULT 'main', tenant text DEFAULT NULL)
 RETURNS void

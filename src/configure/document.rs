@@ -328,7 +328,12 @@ fn preset_of(name: &str) -> Result<Value, Refusal> {
 pub fn checked_config(config: Option<&str>, tenant: Option<&str>) -> JsonText {
     let text = config.unwrap_or("null");
     // Text of a jsonb value: what is no JSON to serde is nested too deeply, or a number beyond all of its types.
-    let parsed = serde_json::from_str(text).map_err(|e| refuse("the document".into(), format!("{e}.")));
+    let parsed = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text)).map_err(|e| {
+        let words = e.inner().to_string();
+        let what = words.rfind(" at line ").map_or(words.as_str(), |end| &words[..end]);
+        let is_at_field = e.path().iter().len() > 0 && !what.starts_with("recursion limit");
+        refuse(if is_at_field { e.path().to_string() } else { "the document".into() }, format!("{}.", in_words(what)))
+    });
     let document = parsed.and_then(check).or_raise();
     if let Some(tenant) = tenant {
         only_sections_of_tenants(&document, tenant).or_raise();

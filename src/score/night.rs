@@ -141,7 +141,7 @@ impl Writer<'_> {
             points += silence.records.iter().map(|record| i128::from(record.points)).sum::<i128>();
             stored.penalised = silence.is_penalised;
         }
-        stored.score = i64::try_from(i128::from(stored.score) + points).map_err(|_| Refusal::score_out_of_range()).or_raise();
+        stored.score = Refusal::score(passing.person_id, i128::from(stored.score) + points).or_raise();
         Some((stored, silence))
     }
 

@@ -127,7 +127,7 @@ impl Writer<'_> {
         let history = history::history(config, by_rules.rulebook, &registered);
         let person = by_rules.person(self.persons(), seen);
         let standing = derive::derive(&by_rules.rulebook.configuration, &person, history, self.standpoint(&stored))
-            .map_err(Refusal::from)
+            .map_err(|refusal| Refusal::from(refusal).of_person(person_id))
             .or_raise();
 
         let (surplus, missing) = difference(registered.records(), standing.records);
@@ -174,7 +174,7 @@ impl Writer<'_> {
         let derived = shortcut::activity_records(&person, activities, at);
         let counted = |record: &Record| i128::from(record.counted(at));
         let gained = derived.iter().map(counted).sum::<i128>() - records.iter().map(|(_, r)| counted(r)).sum::<i128>();
-        stored.score = i64::try_from(i128::from(stored.score) + gained).map_err(|_| Refusal::score_out_of_range()).or_raise();
+        stored.score = Refusal::score(person_id, i128::from(stored.score) + gained).or_raise();
         let (surplus, missing) = difference(records, derived);
         self.store(person_id, locked, stored, &Change { rows: true, scores: None }, (&surplus, &missing));
         true
@@ -231,7 +231,7 @@ impl Writer<'_> {
             lost += records.iter().map(|record| i128::from(record.counted(at))).sum::<i128>();
             surplus.extend(places);
         }
-        stored.score = i64::try_from(i128::from(stored.score) - lost).map_err(|_| Refusal::score_out_of_range()).or_raise();
+        stored.score = Refusal::score(person_id, i128::from(stored.score) - lost).or_raise();
         let change = Change { rows: !surplus.is_empty(), scores: None };
         Ok(self.try_store(person_id, found, stored, &change, (&surplus, &[]), || ()))
     }

@@ -4,7 +4,7 @@ CREATE ROLE regress_app;
 INSERT INTO leadscore.activity_type VALUES ('call');
 INSERT INTO leadscore.rule (name, activity_types, points) VALUES ('c', '{call}', 3);
 CREATE TABLE candidate (id int PRIMARY KEY, score int DEFAULT 0, deed text);
-CREATE TABLE lead (id int PRIMARY KEY);
+CREATE TABLE lead (id int PRIMARY KEY DEFERRABLE);
 CREATE TABLE visit (id int PRIMARY KEY, lead_id int);
 CREATE TABLE call (id int PRIMARY KEY, candidate_id int);
 CREATE FUNCTION do_deed() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -29,7 +29,7 @@ INSERT INTO candidate VALUES
     (5, 0, 'UPDATE public.lead SET id = 3 - id');
 CREATE PROCEDURE act(candidate_id int) LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO lead VALUES (1), (2) ON CONFLICT DO NOTHING;
+    INSERT INTO lead SELECT g FROM generate_series(1, 2) g WHERE NOT EXISTS (SELECT FROM lead l WHERE l.id = g);
     INSERT INTO visit VALUES (1, 1) ON CONFLICT DO NOTHING;
     SET ROLE regress_app;
     INSERT INTO call VALUES (candidate_id, candidate_id);

@@ -35,3 +35,33 @@ SELECT refusal(format('SELECT leadscore.preview(%L)', '{"rules": [{"name": "x", 
 SELECT refusal(format('INSERT INTO leadscore.rule (name, points, condition) VALUES (%L, 1, %L)', 'x', '{"a": ' || repeat('[', 200) || repeat(']', 200) || '}'));
 SELECT refusal('INSERT INTO leadscore.rule (name, points, condition) VALUES (''x'', 1, ''[1]'')');
 SELECT count(*) AS rules FROM leadscore.rule;
+-- A JSON null is no condition, and lists have one dimension; empty names and limits say what to do.
+SELECT statement, refusal(statement) FROM (VALUES
+    (1, 'INSERT INTO leadscore.rule (name, points, condition) VALUES (''x'', 1, ''null'')'),
+    (2, 'INSERT INTO leadscore.rule (name, points, activity_types) VALUES (''x'', 1, ''{{call},{call}}'')'),
+    (3, 'INSERT INTO leadscore.rule (name, points, tenant) VALUES (''x'', 1, '''')'),
+    (4, 'INSERT INTO leadscore.rule (name, points, kind, at_least, within) VALUES (''x'', 1, ''frequency'', 0, ''7 days'')'),
+    (5, 'INSERT INTO leadscore.category (name) VALUES ('''')'), (6, 'INSERT INTO leadscore.category (name, person_kind) VALUES (''x'', '''')'),
+    (7, 'INSERT INTO leadscore.scorecard (scorecard) VALUES ('''')'), (8, 'INSERT INTO leadscore.activity_type VALUES ('''')'),
+    (9, 'INSERT INTO leadscore.rule (name, points, kind) VALUES (''x'', 1, NULL)')) v(n, statement) ORDER BY n;
+-- A sum beyond its type says whose it is.
+DO $$
+DECLARE
+    why text;
+BEGIN
+    INSERT INTO leadscore.scorecard (scorecard, part_of, min_score) VALUES ('a', 'main', 9223372036854775807), ('b', 'main', 1);
+    PERFORM leadscore_recompute();
+EXCEPTION WHEN numeric_value_out_of_range THEN
+    GET STACKED DIAGNOSTICS why = PG_EXCEPTION_DETAIL;
+    RAISE INFO '%: %', SQLERRM, why;
+END $$;
+-- Names that are missing in paths, and keys that no person could have.
+CREATE TABLE place (id int PRIMARY KEY, at timestamptz);
+CREATE TABLE visit (id int PRIMARY KEY, candidate_id int REFERENCES candidate, place_id int REFERENCES place);
+SELECT leadscore.attach_person('candidate', 'candidate');
+SELECT statement, refusal(statement) FROM (VALUES
+    (1, 'SELECT leadscore.attach_activity(''visit'', ''call'', ''candidate_id'', ''candidate'', occurred_at => ''..place_id..at.'')'),
+    (2, 'SELECT leadscore.attach_activity(''visit'', ''call'', ''candidate_id'', ''candidate'', occurred_at => ''place_id. .at'')'),
+    (3, 'SELECT leadscore.attach_activity(''visit'', ''call'', ''candidate_id,'', ''candidate'')'),
+    (4, 'SELECT leadscore.attach_activity(''visit'', ''call'', ''candidate_id,place_id'', ''candidate'')')) v(n, statement) ORDER BY n;
+SELECT count(*) AS rules FROM leadscore.rule;

@@ -35,9 +35,9 @@ impl Refusal {
     }
 
     /// A score beyond its type.
-    pub fn score_out_of_range() -> Refusal {
+    pub fn score_out_of_range(sum: i128) -> Refusal {
         Refusal::new(Code::NumericValueOutOfRange, "score out of range")
-            .detail("A score is a bigint.")
-            .hint("Lower the rules' points.")
+            .detail(format!("A score is a bigint, and its points sum up to {sum}."))
+            .hint("Lower the points of rules, or the limits of scorecards.")
     }
 }

@@ -94,6 +94,11 @@ fn without_place(error: &serde_json::Error) -> String {
     format!("{}.", words.rfind(" at line ").map_or(words.as_str(), |end| &words[..end]))
 }
 
+fn capitalised(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
 fn main() -> String {
     "main".into()
 }
@@ -285,20 +290,30 @@ impl Rule {
             columns.get(column).and_then(|value| serde_json::from_str(value.get()).ok()).unwrap_or_default()
         };
         let named = Rule { name: text("name"), ..Rule::default() };
+        let is_none = |column: &str| match columns.get(column).map(|value| value.get()) {
+            Some("null") => format!("{column} is NULL"),
+            _ => format!("{column} \"{}\" does not exist", text(column)),
+        };
         if !RuleKind::NAMES.contains(&text("kind").as_str()) {
             return Err(named
-                .refuse(format!("kind \"{}\" does not exist", text("kind")))
+                .refuse(is_none("kind"))
                 .detail("A rule gives points for activity, for what happens often or for what a person is, or takes them for inactivity.")
                 .hint(format!("Set kind to one of: {}.", RuleKind::NAMES.join(", "))));
         }
         if !Decay::NAMES.contains(&text("decay").as_str()) {
             return Err(named
-                .refuse(format!("decay \"{}\" does not exist", text("decay")))
+                .refuse(is_none("decay"))
                 .detail("A record keeps its points for as long as it counts, or loses them evenly, or by half and half again.")
                 .hint(format!("Set decay to one of: {}.", Decay::NAMES.join(", "))));
         }
-        let rule: Rule =
-            serde_json::from_str(row).map_err(|e| named.refuse("a column cannot be read").detail(without_place(&e)))?;
+        let rule: Rule = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(row)).map_err(|e| {
+            let column = e.path().iter().next().map_or("a column".to_owned(), ToString::to_string);
+            let value = columns.get(&column).map_or(String::new(), |value| format!(" It is {value}."));
+            named
+                .refuse(format!("{column} cannot be read"))
+                .detail(format!("{}{value}", capitalised(&without_place(e.inner()))))
+                .hint("A list has one dimension, such as '{call, meeting}'.")
+        })?;
         rule.check()?;
         Ok(rule)
     }
@@ -332,10 +347,12 @@ impl Rule {
 
     fn check_limit(&self, column: &str, value: Option<i32>) -> Result<(), Refusal> {
         match value {
-            Some(n) if n < 1 => Err(self
-                .refuse(format!("{column} is {n}"))
-                .detail("A limit is at least 1.")
-                .hint("Leave it NULL for no limit, or set enabled to false to switch the rule off.")),
+            Some(n) if n < 1 => {
+                Err(self.refuse(format!("{column} is {n}")).detail("A limit is at least 1.").hint(match column {
+                    "at_least" => "Say how many activities there must be, such as 3.",
+                    _ => "Leave it NULL for no limit, or set enabled to false to switch the rule off.",
+                }))
+            }
             _ => Ok(()),
         }
     }

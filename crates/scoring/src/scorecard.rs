@@ -175,7 +175,12 @@ impl Scorecards {
             let high = card.max_score.map(i128::from);
             let score = low.map_or(sum, |low| sum.max(low));
             let score = high.map_or(score, |high| score.min(high));
-            let change = |by: i128| i64::try_from(by).map_err(|_| Refusal::score_out_of_range());
+            let beyond = |sum: i128| {
+                let refusal = Refusal::score_out_of_range(sum);
+                let detail = format!("{} Its scorecard is \"{}\".", refusal.detail, card.scorecard);
+                refusal.detail(detail)
+            };
+            let change = |by: i128| i64::try_from(by).map_err(|_| beyond(by));
             scores[place as usize] = change(score)?;
             if score != sum {
                 bites(Limit { card: place, limit: scores[place as usize], change: change(score - sum)? });

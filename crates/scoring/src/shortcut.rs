@@ -32,9 +32,10 @@ pub struct Present {
 
 impl Present {
     fn gain(&mut self, points: i128, activity: &Activity) -> Result<(), Refusal> {
-        self.score = i64::try_from(i128::from(self.score) + points).map_err(|_| {
-            Refusal::score_out_of_range()
-                .detail(format!("Activity {} would take the person's score beyond bigint.", activity.activity_id))
+        let sum = i128::from(self.score) + points;
+        self.score = i64::try_from(sum).map_err(|_| {
+            Refusal::score_out_of_range(sum)
+                .detail(format!("Activity {} would take the person's score to {sum}, beyond bigint.", activity.activity_id))
         })?;
         Ok(())
     }
