@@ -78,11 +78,12 @@ pub fn meet_all_led_to(source: &Source, step: usize) {
     tables.into_iter().for_each(|table| meet::meet_all(table.into(), 0, Side::Looks));
 }
 
-/// Has rows, by their keys, to itself among those who bring rows over for what they reach: where they reach it in several steps,
-/// somebody else may have changed another of these, unseen.
-pub fn meet_each_other<'k>(source: &Source, keys: impl Iterator<Item = &'k str>) {
+/// Has rows, by their keys, or all of them, to itself among those who bring rows over for what they reach: where they reach it in
+/// several steps, somebody else may have changed another of these, unseen.
+pub fn meet_each_other(source: &Source, keys: Option<Vec<&str>>) {
     if source.steps.len() > 1 {
-        meet::meet_each_other(source.table.relation.into(), keys.map(meet::key).collect());
+        let keys = keys.map(|keys| keys.into_iter().map(|key| meet::key((source.source_id, key))).collect());
+        meet::meet_each_other(source.table.relation.into(), keys);
     }
 }
 

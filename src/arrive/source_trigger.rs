@@ -397,37 +397,68 @@ fn bring_reached(config: &Config) {
     changes.sort_by(|a, b| (order(a), &a.key, a.is_new).cmp(&(order(b), &b.key, b.is_new)));
     changes.dedup_by(|a, b| order(a) == order(b) && a.key == b.key);
     let mut met = HashSet::new();
-    let mut activities: Vec<(Rc<Source>, Vec<take_few::Row>)> = Vec::new();
+    let mut groups: Vec<Vec<&ReachedChange>> = Vec::new();
     for changes in changes.chunk_by(|a, b| order(a) == order(b)) {
-        let (source, step) = (&changes[0].source, changes[0].step);
-        let reached = source.at_step(step);
+        let reached = changes[0].source.at_step(changes[0].step);
         let keys = changes.iter().map(|change| reach::meeting_key(change.key.iter().map(String::as_str)));
         let keys: Vec<u64> = keys.filter(|key| met.insert((reached.relation, *key))).collect();
         // Who has looked one of them up has committed by then, and is seen.
         meet::meet(reached.relation.into(), 0, &keys, Side::Changes);
         let changes: Vec<&ReachedChange> =
             changes.iter().filter(|change| !change.is_new || reach::may_have_missed(reached)).collect();
-        for changes in changes.chunks(1_000) {
-            let rows = rows_alone(config, source, step, changes);
-            if rows.is_empty() {
-                continue;
-            }
-            reach::note_read();
-            rows.iter().filter_map(|(_, image)| image.as_ref()).for_each(|image| check_moment(source, image));
-            match activities.last_mut() {
-                _ if source.role == Role::Person => store_all(config, source, rows, notes()),
-                Some((latest, known)) if latest.is_same(source) => known.extend(rows),
-                _ => activities.push((source.clone(), rows)),
-            }
-            if activities.iter().map(|(_, rows)| rows.len()).sum::<usize>() > BATCH {
-                let noted = notes();
-                std::mem::take(&mut activities)
-                    .into_iter()
-                    .for_each(|(source, rows)| store_all(config, &source, each_once(rows), noted));
-            }
+        groups.extend(changes.chunks(1_000).map(<[_]>::to_vec));
+    }
+    let noted = notes();
+    let mut activities: Vec<(Rc<Source>, Vec<take_few::Row>)> = Vec::new();
+    for (changes, rows) in groups.iter().zip(rows_alone(config, &groups)) {
+        let source = &changes[0].source;
+        let rows = rows.unwrap_or_else(|| rows_reached(config, changes));
+        if rows.is_empty() {
+            continue;
+        }
+        reach::note_read();
+        rows.iter().filter_map(|(_, image)| image.as_ref()).for_each(|image| check_moment(source, image));
+        match activities.last_mut() {
+            _ if source.role == Role::Person => store_all(config, source, rows, noted),
+            Some((latest, known)) if latest.is_same(source) => known.extend(rows),
+            _ => activities.push((source.clone(), rows)),
+        }
+        if activities.iter().map(|(_, rows)| rows.len()).sum::<usize>() > BATCH {
+            std::mem::take(&mut activities)
+                .into_iter()
+                .for_each(|(source, rows)| store_all(config, &source, each_once(rows), noted));
         }
     }
-    store_together(config, activities.into_iter().map(|(source, rows)| (source, each_once(rows))).collect());
+    store_together(config, activities.into_iter().map(|(source, rows)| (source, each_once(rows))).collect(), noted);
+}
+
+/// The rows that reach changed ones, for each of these lists in which all are of one step, as they are by now, which nobody else
+/// brings over for what they reach before this transaction ends; `None` where they are yet to be read.
+fn rows_alone(config: &Config, groups: &[Vec<&ReachedChange>]) -> Vec<Option<Vec<take_few::Row>>> {
+    let committed = pg::completed_transactions();
+    let (mut rows, mut count) = (Vec::with_capacity(groups.len()), 0);
+    for changes in groups {
+        let found = (count <= BATCH).then(|| rows_reached(config, changes));
+        count += found.as_ref().map_or(0, Vec::len);
+        rows.push(found);
+    }
+    let mut by_source: Vec<(&Source, Option<Vec<&str>>)> = Vec::new();
+    for (changes, rows) in groups.iter().zip(&rows) {
+        let keys = rows.as_ref().map(|rows| rows.iter().filter_map(|(key, _)| key.as_deref()));
+        match by_source.last_mut() {
+            Some((source, known)) if source.is_same(&changes[0].source) => match (known.as_mut(), keys) {
+                (Some(known), Some(keys)) => known.extend(keys),
+                _ => *known = None,
+            },
+            _ => by_source.push((&changes[0].source, keys.map(Iterator::collect))),
+        }
+    }
+    by_source.into_iter().for_each(|(source, keys)| reach::meet_each_other(source, keys));
+    // Who changed something else that they reach has been waited for.
+    if pg::completed_transactions() != committed {
+        rows.iter_mut().for_each(|rows| *rows = None);
+    }
+    rows
 }
 
 /// A row may reach changed ones in several steps.
@@ -437,18 +468,9 @@ fn each_once(mut rows: Vec<take_few::Row>) -> Vec<take_few::Row> {
     rows
 }
 
-/// The rows that reach changed ones in a step, as they are by now, which nobody else brings over for what they reach before this
-/// transaction ends.
-fn rows_alone(config: &Config, source: &Source, step: usize, changes: &[&ReachedChange]) -> Vec<take_few::Row> {
-    let committed = pg::completed_transactions();
-    let rows = rows_reached(config, source, step, changes);
-    reach::meet_each_other(source, rows.iter().filter_map(|(key, _)| key.as_deref()));
-    // Who changed something else that they reach has been waited for.
-    if pg::completed_transactions() == committed { rows } else { rows_reached(config, source, step, changes) }
-}
-
 /// The rows that reach changed ones in a step, as they are by now.
-fn rows_reached(config: &Config, source: &Source, step: usize, changes: &[&ReachedChange]) -> Vec<take_few::Row> {
+fn rows_reached(config: &Config, changes: &[&ReachedChange]) -> Vec<take_few::Row> {
+    let (source, step) = (&*changes[0].source, changes[0].step);
     few_that_reach(config, source, step, changes).unwrap_or_else(|()| {
         reach::meet_all_led_to(source, step);
         let Some(owner) = reach::one_owner(source) else {
@@ -537,7 +559,7 @@ fn bring_over(config: &Config, source: &Rc<Source>) {
     let rows = |(source, changes): (Rc<Source>, Vec<Change>)| (source.clone(), rows_now(config, &source, changes));
     let attachments: Vec<(Rc<Source>, Vec<take_few::Row>)> = attachments.into_iter().map(rows).collect();
     if attachments.len() > 1 {
-        return store_together(config, attachments);
+        return store_together(config, attachments, notes());
     }
     attachments.into_iter().for_each(|(source, rows)| store(config, &source, rows));
 }
@@ -647,12 +669,13 @@ fn keys_of(rows: &[take_few::Row]) -> Vec<String> {
     rows.iter().flat_map(|(before_key, after)| before_key.iter().chain(after.as_ref().map(|image| &image.key))).cloned().collect()
 }
 
-/// Stores what rows of several attachments are, whose persons are locked before any is written.
-fn store_together(config: &Config, attachments: Vec<(Rc<Source>, Vec<take_few::Row>)>) {
-    let noted = notes();
+/// Stores what rows of several attachments are that were read when so many changes had been noted; their persons are locked
+/// before any is written.
+fn store_together(config: &Config, attachments: Vec<(Rc<Source>, Vec<take_few::Row>)>, noted: u64) {
     let batches: Vec<(&Source, &[take_few::Row])> =
         attachments.iter().map(|(source, rows)| (&**source, rows.as_slice())).collect();
-    let done = if attachments.len() > 1 { take_few::take_together(config, &batches, || notes() == noted) } else { 0 };
+    let is_still = || notes() == noted;
+    let done = if attachments.len() > 1 && is_still() { take_few::take_together(config, &batches, is_still) } else { 0 };
     for (source, rows) in attachments.into_iter().skip(done) {
         store_all(config, &source, rows, noted);
     }

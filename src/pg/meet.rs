@@ -99,8 +99,9 @@ pub fn meet_all(about: pg_sys::Oid, part: u32, side: Side) {
     hold(about, part, None, side);
 }
 
-/// Has what these keys are of, in a table, to itself among those who call this, until the transaction ends.
-pub fn meet_each_other(about: pg_sys::Oid, mut keys: Vec<u64>) {
+/// Has what these keys are of, in a table, or all of it, to itself among those who call this, until the transaction ends.
+pub fn meet_each_other(about: pg_sys::Oid, keys: Option<Vec<u64>>) {
+    let Some(mut keys) = keys else { return have_alone(about) };
     keys.retain(|&key| !holds(about, 0, Some(key), Side::Alone));
     keys.sort_unstable();
     keys.dedup();
@@ -108,14 +109,20 @@ pub fn meet_each_other(about: pg_sys::Oid, mut keys: Vec<u64>) {
         return;
     }
     if !has_room_for(keys.len(), |side| side == Side::Alone) {
-        lock(about.to_u32(), 0, ROWS, Side::Alone);
-        return hold(about, 0, None, Side::Alone);
+        return have_alone(about);
     }
     // Those with a few do not wait for each other here.
     lock(about.to_u32(), 0, ROWS, Side::Looks);
     for key in keys {
         lock((key >> 32) as u32, key as u32, ROW, Side::Alone);
         hold(about, 0, Some(key), Side::Alone);
+    }
+}
+
+fn have_alone(about: pg_sys::Oid) {
+    if !holds(about, 0, None, Side::Alone) {
+        lock(about.to_u32(), 0, ROWS, Side::Alone);
+        hold(about, 0, None, Side::Alone);
     }
 }
 
