@@ -2357,7 +2357,7 @@ BEGIN
                 EXECUTE format('CREATE TRIGGER %I AFTER UPDATE OF %s ON %s FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION leadscore._reached_changed()',
                                part.name, columns, part.relation);
             END IF;
-            PERFORM leadscore._put_reached_triggers(part.relation, part.suffix, leadscore._is_deferrable(s, t.step));
+            PERFORM leadscore._put_reached_triggers(part.relation, part.suffix, leadscore._may_come_later(s, t.step));
         END LOOP;
     END LOOP;
     PERFORM leadscore._local_ddl(before);
@@ -2387,6 +2387,38 @@ BEGIN ATOMIC
  SELECT (EXISTS ( SELECT
             FROM pg_constraint c
            WHERE ((c.contype = 'f'::"char") AND (c.confrelid = (_has_loose_keys.relation)::oid) AND (NOT (c.convalidated AND COALESCE(((to_jsonb(c.*) ->> 'conenforced'::text))::boolean, true)))))) AS "exists";
+END;
+
+CREATE OR REPLACE FUNCTION leadscore._has_key(s leadscore.source, step integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN leadscore._is_distributed((s).source) OR EXISTS (
+        SELECT FROM leadscore.source_step t
+        CROSS JOIN LATERAL (SELECT (s).parts -> 'steps' -> (t.step - 1) AS part) p
+        CROSS JOIN LATERAL (SELECT (p.part ->> 'parent')::int AS parent) n
+        LEFT JOIN leadscore.source_step f ON f.source_id = t.source_id AND f.step = n.parent
+        CROSS JOIN LATERAL (SELECT coalesce(f.relation, (s).source) AS relation,
+                                   format(CASE n.parent WHEN 0 THEN 'leadscore_%s_columns' ELSE 'leadscore_%s_%s_columns' END, t.source_id, n.parent) AS trigger) r
+        CROSS JOIN LATERAL leadscore._bound_columns(r.relation, r.trigger) b
+        JOIN pg_constraint c ON c.contype = 'f' AND c.conrelid = r.relation AND c.confrelid = t.relation
+        WHERE t.source_id = (s).source_id AND t.step = _has_key.step
+          AND (SELECT array_agg(a.attname::text ORDER BY a.attname) FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey))
+              = (SELECT array_agg(b.columns ->> e.place::int ORDER BY b.columns ->> e.place::int) FROM jsonb_array_elements_text(p.part -> 'from') e(place)));
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._may_come_later(s leadscore.source, step integer)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT (leadscore._is_deferrable(s, step) OR (NOT leadscore._has_key(s, step)) OR leadscore._has_loose_keys(( SELECT t.relation
+            FROM leadscore.source_step t
+           WHERE ((t.source_id = (_may_come_later.s).source_id) AND (t.step = _may_come_later.step)))));
 END;
 
 CREATE OR REPLACE FUNCTION leadscore._put_reached_triggers(relation regclass, suffix text, with_moves boolean)
@@ -4630,8 +4662,10 @@ BEGIN
                 ELSE format('SELECT leadscore.detach(%L, kind => %L, label => %L);', s.source::text, s.person_kind, s.label) END
     FROM leadscore.source s
     JOIN leadscore.source_step t ON t.source_id = s.source_id
-    CROSS JOIN LATERAL (VALUES (format('leadscore_%s_%s_columns', s.source_id, t.step)), ('leadscore_reached_row'), ('leadscore_reached')) n(name)
+    CROSS JOIN LATERAL (VALUES (format('leadscore_%s_%s_columns', s.source_id, t.step), true), ('leadscore_reached_row', true), ('leadscore_reached', true),
+                               ('leadscore_reached_row_moved', false), ('leadscore_reached_moved', false)) n(name, always)
     WHERE s.attached AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
+      AND (n.always OR leadscore._may_come_later(s, t.step))
       AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.relation AND g.tgname = n.name)
     ORDER BY s.source_id, t.step, n.name;
 
@@ -8306,6 +8340,10 @@ COMMENT ON FUNCTION leadscore._is_deferrable(leadscore.source,integer) IS 'Wheth
 REVOKE EXECUTE ON FUNCTION leadscore._is_deferrable(leadscore.source,integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._has_loose_keys(regclass) IS 'Whether a foreign key to a table lets rows refer to none that is there';
 REVOKE EXECUTE ON FUNCTION leadscore._has_loose_keys(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._has_key(leadscore.source,integer) IS 'Whether the columns of a step are a foreign key';
+REVOKE EXECUTE ON FUNCTION leadscore._has_key(leadscore.source,integer) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._may_come_later(leadscore.source,integer) IS 'Whether rows may refer to one that is not there, and comes by itself';
+REVOKE EXECUTE ON FUNCTION leadscore._may_come_later(leadscore.source,integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._put_reached_triggers(regclass,text,boolean) IS 'Puts leadscore''s triggers on a table that an attached one reaches';
 REVOKE EXECUTE ON FUNCTION leadscore._put_reached_triggers(regclass,text,boolean) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._drop_triggers(integer) IS 'Takes leadscore''s triggers off an attached table';

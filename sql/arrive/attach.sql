@@ -491,7 +491,7 @@ BEGIN
                 EXECUTE format('CREATE TRIGGER %I AFTER UPDATE OF %s ON %s FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION leadscore._reached_changed()',
                                part.name, columns, part.relation);
             END IF;
-            PERFORM leadscore._put_reached_triggers(part.relation, part.suffix, leadscore._is_deferrable(s, t.step));
+            PERFORM leadscore._put_reached_triggers(part.relation, part.suffix, leadscore._may_come_later(s, t.step));
         END LOOP;
     END LOOP;
     PERFORM leadscore._local_ddl(before);
@@ -524,6 +524,35 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION leadscore._has_loose_keys(regclass) IS 'Whether a foreign key to a table lets rows refer to none that is there';
 REVOKE ALL ON FUNCTION leadscore._has_loose_keys(regclass) FROM PUBLIC;
+
+-- Which may have been dropped since. A distributed table's are those of its shards.
+CREATE FUNCTION leadscore._has_key(s leadscore.source, step int) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN leadscore._is_distributed((s).source) OR EXISTS (
+        SELECT FROM leadscore.source_step t
+        CROSS JOIN LATERAL (SELECT (s).parts -> 'steps' -> (t.step - 1) AS part) p
+        CROSS JOIN LATERAL (SELECT (p.part ->> 'parent')::int AS parent) n
+        LEFT JOIN leadscore.source_step f ON f.source_id = t.source_id AND f.step = n.parent
+        CROSS JOIN LATERAL (SELECT coalesce(f.relation, (s).source) AS relation,
+                                   format(CASE n.parent WHEN 0 THEN 'leadscore_%s_columns' ELSE 'leadscore_%s_%s_columns' END, t.source_id, n.parent) AS trigger) r
+        CROSS JOIN LATERAL leadscore._bound_columns(r.relation, r.trigger) b
+        JOIN pg_constraint c ON c.contype = 'f' AND c.conrelid = r.relation AND c.confrelid = t.relation
+        WHERE t.source_id = (s).source_id AND t.step = _has_key.step
+          AND (SELECT array_agg(a.attname::text ORDER BY a.attname) FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey))
+              = (SELECT array_agg(b.columns ->> e.place::int ORDER BY b.columns ->> e.place::int) FROM jsonb_array_elements_text(p.part -> 'from') e(place)));
+END $$;
+COMMENT ON FUNCTION leadscore._has_key(leadscore.source, int) IS 'Whether the columns of a step are a foreign key';
+REVOKE ALL ON FUNCTION leadscore._has_key(leadscore.source, int) FROM PUBLIC;
+
+CREATE FUNCTION leadscore._may_come_later(s leadscore.source, step int) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT leadscore._is_deferrable(s, step) OR NOT leadscore._has_key(s, step)
+        OR leadscore._has_loose_keys((SELECT t.relation FROM leadscore.source_step t WHERE t.source_id = (s).source_id AND t.step = _may_come_later.step));
+END;
+COMMENT ON FUNCTION leadscore._may_come_later(leadscore.source, int) IS 'Whether rows may refer to one that is not there, and comes by itself';
+REVOKE ALL ON FUNCTION leadscore._may_come_later(leadscore.source, int) FROM PUBLIC;
 
 -- One set of triggers serves all attached tables that reach a table.
 CREATE FUNCTION leadscore._put_reached_triggers(relation regclass, suffix text, with_moves boolean) RETURNS void

@@ -99,8 +99,10 @@ BEGIN
                 ELSE format('SELECT leadscore.detach(%L, kind => %L, label => %L);', s.source::text, s.person_kind, s.label) END
     FROM leadscore.source s
     JOIN leadscore.source_step t ON t.source_id = s.source_id
-    CROSS JOIN LATERAL (VALUES (format('leadscore_%s_%s_columns', s.source_id, t.step)), ('leadscore_reached_row'), ('leadscore_reached')) n(name)
+    CROSS JOIN LATERAL (VALUES (format('leadscore_%s_%s_columns', s.source_id, t.step), true), ('leadscore_reached_row', true), ('leadscore_reached', true),
+                               ('leadscore_reached_row_moved', false), ('leadscore_reached_moved', false)) n(name, always)
     WHERE s.attached AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
+      AND (n.always OR leadscore._may_come_later(s, t.step))
       AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.relation AND g.tgname = n.name)
     ORDER BY s.source_id, t.step, n.name;
 

@@ -20,7 +20,7 @@ SELECT jsonb_build_object(
                -- The tables that its rows reach through foreign keys.
                (SELECT coalesce(jsonb_agg(jsonb_build_object('relation', r.oid::int8, 'partitioned', r.relkind = 'p',
                                                              'columns', w.columns, 'types', w.types,
-                                                             'has_loose_keys', leadscore._has_loose_keys(r.oid)) ORDER BY t.step), '[]')
+                                                             'has_loose_keys', leadscore._has_loose_keys(r.oid) OR NOT leadscore._has_key(s, t.step)) ORDER BY t.step), '[]')
                 FROM leadscore.source_step t
                 JOIN pg_class r ON r.oid = t.relation
                 CROSS JOIN LATERAL leadscore._bound_columns(r.oid, format('leadscore_%s_%s_columns', t.source_id, t.step)) w
