@@ -851,6 +851,8 @@ BEGIN
     PERFORM leadscore._begin();
     IF EXISTS (SELECT FROM new_rows n WHERE NOT EXISTS (SELECT FROM old_rows o WHERE o.time_zone = n.time_zone)) THEN
         PERFORM leadscore._note_edited('{"(,,)"}');
+        -- Rows may come before it changes back.
+        UPDATE leadscore.source x SET read_in = '' WHERE x.time_zone IS NULL AND x.parts ? 'moment' AND x.read_in <> '';
     END IF;
     PERFORM leadscore._forget_configuration();
     RETURN NULL;
@@ -925,6 +927,7 @@ CREATE OR REPLACE FUNCTION leadscore._no_predicate(path jsonpath)
  LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET standard_conforming_strings TO 'on'
 AS $function$
 DECLARE
     variable text;
@@ -1275,6 +1278,7 @@ CREATE OR REPLACE FUNCTION leadscore._check_settings(settings leadscore.settings
  LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET standard_conforming_strings TO 'on'
 AS $function$
 DECLARE
     unknown text := (SELECT p.part[1] FROM regexp_matches(settings.person_url, '\{[^}]*\}?', 'g') p(part)
@@ -2002,6 +2006,7 @@ CREATE OR REPLACE FUNCTION leadscore._names_in(list text, separator text)
  LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET standard_conforming_strings TO 'on'
 AS $function$
 BEGIN
     IF list <> '' AND regexp_replace(list, '"(?:[^"]|"")*"', '"', 'g') ~ format('(^|[%1$s])\s*([%1$s]|$)', separator) THEN
@@ -2332,19 +2337,20 @@ BEGIN
     PERFORM leadscore._let_put_triggers(x.relation) FROM (SELECT s.source AS relation UNION SELECT x.relation FROM leadscore.source_step x WHERE x.source_id = of_source) x
     WHERE leadscore._is_distributed(x.relation);
     FOR part IN
-        SELECT p.relation, prefix || v.name || p.suffix AS name, v.events, v.level, v.function
+        SELECT p.relation, v.before || prefix || v.name || p.suffix AS name, v.events, v.level, v.function
         FROM leadscore._places_of(s.source) p
         CROSS JOIN LATERAL (VALUES
-            (1, 'columns', 'AFTER UPDATE OF ' || columns, 'STATEMENT WHEN (false)', '_source_changed', true),
-            -- Before its rows are locked, as for persons: a run writes to them.
-            (2, 'begin', 'BEFORE INSERT OR DELETE OR UPDATE', 'STATEMENT', '_source_begins', jsonb_array_length(s.parts -> 'names') > (s.parts ->> 'reads')::int),
-            (3, 'row', 'AFTER INSERT OR DELETE', 'ROW', '_source_row_changed', true),
-            (4, 'row_update', 'AFTER UPDATE', 'ROW', '_source_row_changed', true),
-            (5, 'statement', 'AFTER INSERT OR DELETE OR UPDATE', 'STATEMENT', '_source_changed', true),
-            (6, 'truncate', 'AFTER TRUNCATE', 'STATEMENT', '_source_truncated', NOT leadscore._is_distributed(s.source)),
-            (6, 'truncate', 'BEFORE TRUNCATE', 'STATEMENT', '_refuse_truncate', leadscore._is_distributed(s.source) AND p.suffix = '')
-        ) v(nth, name, events, level, function, wanted)
-        WHERE v.wanted AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = p.relation AND g.tgname = prefix || v.name || p.suffix)
+            ('', 1, 'columns', 'AFTER UPDATE OF ' || columns, 'STATEMENT WHEN (false)', '_source_changed', true),
+            -- Before its rows are locked, as for persons: a run writes to them. And before triggers of the application for the
+            -- statement, which go by name: what they bring about must not write a row that the statement will.
+            ('!', 2, 'begin', 'BEFORE INSERT OR DELETE OR UPDATE', 'STATEMENT', '_source_begins', jsonb_array_length(s.parts -> 'names') > (s.parts ->> 'reads')::int),
+            ('', 3, 'row', 'AFTER INSERT OR DELETE', 'ROW', '_source_row_changed', true),
+            ('', 4, 'row_update', 'AFTER UPDATE', 'ROW', '_source_row_changed', true),
+            ('', 5, 'statement', 'AFTER INSERT OR DELETE OR UPDATE', 'STATEMENT', '_source_changed', true),
+            ('', 6, 'truncate', 'AFTER TRUNCATE', 'STATEMENT', '_source_truncated', NOT leadscore._is_distributed(s.source)),
+            ('', 6, 'truncate', 'BEFORE TRUNCATE', 'STATEMENT', '_refuse_truncate', leadscore._is_distributed(s.source) AND p.suffix = '')
+        ) v(before, nth, name, events, level, function, wanted)
+        WHERE v.wanted AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = p.relation AND g.tgname = v.before || prefix || v.name || p.suffix)
         ORDER BY p.suffix, v.nth
     LOOP
         EXECUTE format('CREATE TRIGGER %I %s ON %s FOR EACH %s EXECUTE FUNCTION leadscore.%I(%L)',
@@ -2389,26 +2395,77 @@ BEGIN ATOMIC
            WHERE ((c.contype = 'f'::"char") AND (c.confrelid = (_has_loose_keys.relation)::oid) AND (NOT (c.convalidated AND COALESCE(((to_jsonb(c.*) ->> 'conenforced'::text))::boolean, true)))))) AS "exists";
 END;
 
-CREATE OR REPLACE FUNCTION leadscore._has_key(s leadscore.source, step integer)
- RETURNS boolean
+CREATE OR REPLACE FUNCTION leadscore._leads_to(s leadscore.source, of_step integer)
+ RETURNS regclass
  LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+DECLARE
+    part    jsonb := s.parts -> 'steps' -> (of_step - 1);
+    parent  int := (part ->> 'parent')::int;
+    known   leadscore.source_step;
+    before  leadscore.source_step;
+    referring regclass := s.source;
+    named   text[];
+    columns jsonb;
 BEGIN
-    RETURN leadscore._is_distributed((s).source) OR EXISTS (
-        SELECT FROM leadscore.source_step t
-        CROSS JOIN LATERAL (SELECT (s).parts -> 'steps' -> (t.step - 1) AS part) p
-        CROSS JOIN LATERAL (SELECT (p.part ->> 'parent')::int AS parent) n
-        LEFT JOIN leadscore.source_step f ON f.source_id = t.source_id AND f.step = n.parent
-        CROSS JOIN LATERAL (SELECT coalesce(f.relation, (s).source) AS relation,
-                                   format(CASE n.parent WHEN 0 THEN 'leadscore_%s_columns' ELSE 'leadscore_%s_%s_columns' END, t.source_id, n.parent) AS trigger) r
-        CROSS JOIN LATERAL leadscore._bound_columns(r.relation, r.trigger) b
-        JOIN pg_constraint c ON c.contype = 'f' AND c.conrelid = r.relation AND c.confrelid = t.relation
-        WHERE t.source_id = (s).source_id AND t.step = _has_key.step
-          AND (SELECT array_agg(a.attname::text ORDER BY a.attname) FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey))
-              = (SELECT array_agg(b.columns ->> e.place::int ORDER BY b.columns ->> e.place::int) FROM jsonb_array_elements_text(p.part -> 'from') e(place)));
+    SELECT * INTO known FROM leadscore.source_step t WHERE t.source_id = s.source_id AND t.step = of_step;
+    IF leadscore._is_distributed(s.source) THEN
+        RETURN known.relation;
+    END IF;
+    IF parent = 0 THEN
+        SELECT coalesce(b.columns, s.parts -> 'names') INTO columns FROM leadscore._bound_columns(s.source, format('leadscore_%s_columns', s.source_id)) b;
+    ELSE
+        SELECT * INTO before FROM leadscore.source_step t WHERE t.source_id = s.source_id AND t.step = parent;
+        SELECT coalesce(b.columns, to_jsonb(before.names)) INTO columns
+        FROM leadscore._bound_columns(before.relation, format('leadscore_%s_%s_columns', s.source_id, parent)) b;
+        referring := coalesce(leadscore._leads_to(s, parent), before.relation);
+    END IF;
+    named := ARRAY(SELECT columns ->> e.place::int FROM jsonb_array_elements_text(part -> 'from') e(place) ORDER BY 1);
+    RETURN (SELECT c.confrelid
+            FROM pg_constraint c
+            WHERE c.contype = 'f' AND c.conrelid = referring AND c.conparentid = 0
+              AND ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey) ORDER BY 1) = named
+            ORDER BY c.confrelid <> known.relation, c.oid LIMIT 1);
 END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._follow_keys(s leadscore.source)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    moved record;
+    g     record;
+BEGIN
+    FOR moved IN
+        SELECT t.step, t.relation, leadscore._leads_to(s, t.step) AS present FROM leadscore.source_step t WHERE t.source_id = s.source_id
+    LOOP
+        CONTINUE WHEN moved.present IS NULL OR moved.present = moved.relation;
+        UPDATE leadscore.source_step t SET relation = moved.present WHERE t.source_id = s.source_id AND t.step = moved.step;
+        FOR g IN
+            SELECT t.tgname FROM pg_trigger t
+            WHERE t.tgrelid = moved.relation AND t.tgparentid = 0
+              AND (t.tgname = format('leadscore_%s_%s_columns', s.source_id, moved.step)
+                   OR (starts_with(t.tgname, 'leadscore_reached')
+                       AND NOT EXISTS (SELECT FROM leadscore.source_step x JOIN leadscore.source y USING (source_id) WHERE y.attached AND x.relation = moved.relation)))
+        LOOP
+            EXECUTE format('DROP TRIGGER %I ON %s', g.tgname, moved.relation);
+        END LOOP;
+    END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leadscore._has_key(s leadscore.source, step integer)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ SELECT (EXISTS ( SELECT
+            FROM leadscore.source_step t
+           WHERE ((t.source_id = (_has_key.s).source_id) AND (t.step = _has_key.step) AND ((t.relation)::oid = (leadscore._leads_to(_has_key.s, t.step))::oid)))) AS "exists";
+END;
 
 CREATE OR REPLACE FUNCTION leadscore._may_come_later(s leadscore.source, step integer)
  RETURNS boolean
@@ -2445,6 +2502,7 @@ CREATE OR REPLACE FUNCTION leadscore._drop_triggers(of_source integer)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET standard_conforming_strings TO 'on'
 AS $function$
 DECLARE
     g        record;
@@ -2455,7 +2513,7 @@ DECLARE
     before   text := leadscore._local_ddl();
 BEGIN
     FOR g IN SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
-             WHERE t.tgrelid = ANY (reached || attached) AND t.tgname LIKE 'leadscore\_' || of_source || '\_%' AND t.tgparentid = 0 LOOP
+             WHERE t.tgrelid = ANY (reached || attached) AND ltrim(t.tgname, '!') LIKE 'leadscore\_' || of_source || '\_%' AND t.tgparentid = 0 LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', g.tgname, g.relation);
     END LOOP;
     FOR g IN SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
@@ -2925,7 +2983,8 @@ BEGIN
     parts := jsonb_build_object('key', plan.extra);
     FOR item IN SELECT n AS name FROM unnest(leadscore._columns_in(source, person)) n LOOP
         plan := leadscore._bind(plan, item.name, 'the person', NULL, caller);
-        PERFORM leadscore._check_key_type(plan.relations[plan.steps[plan.at + 1] + 1], plan.names[plan.at + 1], 'the person');
+        PERFORM leadscore._check_key_type(plan.relations[plan.steps[plan.at + 1] + 1], plan.names[plan.at + 1], 'the person',
+                                          cardinality(leadscore._columns_in(source, person)) > 1);
         keys := keys || to_jsonb(plan.at);
     END LOOP;
     parts := parts || jsonb_build_object('person', keys);
@@ -3183,7 +3242,7 @@ BEGIN ATOMIC
              format('leadscore_%s_columns'::text, (_present_names.s).source_id) AS trigger_name
          UNION ALL
           SELECT x.step,
-             x.relation,
+             COALESCE(leadscore._leads_to(_present_names.s, x.step), x.relation) AS "coalesce",
              to_jsonb(x.names) AS to_jsonb,
              format('leadscore_%s_%s_columns'::text, x.source_id, x.step) AS format
             FROM leadscore.source_step x
@@ -3203,26 +3262,27 @@ BEGIN
     RETURN jsonb_array_length(lists) = 1 + jsonb_array_length(s.parts -> 'steps') AND leadscore._parts_left(s, lists) IS NOT NULL;
 END $function$;
 
-CREATE OR REPLACE FUNCTION leadscore._holds_json(s leadscore.source, place jsonb)
+CREATE OR REPLACE FUNCTION leadscore._may_lack(s leadscore.source, place jsonb)
  RETURNS boolean
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 BEGIN ATOMIC
  SELECT (EXISTS ( SELECT
-            FROM ((( SELECT (_holds_json.s).source AS relation
-                   WHERE ((_holds_json.place ->> 0) = '0'::text)
+            FROM (((( SELECT (_may_lack.s).source AS relation
+                   WHERE ((_may_lack.place ->> 0) = '0'::text)
                  UNION ALL
-                  SELECT t.relation
-                    FROM leadscore.source_step t
-                   WHERE ((t.source_id = (_holds_json.s).source_id) AND (t.step = ((_holds_json.place ->> 0))::integer))) r
+                  SELECT t_1.relation
+                    FROM leadscore.source_step t_1
+                   WHERE ((t_1.source_id = (_may_lack.s).source_id) AND (t_1.step = ((_may_lack.place ->> 0))::integer))) r
               CROSS JOIN LATERAL leadscore._bound_columns((r.relation)::oid,
-                 CASE (_holds_json.place ->> 0)
-                     WHEN '0'::text THEN format('leadscore_%s_columns'::text, (_holds_json.s).source_id)
-                     ELSE format('leadscore_%s_%s_columns'::text, (_holds_json.s).source_id, (_holds_json.place ->> 0))
+                 CASE (_may_lack.place ->> 0)
+                     WHEN '0'::text THEN format('leadscore_%s_columns'::text, (_may_lack.s).source_id)
+                     ELSE format('leadscore_%s_%s_columns'::text, (_may_lack.s).source_id, (_may_lack.place ->> 0))
                  END) b(columns, types))
-              JOIN pg_attribute a ON (((a.attrelid = (r.relation)::oid) AND (a.attname = (b.columns ->> ((_holds_json.place ->> 1))::integer)))))
-           WHERE ((leadscore._base_type((a.atttypid)::regtype))::oid = ('json'::regtype)::oid))) AS "exists";
+              JOIN pg_attribute a ON (((a.attrelid = (r.relation)::oid) AND (a.attname = (b.columns ->> ((_may_lack.place ->> 1))::integer)))))
+              JOIN pg_type t ON ((t.oid = a.atttypid)))
+           WHERE ((leadscore._base_type((COALESCE(NULLIF(t.typelem, (0)::oid), a.atttypid))::regtype))::oid = ANY (('{json,numeric}'::regtype[])::oid[])))) AS "exists";
 END;
 
 CREATE OR REPLACE FUNCTION leadscore._reattach(source regclass)
@@ -3264,9 +3324,8 @@ BEGIN
             PERFORM leadscore._drop_triggers(s.source_id);
             DELETE FROM leadscore.source x WHERE x.source = _reattach.source AND x.role = s.role AND x.person_kind = s.person_kind AND x.label = s.label AND NOT x.attached;
             UPDATE leadscore.source x SET source = _reattach.source WHERE x.source_id = s.source_id RETURNING * INTO s;
-            -- Those that came with a dump of the table.
-            lists := leadscore._present_names(s);
         END IF;
+        PERFORM leadscore._follow_keys(s);
         lists := leadscore._present_names(s);
         left_over := CASE WHEN jsonb_array_length(lists) = 1 + jsonb_array_length(s.parts -> 'steps') THEN leadscore._parts_left(s, lists) END;
         IF left_over IS NULL THEN
@@ -3288,15 +3347,54 @@ BEGIN
     WHERE leadscore._is_distributed(source);
 END $function$;
 
-CREATE OR REPLACE FUNCTION leadscore._zone_read(s leadscore.source)
+CREATE OR REPLACE FUNCTION leadscore._read_by(s leadscore.source)
  RETURNS text
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 BEGIN ATOMIC
- SELECT z.time_zone
-    FROM leadscore.settings z
-   WHERE (((_zone_read.s).time_zone IS NULL) AND ((_zone_read.s).parts ? 'moment'::text));
+ WITH RECURSIVE made_of(type) AS (
+          SELECT a.atttypid
+            FROM (pg_trigger g
+              JOIN pg_attribute a ON (((a.attrelid = g.tgrelid) AND (a.attnum = ANY ((g.tgattr)::smallint[])))))
+           WHERE ((g.tgrelid IN ( SELECT (_read_by.s).source AS source
+                 UNION ALL
+                  SELECT t.relation
+                    FROM leadscore.source_step t
+                   WHERE (t.source_id = (_read_by.s).source_id))) AND ((g.tgname = format('leadscore_%s_columns'::text, (_read_by.s).source_id)) OR (starts_with((g.tgname)::text, format('leadscore_%s_'::text, (_read_by.s).source_id)) AND (g.tgname ~~ '%columns'::text))))
+         UNION
+          SELECT n.type
+            FROM ((made_of m
+              JOIN pg_type t ON ((t.oid = m.type)))
+              CROSS JOIN LATERAL ( SELECT t.typelem
+                   WHERE (t.typelem <> (0)::oid)
+                 UNION ALL
+                  SELECT t.typbasetype
+                   WHERE (t.typbasetype <> (0)::oid)
+                 UNION ALL
+                  SELECT r.rngsubtype
+                    FROM pg_range r
+                   WHERE ((r.rngtypid = t.oid) OR (r.rngmultitypid = t.oid))
+                 UNION ALL
+                  SELECT a.atttypid
+                    FROM pg_attribute a
+                   WHERE ((a.attrelid = t.typrelid) AND (a.attnum > 0) AND (NOT a.attisdropped))) n(type))
+         ), named AS (
+          SELECT md5(string_agg(n.name, ','::text ORDER BY n.name)) AS names
+            FROM (made_of m
+              CROSS JOIN LATERAL ( SELECT ((e.oid || ':'::text) || (e.enumlabel)::text) AS "?column?"
+                    FROM pg_enum e
+                   WHERE (e.enumtypid = m.type)
+                 UNION ALL
+                  SELECT ((((a.attrelid || '.'::text) || a.attnum) || ':'::text) || (a.attname)::text)
+                    FROM (pg_type t
+                      JOIN pg_attribute a ON (((a.attrelid = t.typrelid) AND (a.attnum > 0))))
+                   WHERE (t.oid = m.type)) n(name))
+         )
+  SELECT NULLIF(concat_ws(' '::text, ( SELECT z.time_zone
+            FROM leadscore.settings z
+           WHERE (((_read_by.s).time_zone IS NULL) AND ((_read_by.s).parts ? 'moment'::text))), ( SELECT n.names
+            FROM named n)), ''::text) AS "nullif";
 END;
 
 CREATE OR REPLACE FUNCTION leadscore._refuse_equal_keys(s leadscore.source)
@@ -3428,8 +3526,8 @@ BEGIN
         WHERE (w.person_kind, w.tenant, w.external_id, w.activity_type, w.occurred_at, w.attributes)
               IS DISTINCT FROM (EXCLUDED.person_kind, EXCLUDED.tenant, EXCLUDED.external_id, EXCLUDED.activity_type, EXCLUDED.occurred_at, EXCLUDED.attributes);
     END IF;
-    UPDATE leadscore.source x SET read_in = leadscore._zone_read(x)
-    WHERE x.source_id = of_source AND x.read_in IS DISTINCT FROM leadscore._zone_read(x);
+    UPDATE leadscore.source x SET read_in = leadscore._read_by(x)
+    WHERE x.source_id = of_source AND x.read_in IS DISTINCT FROM leadscore._read_by(x);
 EXCEPTION WHEN unique_violation OR cardinality_violation THEN
     PERFORM leadscore._refuse_equal_keys(s);
     RAISE;
@@ -3443,15 +3541,17 @@ AS $function$
 DECLARE
     s leadscore.source;
 BEGIN
+    UPDATE leadscore.source x SET name = leadscore._name_of(x.source)
+    WHERE x.attached AND leadscore._name_of(x.source) <> x.name AND to_regclass(x.name) IS NULL;
     FOR s IN SELECT * FROM leadscore.source x
-             WHERE x.attached AND leadscore._name_of(x.source) IS NOT NULL AND x.read_in IS DISTINCT FROM leadscore._zone_read(x)
+             WHERE x.attached AND leadscore._name_of(x.source) IS NOT NULL AND x.read_in IS DISTINCT FROM leadscore._read_by(x)
              ORDER BY x.role DESC, x.source_id LOOP
         BEGIN
             PERFORM leadscore._resync(s.source_id);
         EXCEPTION WHEN OTHERS THEN
             -- One table that cannot be read keeps the run from nothing else; the next one tries again.
-            RAISE WARNING '% was not read again in the new time zone: %', s.source, SQLERRM USING
-                HINT = 'SELECT * FROM leadscore.doctor(); tells what is wrong with it.';
+            RAISE WARNING '% was not read again, as the time zone or names in its types ask for: %', s.source, SQLERRM USING
+                HINT = 'SELECT * FROM leadscore.verify(); tells what is wrong with it.';
         END;
     END LOOP;
 END $function$;
@@ -4570,6 +4670,7 @@ CREATE OR REPLACE FUNCTION leadscore.doctor()
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET jit TO 'off'
+ SET standard_conforming_strings TO 'on'
 AS $function$
 #variable_conflict use_column
 DECLARE
@@ -4623,36 +4724,39 @@ BEGIN
            'What changes in the table is not scored.',
            format('ALTER TABLE %s ENABLE TRIGGER %I; SELECT leadscore.resync(%s);', t.tgrelid::regclass, t.tgname,
                   CASE WHEN c.relnamespace = 'leadscore'::regnamespace THEN '' ELSE quote_literal(
-                      (SELECT s.source FROM leadscore.source s WHERE t.tgname LIKE 'leadscore\_' || s.source_id || '\_%')) END)
+                      (SELECT s.source FROM leadscore.source s WHERE ltrim(t.tgname, '!') LIKE 'leadscore\_' || s.source_id || '\_%')) END)
     FROM pg_trigger t
     JOIN pg_class c ON c.oid = t.tgrelid
     JOIN pg_proc f ON f.oid = t.tgfoid
     WHERE f.pronamespace = 'leadscore'::regnamespace AND t.tgenabled IN ('D', 'R')
     ORDER BY t.tgrelid::regclass::text, t.tgname;
     RETURN QUERY
-    SELECT 'error', CASE WHEN to_regclass(s.name) IS NULL THEN format('attached table %s is gone', s.name)
+    SELECT 'error', CASE WHEN t.taken IS NULL THEN format('attached table %s is gone', s.name)
                          ELSE format('a table that is not attached took the place of attached table %s', s.name) END,
            format('It fed %s of kind %L, and what came from it is still there.', CASE s.role WHEN 'person' THEN 'persons' ELSE 'activities' END, s.person_kind),
-           CASE WHEN to_regclass(s.name) IS NULL THEN format('SELECT leadscore.forget_source(%s);', s.source_id)
+           CASE WHEN t.taken IS NULL THEN format('SELECT leadscore.forget_source(%s);', s.source_id)
                 ELSE format('SELECT leadscore.reattach(%L);', s.name) END
     FROM leadscore.source s
+    LEFT JOIN LATERAL (SELECT c.oid AS taken FROM pg_class c WHERE c.oid = to_regclass(s.name) AND c.relkind IN ('r', 'p')) t ON true
     WHERE s.attached AND leadscore._name_of(s.source) IS DISTINCT FROM s.name
       AND (leadscore._name_of(s.source) IS NULL
            OR NOT EXISTS (SELECT FROM leadscore.source x
                           WHERE x.source = to_regclass(s.name) AND x.attached AND (x.role, x.person_kind, x.label) = (s.role, s.person_kind, s.label)))
-      AND (leadscore._name_of(s.source) IS NULL OR to_regclass(s.name) IS NOT NULL)
+      AND (leadscore._name_of(s.source) IS NULL
+           OR EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass(s.name) AND c.relkind IN ('r', 'p')))
     ORDER BY s.source_id;
     RETURN QUERY
-    SELECT 'error', format('trigger leadscore_%s_%s%s on %s is missing', s.source_id, n.name, p.suffix, p.relation),
+    SELECT 'error', format('trigger %I on %s is missing', n.name || p.suffix, p.relation),
            CASE WHEN leadscore._is_whole(s) THEN 'What changes in the table is not scored; a column that was attached may have been dropped.'
                 ELSE 'A column that it cannot be attached without was dropped: attach it anew, with others.' END,
            CASE WHEN leadscore._is_whole(s) THEN format('SELECT leadscore.reattach(%L);', s.source::text)
                 ELSE format('SELECT leadscore.detach(%L, kind => %L, label => %L);', s.source::text, s.person_kind, s.label) END
     FROM leadscore.source s
     CROSS JOIN LATERAL leadscore._places_of(s.source) p
-    CROSS JOIN (VALUES ('columns'), ('row'), ('row_update'), ('statement'), ('truncate'), ('begin')) n(name)
-    WHERE s.attached AND (n.name <> 'truncate' OR p.suffix = '') AND (n.name <> 'begin' OR s.parts ? 'score' OR s.parts ? 'category' OR s.parts ? 'scorecards') AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
-      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = p.relation AND t.tgname = format('leadscore_%s_%s%s', s.source_id, n.name, p.suffix))
+    CROSS JOIN (VALUES ('columns'), ('row'), ('row_update'), ('statement'), ('truncate'), ('begin')) k(kind)
+    CROSS JOIN LATERAL (SELECT format(CASE k.kind WHEN 'begin' THEN '!leadscore_%s_%s' ELSE 'leadscore_%s_%s' END, s.source_id, k.kind) AS name) n
+    WHERE s.attached AND (k.kind <> 'truncate' OR p.suffix = '') AND (k.kind <> 'begin' OR s.parts ? 'score' OR s.parts ? 'category' OR s.parts ? 'scorecards') AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
+      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = p.relation AND t.tgname = n.name || p.suffix)
     ORDER BY s.source_id, p.suffix, n.name;
 
     RETURN QUERY
@@ -4666,8 +4770,20 @@ BEGIN
                                ('leadscore_reached_row_moved', false), ('leadscore_reached_moved', false)) n(name, always)
     WHERE s.attached AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
       AND (n.always OR leadscore._may_come_later(s, t.step))
+      AND coalesce(leadscore._leads_to(s, t.step), t.relation) = t.relation
       AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.relation AND g.tgname = n.name)
     ORDER BY s.source_id, t.step, n.name;
+
+    RETURN QUERY
+    SELECT 'error', format('rows of %s reach %s, which is not followed', s.source, k.relation),
+           'A foreign key that led to another table leads there now, as where a table was rebuilt.',
+           CASE WHEN leadscore._is_whole(s) THEN format('SELECT leadscore.reattach(%L);', s.source::text)
+                ELSE format('SELECT leadscore.detach(%L, kind => %L, label => %L);', s.source::text, s.person_kind, s.label) END
+    FROM leadscore.source s
+    JOIN leadscore.source_step t ON t.source_id = s.source_id
+    CROSS JOIN LATERAL (SELECT leadscore._leads_to(s, t.step) AS relation) k
+    WHERE s.attached AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source) AND k.relation <> t.relation
+    ORDER BY s.source_id, t.step;
 
     -- Shards have triggers of names of their own.
     IF NOT leadscore._is_clustered() THEN
@@ -4680,11 +4796,13 @@ BEGIN
         JOIN pg_class c ON c.oid = t.tgrelid
         JOIN pg_proc f ON f.oid = t.tgfoid
         WHERE f.pronamespace = 'leadscore'::regnamespace AND c.relnamespace <> 'leadscore'::regnamespace
-          AND NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgname LIKE 'leadscore\_%'
+          AND NOT t.tgisinternal AND t.tgparentid = 0 AND ltrim(t.tgname, '!') LIKE 'leadscore\_%'
+          -- reattach() is for these.
+          AND NOT EXISTS (SELECT FROM leadscore.source s WHERE s.attached AND s.name = leadscore._name_of(t.tgrelid) AND s.source <> t.tgrelid)
           AND NOT EXISTS (SELECT FROM leadscore.source s
                           LEFT JOIN leadscore.source_step x ON x.source_id = s.source_id
                           WHERE s.attached AND t.tgrelid IN (s.source, x.relation)
-                            AND (t.tgname LIKE 'leadscore\_' || s.source_id || '\_%'
+                            AND (ltrim(t.tgname, '!') LIKE 'leadscore\_' || s.source_id || '\_%'
                                  OR (t.tgname LIKE 'leadscore\_reached%' AND t.tgrelid = x.relation)))
         GROUP BY t.tgrelid
         ORDER BY t.tgrelid::regclass::text;
@@ -4701,18 +4819,29 @@ BEGIN
     -- What jsonb cannot hold is no attribute.
     RETURN QUERY
     SELECT 'note', format('%s activities of %s lack attribute %L', count(*), s.source, s.label),
-           'Their rows hold a value there that jsonb cannot: \u0000, half of a character, or a number beyond numeric.',
+           'Their rows hold a value there that jsonb cannot: \u0000, half of a character, a number beyond numeric, or a text that is too long.',
            format('SELECT source_key FROM leadscore.activity WHERE source_id = %s AND NOT attributes ? %L;', s.source_id, s.label)
     -- Which columns can hold such values is asked of each once, not of each activity that a policy hides or shows.
     FROM (SELECT s.source_id, s.source, l.label
           FROM leadscore.source s
           CROSS JOIN LATERAL (SELECT e.value ->> 'label' AS label, s.parts -> 'columns' -> (e.value ->> 'at')::int AS place
                               FROM jsonb_array_elements(coalesce(s.parts -> 'attributes', '[]')) e) l
-          WHERE s.attached AND s.role = 'activity' AND (l.place ->> 1)::int >= 0 AND leadscore._holds_json(s, l.place)
+          WHERE s.attached AND s.role = 'activity' AND (l.place ->> 1)::int >= 0 AND leadscore._may_lack(s, l.place)
           OFFSET 0) s
     JOIN leadscore.activity a ON a.source_id = s.source_id AND NOT a.attributes ? s.label
     GROUP BY s.source_id, s.source, s.label
     ORDER BY s.source_id, s.label;
+    RETURN QUERY
+    SELECT 'note', format('%s persons of %s lack attribute %L', count(*), s.source, l.label),
+           'Their rows hold a value there that jsonb cannot: \u0000, half of a character, a number beyond numeric, or a text that is too long.',
+           format('SELECT external_id FROM leadscore.person WHERE source_id = %s AND NOT attributes ? %L;', s.source_id, l.label)
+    FROM leadscore.source s
+    CROSS JOIN LATERAL (SELECT e.value ->> 'label' AS label, s.parts -> 'columns' -> (e.value ->> 'at')::int AS place
+                        FROM jsonb_array_elements(coalesce(s.parts -> 'attributes', '[]')) e) l
+    JOIN leadscore.person p ON p.source_id = s.source_id AND NOT p.attributes ? l.label
+    WHERE s.attached AND s.role = 'person' AND (l.place ->> 1)::int >= 0
+    GROUP BY s.source_id, s.source, l.label
+    ORDER BY s.source_id, l.label;
 
     RETURN QUERY
     SELECT 'error', format('trigger %I on %s is deferrable', t.tgname, t.tgrelid::regclass),
@@ -4726,7 +4855,11 @@ BEGIN
     RETURN QUERY
     SELECT 'error', CASE cardinality(k.names) WHEN 1 THEN format('column %s of %s, by which its rows are found, is no longer unique', k.shown, s.source)
                                               ELSE format('columns %s of %s, by which its rows are found, are no longer unique', k.shown, s.source) END,
-           'Rows with the same value are taken for one.', format('ALTER TABLE %s ADD UNIQUE (%s);', s.source, k.shown)
+           'Rows with the same value are taken for one.',
+           format('ALTER TABLE %s ADD UNIQUE (%s);', s.source, concat_ws(', ', k.shown, (
+               SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
+               FROM pg_partitioned_table p JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = ANY (p.partattrs)
+               WHERE p.partrelid = s.source AND a.attname <> ALL (k.names))))
     FROM leadscore.source s
     CROSS JOIN LATERAL (
         SELECT array_agg(b.columns ->> (s.parts -> 'columns' -> e.value::int ->> 1)::int ORDER BY e.nth) AS names,
@@ -4761,8 +4894,10 @@ BEGIN
     -- What waits.
     RETURN QUERY
     SELECT 'warning', format('activity type %L is not known', w.activity_type),
-           format('%s rows of %s wait for it.', count(*), (SELECT s.source FROM leadscore.source s WHERE s.source_id = w.source_id)),
-           format('INSERT INTO leadscore.activity_type (activity_type) VALUES (%L);', w.activity_type)
+           format(CASE w.activity_type WHEN '' THEN '%s rows of %s wait for a type that has a name.' ELSE '%s rows of %s wait for it.' END,
+                  count(*), (SELECT s.source FROM leadscore.source s WHERE s.source_id = w.source_id)),
+           CASE w.activity_type WHEN '' THEN format('SELECT source_key FROM leadscore.waiting WHERE source_id = %s AND activity_type = '''';', w.source_id)
+                ELSE format('INSERT INTO leadscore.activity_type (activity_type) VALUES (%L);', w.activity_type) END
     FROM leadscore.waiting w
     WHERE NOT EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = w.activity_type)
     GROUP BY w.activity_type, w.source_id
@@ -4825,11 +4960,15 @@ BEGIN
                   CASE WHEN c.scorecard <> 'main' THEN format(' on scorecard %L', c.scorecard) END,
                   ' of tenant ' || quote_literal(c.tenant)),
            format('A score below %s has no category.', min(c.min_score)),
-           format('INSERT INTO leadscore.category (%sperson_kind, name) VALUES (%s%L, ''cold'');',
-                  concat(CASE WHEN c.tenant IS NOT NULL THEN 'tenant, ' END, CASE WHEN c.scorecard <> 'main' THEN 'scorecard, ' END),
-                  concat(quote_literal(c.tenant) || ', ', CASE WHEN c.scorecard <> 'main' THEN quote_literal(c.scorecard) || ', ' END),
-                  c.person_kind)
+           CASE WHEN bool_or(c.name = 'cold')
+                THEN format('UPDATE leadscore.category SET min_score = NULL WHERE category_id = %s;', min(c.category_id) FILTER (WHERE c.min_score = m.lowest))
+                ELSE format('INSERT INTO leadscore.category (%sperson_kind, name) VALUES (%s%L, ''cold'');',
+                            concat(CASE WHEN c.tenant IS NOT NULL THEN 'tenant, ' END, CASE WHEN c.scorecard <> 'main' THEN 'scorecard, ' END),
+                            concat(quote_literal(c.tenant) || ', ', CASE WHEN c.scorecard <> 'main' THEN quote_literal(c.scorecard) || ', ' END),
+                            c.person_kind) END
     FROM leadscore.category c
+    CROSS JOIN LATERAL (SELECT min(x.min_score) AS lowest FROM leadscore.category x
+                        WHERE (x.tenant, x.scorecard, x.person_kind) IS NOT DISTINCT FROM (c.tenant, c.scorecard, c.person_kind)) m
     GROUP BY c.tenant, c.scorecard, c.person_kind
     HAVING bool_and(c.min_score IS NOT NULL)
     ORDER BY c.tenant NULLS FIRST, c.scorecard, c.person_kind;
@@ -4854,6 +4993,7 @@ CREATE OR REPLACE FUNCTION leadscore._doctor_cron()
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET jit TO 'off'
+ SET standard_conforming_strings TO 'on'
 AS $function$
 #variable_conflict use_column
 DECLARE
@@ -8169,10 +8309,10 @@ COMMENT ON COLUMN leadscore.settings.outcome_type IS 'The activity type that sco
 COMMENT ON COLUMN leadscore.settings.person_url IS 'Where a person is in the application, such as https://app/{kind}/{external_id}; NULL: pages have no links';
 COMMENT ON COLUMN leadscore.settings.scoring IS 'at_once: what is registered is scored in its own transaction; deferred: it waits for score_pending() or the next run';
 COMMENT ON COLUMN leadscore.source.label IS 'Tells several attachments of one table for one kind apart';
-COMMENT ON COLUMN leadscore.source.name IS 'What the table was called when it was attached, by which one that takes its place is known';
+COMMENT ON COLUMN leadscore.source.name IS 'What the table was called when it was attached, or a run found it renamed, by which one that takes its place is known';
 COMMENT ON COLUMN leadscore.source.owner IS 'Whose it was then';
 COMMENT ON COLUMN leadscore.source.parts IS 'Which part the columns in the lists of the triggers leadscore_N_columns and leadscore_N_K_columns play, by position from 0';
-COMMENT ON COLUMN leadscore.source.read_in IS 'The zone in which such columns were read last; NULL: it has none';
+COMMENT ON COLUMN leadscore.source.read_in IS 'The zone in which such columns were read last, and a hash of names in the types of all; NULL: it has neither';
 COMMENT ON COLUMN leadscore.source.time_zone IS 'The zone of its columns without a time zone; NULL: that of the settings';
 COMMENT ON COLUMN leadscore.source_step.names IS 'The columns of it that are read, as they were called when it was attached';
 COMMENT ON COLUMN leadscore.source_step.relation IS 'The table that is reached';
@@ -8340,6 +8480,10 @@ COMMENT ON FUNCTION leadscore._is_deferrable(leadscore.source,integer) IS 'Wheth
 REVOKE EXECUTE ON FUNCTION leadscore._is_deferrable(leadscore.source,integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._has_loose_keys(regclass) IS 'Whether a foreign key to a table lets rows refer to none that is there';
 REVOKE EXECUTE ON FUNCTION leadscore._has_loose_keys(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._leads_to(leadscore.source,integer) IS 'The table to which the foreign key of a step leads now; NULL: there is none';
+REVOKE EXECUTE ON FUNCTION leadscore._leads_to(leadscore.source,integer) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._follow_keys(leadscore.source) IS 'Follows the foreign keys of an attached table to where they lead now';
+REVOKE EXECUTE ON FUNCTION leadscore._follow_keys(leadscore.source) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._has_key(leadscore.source,integer) IS 'Whether the columns of a step are a foreign key';
 REVOKE EXECUTE ON FUNCTION leadscore._has_key(leadscore.source,integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._may_come_later(leadscore.source,integer) IS 'Whether rows may refer to one that is not there, and comes by itself';
@@ -8383,13 +8527,13 @@ COMMENT ON FUNCTION leadscore._parts_left(leadscore.source,jsonb) IS 'What an at
 COMMENT ON FUNCTION leadscore._new_place(jsonb,integer) IS 'The place of a column in a list without those that are lost';
 COMMENT ON FUNCTION leadscore._present_names(leadscore.source) IS 'The columns that an attached table binds, by their names of today';
 COMMENT ON FUNCTION leadscore._is_whole(leadscore.source) IS 'Whether an attached table can be attached again as it was';
-COMMENT ON FUNCTION leadscore._holds_json(leadscore.source,jsonb) IS 'Whether an attached column is of type json';
+COMMENT ON FUNCTION leadscore._may_lack(leadscore.source,jsonb) IS 'Whether an attached column can hold what jsonb cannot, but for what is too long';
 COMMENT ON FUNCTION leadscore.reattach(regclass) IS 'Puts lost triggers of an attached table back, as it was attached, and brings what came from it in step; also where another table took its name';
-COMMENT ON FUNCTION leadscore._zone_read(leadscore.source) IS 'The zone of the settings, if an attached table is read in it';
-REVOKE EXECUTE ON FUNCTION leadscore._zone_read(leadscore.source) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._read_by(leadscore.source) IS 'What else than its rows tells what an attached table says: the zone of the settings, and names in its types';
+REVOKE EXECUTE ON FUNCTION leadscore._read_by(leadscore.source) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._refuse_equal_keys(leadscore.source) IS 'Refuses an attached table in which two rows have one key';
 REVOKE EXECUTE ON FUNCTION leadscore._refuse_equal_keys(leadscore.source) FROM PUBLIC;
-COMMENT ON FUNCTION leadscore._read_again() IS 'Reads attached tables again whose columns without a time zone were read in another one';
+COMMENT ON FUNCTION leadscore._read_again() IS 'Reads attached tables again that were read in another time zone, or by other names';
 REVOKE EXECUTE ON FUNCTION leadscore._read_again() FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._pass_days(date,date,bigint[]) IS 'Brings persons through the days between two days: removes records that ended, takes what decays and what silence takes; returns what changed and who is to be derived anew';
 REVOKE EXECUTE ON FUNCTION leadscore._pass_days(date,date,bigint[]) FROM PUBLIC;

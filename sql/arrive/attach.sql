@@ -143,7 +143,7 @@ REVOKE ALL ON FUNCTION leadscore._check_key_type(regclass, text, text, boolean) 
 
 -- Names that a list, or a path through foreign keys, holds. Names in double quotes may hold anything.
 CREATE FUNCTION leadscore._names_in(list text, separator text) RETURNS text[]
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
 BEGIN
     IF list <> '' AND regexp_replace(list, '"(?:[^"]|"")*"', '"', 'g') ~ format('(^|[%1$s])\s*([%1$s]|$)', separator) THEN
         RAISE invalid_parameter_value USING
@@ -466,19 +466,20 @@ BEGIN
     PERFORM leadscore._let_put_triggers(x.relation) FROM (SELECT s.source AS relation UNION SELECT x.relation FROM leadscore.source_step x WHERE x.source_id = of_source) x
     WHERE leadscore._is_distributed(x.relation);
     FOR part IN
-        SELECT p.relation, prefix || v.name || p.suffix AS name, v.events, v.level, v.function
+        SELECT p.relation, v.before || prefix || v.name || p.suffix AS name, v.events, v.level, v.function
         FROM leadscore._places_of(s.source) p
         CROSS JOIN LATERAL (VALUES
-            (1, 'columns', 'AFTER UPDATE OF ' || columns, 'STATEMENT WHEN (false)', '_source_changed', true),
-            -- Before its rows are locked, as for persons: a run writes to them.
-            (2, 'begin', 'BEFORE INSERT OR DELETE OR UPDATE', 'STATEMENT', '_source_begins', jsonb_array_length(s.parts -> 'names') > (s.parts ->> 'reads')::int),
-            (3, 'row', 'AFTER INSERT OR DELETE', 'ROW', '_source_row_changed', true),
-            (4, 'row_update', 'AFTER UPDATE', 'ROW', '_source_row_changed', true),
-            (5, 'statement', 'AFTER INSERT OR DELETE OR UPDATE', 'STATEMENT', '_source_changed', true),
-            (6, 'truncate', 'AFTER TRUNCATE', 'STATEMENT', '_source_truncated', NOT leadscore._is_distributed(s.source)),
-            (6, 'truncate', 'BEFORE TRUNCATE', 'STATEMENT', '_refuse_truncate', leadscore._is_distributed(s.source) AND p.suffix = '')
-        ) v(nth, name, events, level, function, wanted)
-        WHERE v.wanted AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = p.relation AND g.tgname = prefix || v.name || p.suffix)
+            ('', 1, 'columns', 'AFTER UPDATE OF ' || columns, 'STATEMENT WHEN (false)', '_source_changed', true),
+            -- Before its rows are locked, as for persons: a run writes to them. And before triggers of the application for the
+            -- statement, which go by name: what they bring about must not write a row that the statement will.
+            ('!', 2, 'begin', 'BEFORE INSERT OR DELETE OR UPDATE', 'STATEMENT', '_source_begins', jsonb_array_length(s.parts -> 'names') > (s.parts ->> 'reads')::int),
+            ('', 3, 'row', 'AFTER INSERT OR DELETE', 'ROW', '_source_row_changed', true),
+            ('', 4, 'row_update', 'AFTER UPDATE', 'ROW', '_source_row_changed', true),
+            ('', 5, 'statement', 'AFTER INSERT OR DELETE OR UPDATE', 'STATEMENT', '_source_changed', true),
+            ('', 6, 'truncate', 'AFTER TRUNCATE', 'STATEMENT', '_source_truncated', NOT leadscore._is_distributed(s.source)),
+            ('', 6, 'truncate', 'BEFORE TRUNCATE', 'STATEMENT', '_refuse_truncate', leadscore._is_distributed(s.source) AND p.suffix = '')
+        ) v(before, nth, name, events, level, function, wanted)
+        WHERE v.wanted AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = p.relation AND g.tgname = v.before || prefix || v.name || p.suffix)
         ORDER BY p.suffix, v.nth
     LOOP
         EXECUTE format('CREATE TRIGGER %I %s ON %s FOR EACH %s EXECUTE FUNCTION leadscore.%I(%L)',
@@ -525,23 +526,74 @@ END;
 COMMENT ON FUNCTION leadscore._has_loose_keys(regclass) IS 'Whether a foreign key to a table lets rows refer to none that is there';
 REVOKE ALL ON FUNCTION leadscore._has_loose_keys(regclass) FROM PUBLIC;
 
--- Which may have been dropped since. A distributed table's are those of its shards.
-CREATE FUNCTION leadscore._has_key(s leadscore.source, step int) RETURNS boolean
+-- The table to which the foreign key of a step leads now, which may have been dropped since, or made anew where a table was
+-- rebuilt: NULL, or another one. Of a distributed table the keys are those of its shards.
+CREATE FUNCTION leadscore._leads_to(s leadscore.source, of_step int) RETURNS regclass
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    part    jsonb := s.parts -> 'steps' -> (of_step - 1);
+    parent  int := (part ->> 'parent')::int;
+    known   leadscore.source_step;
+    before  leadscore.source_step;
+    referring regclass := s.source;
+    named   text[];
+    columns jsonb;
 BEGIN
-    RETURN leadscore._is_distributed((s).source) OR EXISTS (
-        SELECT FROM leadscore.source_step t
-        CROSS JOIN LATERAL (SELECT (s).parts -> 'steps' -> (t.step - 1) AS part) p
-        CROSS JOIN LATERAL (SELECT (p.part ->> 'parent')::int AS parent) n
-        LEFT JOIN leadscore.source_step f ON f.source_id = t.source_id AND f.step = n.parent
-        CROSS JOIN LATERAL (SELECT coalesce(f.relation, (s).source) AS relation,
-                                   format(CASE n.parent WHEN 0 THEN 'leadscore_%s_columns' ELSE 'leadscore_%s_%s_columns' END, t.source_id, n.parent) AS trigger) r
-        CROSS JOIN LATERAL leadscore._bound_columns(r.relation, r.trigger) b
-        JOIN pg_constraint c ON c.contype = 'f' AND c.conrelid = r.relation AND c.confrelid = t.relation
-        WHERE t.source_id = (s).source_id AND t.step = _has_key.step
-          AND (SELECT array_agg(a.attname::text ORDER BY a.attname) FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey))
-              = (SELECT array_agg(b.columns ->> e.place::int ORDER BY b.columns ->> e.place::int) FROM jsonb_array_elements_text(p.part -> 'from') e(place)));
+    SELECT * INTO known FROM leadscore.source_step t WHERE t.source_id = s.source_id AND t.step = of_step;
+    IF leadscore._is_distributed(s.source) THEN
+        RETURN known.relation;
+    END IF;
+    IF parent = 0 THEN
+        SELECT coalesce(b.columns, s.parts -> 'names') INTO columns FROM leadscore._bound_columns(s.source, format('leadscore_%s_columns', s.source_id)) b;
+    ELSE
+        SELECT * INTO before FROM leadscore.source_step t WHERE t.source_id = s.source_id AND t.step = parent;
+        SELECT coalesce(b.columns, to_jsonb(before.names)) INTO columns
+        FROM leadscore._bound_columns(before.relation, format('leadscore_%s_%s_columns', s.source_id, parent)) b;
+        referring := coalesce(leadscore._leads_to(s, parent), before.relation);
+    END IF;
+    named := ARRAY(SELECT columns ->> e.place::int FROM jsonb_array_elements_text(part -> 'from') e(place) ORDER BY 1);
+    RETURN (SELECT c.confrelid
+            FROM pg_constraint c
+            WHERE c.contype = 'f' AND c.conrelid = referring AND c.conparentid = 0
+              AND ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey) ORDER BY 1) = named
+            ORDER BY c.confrelid <> known.relation, c.oid LIMIT 1);
 END $$;
+COMMENT ON FUNCTION leadscore._leads_to(leadscore.source, int) IS 'The table to which the foreign key of a step leads now; NULL: there is none';
+REVOKE ALL ON FUNCTION leadscore._leads_to(leadscore.source, int) FROM PUBLIC;
+
+-- Where a table in between was rebuilt, the one that took its place is followed from then on.
+CREATE FUNCTION leadscore._follow_keys(s leadscore.source) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    moved record;
+    g     record;
+BEGIN
+    FOR moved IN
+        SELECT t.step, t.relation, leadscore._leads_to(s, t.step) AS present FROM leadscore.source_step t WHERE t.source_id = s.source_id
+    LOOP
+        CONTINUE WHEN moved.present IS NULL OR moved.present = moved.relation;
+        UPDATE leadscore.source_step t SET relation = moved.present WHERE t.source_id = s.source_id AND t.step = moved.step;
+        FOR g IN
+            SELECT t.tgname FROM pg_trigger t
+            WHERE t.tgrelid = moved.relation AND t.tgparentid = 0
+              AND (t.tgname = format('leadscore_%s_%s_columns', s.source_id, moved.step)
+                   OR (starts_with(t.tgname, 'leadscore_reached')
+                       AND NOT EXISTS (SELECT FROM leadscore.source_step x JOIN leadscore.source y USING (source_id) WHERE y.attached AND x.relation = moved.relation)))
+        LOOP
+            EXECUTE format('DROP TRIGGER %I ON %s', g.tgname, moved.relation);
+        END LOOP;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION leadscore._follow_keys(leadscore.source) IS 'Follows the foreign keys of an attached table to where they lead now';
+REVOKE ALL ON FUNCTION leadscore._follow_keys(leadscore.source) FROM PUBLIC;
+
+-- Whether the columns of a step are a foreign key to the table that is followed.
+CREATE FUNCTION leadscore._has_key(s leadscore.source, step int) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT EXISTS (SELECT FROM leadscore.source_step t
+                   WHERE t.source_id = (s).source_id AND t.step = _has_key.step AND t.relation = leadscore._leads_to(s, t.step));
+END;
 COMMENT ON FUNCTION leadscore._has_key(leadscore.source, int) IS 'Whether the columns of a step are a foreign key';
 REVOKE ALL ON FUNCTION leadscore._has_key(leadscore.source, int) FROM PUBLIC;
 
@@ -575,7 +627,7 @@ COMMENT ON FUNCTION leadscore._put_reached_triggers(regclass, text, boolean) IS 
 REVOKE ALL ON FUNCTION leadscore._put_reached_triggers(regclass, text, boolean) FROM PUBLIC;
 
 CREATE FUNCTION leadscore._drop_triggers(of_source int) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
 DECLARE
     g        record;
     attached regclass[] := ARRAY(SELECT p.relation FROM leadscore.source s CROSS JOIN LATERAL leadscore._places_of(s.source) p WHERE s.source_id = of_source);
@@ -585,7 +637,7 @@ DECLARE
     before   text := leadscore._local_ddl();
 BEGIN
     FOR g IN SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
-             WHERE t.tgrelid = ANY (reached || attached) AND t.tgname LIKE 'leadscore\_' || of_source || '\_%' AND t.tgparentid = 0 LOOP
+             WHERE t.tgrelid = ANY (reached || attached) AND ltrim(t.tgname, '!') LIKE 'leadscore\_' || of_source || '\_%' AND t.tgparentid = 0 LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', g.tgname, g.relation);
     END LOOP;
     FOR g IN SELECT t.tgname, t.tgrelid::regclass AS relation FROM pg_trigger t
@@ -1059,7 +1111,8 @@ BEGIN
     parts := jsonb_build_object('key', plan.extra);
     FOR item IN SELECT n AS name FROM unnest(leadscore._columns_in(source, person)) n LOOP
         plan := leadscore._bind(plan, item.name, 'the person', NULL, caller);
-        PERFORM leadscore._check_key_type(plan.relations[plan.steps[plan.at + 1] + 1], plan.names[plan.at + 1], 'the person');
+        PERFORM leadscore._check_key_type(plan.relations[plan.steps[plan.at + 1] + 1], plan.names[plan.at + 1], 'the person',
+                                          cardinality(leadscore._columns_in(source, person)) > 1);
         keys := keys || to_jsonb(plan.at);
     END LOOP;
     parts := parts || jsonb_build_object('person', keys);
@@ -1294,7 +1347,7 @@ BEGIN ATOMIC
                       FROM jsonb_array_elements_text(coalesce(b.columns, t.names)) WITH ORDINALITY n(name, nth)) ORDER BY t.step)
     FROM (SELECT 0 AS step, (s).source AS relation, (s).parts -> 'names' AS names, format('leadscore_%s_columns', (s).source_id) AS trigger_name
           UNION ALL
-          SELECT x.step, x.relation, to_jsonb(x.names), format('leadscore_%s_%s_columns', x.source_id, x.step)
+          SELECT x.step, coalesce(leadscore._leads_to(s, x.step), x.relation), to_jsonb(x.names), format('leadscore_%s_%s_columns', x.source_id, x.step)
           FROM leadscore.source_step x WHERE x.source_id = (s).source_id) t
     CROSS JOIN LATERAL leadscore._bound_columns(t.relation, t.trigger_name) b;
 END;
@@ -1310,8 +1363,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore._is_whole(leadscore.source) IS 'Whether an attached table can be attached again as it was';
 
--- Whether a bound column is of type json, which holds what jsonb cannot.
-CREATE FUNCTION leadscore._holds_json(s leadscore.source, place jsonb) RETURNS boolean
+-- Whether a bound column can hold what jsonb cannot: json and numbers, and lists of them. Others can only be too long.
+CREATE FUNCTION leadscore._may_lack(s leadscore.source, place jsonb) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT EXISTS (SELECT FROM (SELECT (s).source AS relation WHERE place ->> 0 = '0'
@@ -1319,9 +1372,10 @@ BEGIN ATOMIC
                    CROSS JOIN LATERAL leadscore._bound_columns(r.relation, CASE place ->> 0 WHEN '0' THEN format('leadscore_%s_columns', (s).source_id)
                                                                                 ELSE format('leadscore_%s_%s_columns', (s).source_id, place ->> 0) END) b
                    JOIN pg_attribute a ON a.attrelid = r.relation AND a.attname = b.columns ->> (place ->> 1)::int
-                   WHERE leadscore._base_type(a.atttypid) = 'json'::regtype);
+                   JOIN pg_type t ON t.oid = a.atttypid
+                   WHERE leadscore._base_type(coalesce(nullif(t.typelem, 0), a.atttypid)) = ANY ('{json,numeric}'::regtype[]));
 END;
-COMMENT ON FUNCTION leadscore._holds_json(leadscore.source, jsonb) IS 'Whether an attached column is of type json';
+COMMENT ON FUNCTION leadscore._may_lack(leadscore.source, jsonb) IS 'Whether an attached column can hold what jsonb cannot, but for what is too long';
 
 -- Triggers that were lost come back, with the columns that are bound as they are called now; columns that are gone and can be done
 -- without are left out. A table that took the name of an attached one takes its place.
@@ -1360,9 +1414,8 @@ BEGIN
             PERFORM leadscore._drop_triggers(s.source_id);
             DELETE FROM leadscore.source x WHERE x.source = _reattach.source AND x.role = s.role AND x.person_kind = s.person_kind AND x.label = s.label AND NOT x.attached;
             UPDATE leadscore.source x SET source = _reattach.source WHERE x.source_id = s.source_id RETURNING * INTO s;
-            -- Those that came with a dump of the table.
-            lists := leadscore._present_names(s);
         END IF;
+        PERFORM leadscore._follow_keys(s);
         lists := leadscore._present_names(s);
         left_over := CASE WHEN jsonb_array_length(lists) = 1 + jsonb_array_length(s.parts -> 'steps') THEN leadscore._parts_left(s, lists) END;
         IF left_over IS NULL THEN
@@ -1393,14 +1446,40 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore.reattach(regclass) IS 'Puts lost triggers of an attached table back, as it was attached, and brings what came from it in step; also where another table took its name';
 
--- The zone in which columns without one are read, if an attached table has such columns.
-CREATE FUNCTION leadscore._zone_read(s leadscore.source) RETURNS text
+-- The zone in which columns without one are read, if an attached table has such columns, and the names of which values of its
+-- columns are made: labels of enumerations, columns of row types. NULL where nothing but its rows tells what they are.
+CREATE FUNCTION leadscore._read_by(s leadscore.source) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT z.time_zone FROM leadscore.settings z WHERE (s).time_zone IS NULL AND (s).parts ? 'moment';
+    WITH RECURSIVE made_of(type) AS (
+        SELECT a.atttypid
+        FROM pg_trigger g
+        JOIN pg_attribute a ON a.attrelid = g.tgrelid AND a.attnum = ANY (g.tgattr)
+        WHERE g.tgrelid IN (SELECT (s).source UNION ALL SELECT t.relation FROM leadscore.source_step t WHERE t.source_id = (s).source_id)
+          AND (g.tgname = format('leadscore_%s_columns', (s).source_id) OR starts_with(g.tgname, format('leadscore_%s_', (s).source_id)) AND g.tgname LIKE '%columns')
+        UNION
+        SELECT n.type
+        FROM made_of m
+        JOIN pg_type t ON t.oid = m.type
+        CROSS JOIN LATERAL (
+            SELECT t.typelem WHERE t.typelem <> 0
+            UNION ALL SELECT t.typbasetype WHERE t.typbasetype <> 0
+            UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid OR r.rngmultitypid = t.oid
+            UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) n(type)
+    ), named AS (
+        SELECT md5(string_agg(n.name, ',' ORDER BY n.name)) AS names
+        FROM made_of m
+        CROSS JOIN LATERAL (
+            SELECT e.oid || ':' || e.enumlabel FROM pg_enum e WHERE e.enumtypid = m.type
+            UNION ALL
+            SELECT a.attrelid || '.' || a.attnum || ':' || a.attname FROM pg_type t JOIN pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0
+            WHERE t.oid = m.type) n(name)
+    )
+    SELECT nullif(concat_ws(' ', (SELECT z.time_zone FROM leadscore.settings z WHERE (s).time_zone IS NULL AND (s).parts ? 'moment'),
+                            (SELECT n.names FROM named n)), '');
 END;
-COMMENT ON FUNCTION leadscore._zone_read(leadscore.source) IS 'The zone of the settings, if an attached table is read in it';
-REVOKE ALL ON FUNCTION leadscore._zone_read(leadscore.source) FROM PUBLIC;
+COMMENT ON FUNCTION leadscore._read_by(leadscore.source) IS 'What else than its rows tells what an attached table says: the zone of the settings, and names in its types';
+REVOKE ALL ON FUNCTION leadscore._read_by(leadscore.source) FROM PUBLIC;
 
 -- On a partitioned table a key is taken on trust.
 CREATE FUNCTION leadscore._refuse_equal_keys(s leadscore.source) RETURNS void
@@ -1527,8 +1606,8 @@ BEGIN
         WHERE (w.person_kind, w.tenant, w.external_id, w.activity_type, w.occurred_at, w.attributes)
               IS DISTINCT FROM (EXCLUDED.person_kind, EXCLUDED.tenant, EXCLUDED.external_id, EXCLUDED.activity_type, EXCLUDED.occurred_at, EXCLUDED.attributes);
     END IF;
-    UPDATE leadscore.source x SET read_in = leadscore._zone_read(x)
-    WHERE x.source_id = of_source AND x.read_in IS DISTINCT FROM leadscore._zone_read(x);
+    UPDATE leadscore.source x SET read_in = leadscore._read_by(x)
+    WHERE x.source_id = of_source AND x.read_in IS DISTINCT FROM leadscore._read_by(x);
 EXCEPTION WHEN unique_violation OR cardinality_violation THEN
     PERFORM leadscore._refuse_equal_keys(s);
     RAISE;
@@ -1536,25 +1615,28 @@ END $$;
 COMMENT ON FUNCTION leadscore._resync(int) IS 'Brings what came from an attached table in step with its rows';
 REVOKE ALL ON FUNCTION leadscore._resync(int) FROM PUBLIC;
 
--- Attached tables that were read in another time zone than that of the settings now: called by a run.
+-- Attached tables that were read in another time zone than that of the settings now, or before a name in their types changed:
+-- called by a run. What was renamed is known by its new name from then on.
 CREATE FUNCTION leadscore._read_again() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     s leadscore.source;
 BEGIN
+    UPDATE leadscore.source x SET name = leadscore._name_of(x.source)
+    WHERE x.attached AND leadscore._name_of(x.source) <> x.name AND to_regclass(x.name) IS NULL;
     FOR s IN SELECT * FROM leadscore.source x
-             WHERE x.attached AND leadscore._name_of(x.source) IS NOT NULL AND x.read_in IS DISTINCT FROM leadscore._zone_read(x)
+             WHERE x.attached AND leadscore._name_of(x.source) IS NOT NULL AND x.read_in IS DISTINCT FROM leadscore._read_by(x)
              ORDER BY x.role DESC, x.source_id LOOP
         BEGIN
             PERFORM leadscore._resync(s.source_id);
         EXCEPTION WHEN OTHERS THEN
             -- One table that cannot be read keeps the run from nothing else; the next one tries again.
-            RAISE WARNING '% was not read again in the new time zone: %', s.source, SQLERRM USING
-                HINT = 'SELECT * FROM leadscore.doctor(); tells what is wrong with it.';
+            RAISE WARNING '% was not read again, as the time zone or names in its types ask for: %', s.source, SQLERRM USING
+                HINT = 'SELECT * FROM leadscore.verify(); tells what is wrong with it.';
         END;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION leadscore._read_again() IS 'Reads attached tables again whose columns without a time zone were read in another one';
+COMMENT ON FUNCTION leadscore._read_again() IS 'Reads attached tables again that were read in another time zone, or by other names';
 REVOKE ALL ON FUNCTION leadscore._read_again() FROM PUBLIC;
 
 CREATE FUNCTION leadscore.resync(source regclass DEFAULT NULL) RETURNS void

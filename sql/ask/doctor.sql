@@ -7,7 +7,7 @@ COMMENT ON FUNCTION leadscore._slow_tables() IS 'What makes leadscore write its 
 -- Health: what keeps scores from being right or on time, each with what mends it.
 CREATE FUNCTION leadscore.doctor()
 RETURNS TABLE (severity text, finding text, detail text, remedy text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET standard_conforming_strings = on AS $$
 #variable_conflict use_column
 DECLARE
     today     date := leadscore.scoring_day();
@@ -60,36 +60,39 @@ BEGIN
            'What changes in the table is not scored.',
            format('ALTER TABLE %s ENABLE TRIGGER %I; SELECT leadscore.resync(%s);', t.tgrelid::regclass, t.tgname,
                   CASE WHEN c.relnamespace = 'leadscore'::regnamespace THEN '' ELSE quote_literal(
-                      (SELECT s.source FROM leadscore.source s WHERE t.tgname LIKE 'leadscore\_' || s.source_id || '\_%')) END)
+                      (SELECT s.source FROM leadscore.source s WHERE ltrim(t.tgname, '!') LIKE 'leadscore\_' || s.source_id || '\_%')) END)
     FROM pg_trigger t
     JOIN pg_class c ON c.oid = t.tgrelid
     JOIN pg_proc f ON f.oid = t.tgfoid
     WHERE f.pronamespace = 'leadscore'::regnamespace AND t.tgenabled IN ('D', 'R')
     ORDER BY t.tgrelid::regclass::text, t.tgname;
     RETURN QUERY
-    SELECT 'error', CASE WHEN to_regclass(s.name) IS NULL THEN format('attached table %s is gone', s.name)
+    SELECT 'error', CASE WHEN t.taken IS NULL THEN format('attached table %s is gone', s.name)
                          ELSE format('a table that is not attached took the place of attached table %s', s.name) END,
            format('It fed %s of kind %L, and what came from it is still there.', CASE s.role WHEN 'person' THEN 'persons' ELSE 'activities' END, s.person_kind),
-           CASE WHEN to_regclass(s.name) IS NULL THEN format('SELECT leadscore.forget_source(%s);', s.source_id)
+           CASE WHEN t.taken IS NULL THEN format('SELECT leadscore.forget_source(%s);', s.source_id)
                 ELSE format('SELECT leadscore.reattach(%L);', s.name) END
     FROM leadscore.source s
+    LEFT JOIN LATERAL (SELECT c.oid AS taken FROM pg_class c WHERE c.oid = to_regclass(s.name) AND c.relkind IN ('r', 'p')) t ON true
     WHERE s.attached AND leadscore._name_of(s.source) IS DISTINCT FROM s.name
       AND (leadscore._name_of(s.source) IS NULL
            OR NOT EXISTS (SELECT FROM leadscore.source x
                           WHERE x.source = to_regclass(s.name) AND x.attached AND (x.role, x.person_kind, x.label) = (s.role, s.person_kind, s.label)))
-      AND (leadscore._name_of(s.source) IS NULL OR to_regclass(s.name) IS NOT NULL)
+      AND (leadscore._name_of(s.source) IS NULL
+           OR EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass(s.name) AND c.relkind IN ('r', 'p')))
     ORDER BY s.source_id;
     RETURN QUERY
-    SELECT 'error', format('trigger leadscore_%s_%s%s on %s is missing', s.source_id, n.name, p.suffix, p.relation),
+    SELECT 'error', format('trigger %I on %s is missing', n.name || p.suffix, p.relation),
            CASE WHEN leadscore._is_whole(s) THEN 'What changes in the table is not scored; a column that was attached may have been dropped.'
                 ELSE 'A column that it cannot be attached without was dropped: attach it anew, with others.' END,
            CASE WHEN leadscore._is_whole(s) THEN format('SELECT leadscore.reattach(%L);', s.source::text)
                 ELSE format('SELECT leadscore.detach(%L, kind => %L, label => %L);', s.source::text, s.person_kind, s.label) END
     FROM leadscore.source s
     CROSS JOIN LATERAL leadscore._places_of(s.source) p
-    CROSS JOIN (VALUES ('columns'), ('row'), ('row_update'), ('statement'), ('truncate'), ('begin')) n(name)
-    WHERE s.attached AND (n.name <> 'truncate' OR p.suffix = '') AND (n.name <> 'begin' OR s.parts ? 'score' OR s.parts ? 'category' OR s.parts ? 'scorecards') AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
-      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = p.relation AND t.tgname = format('leadscore_%s_%s%s', s.source_id, n.name, p.suffix))
+    CROSS JOIN (VALUES ('columns'), ('row'), ('row_update'), ('statement'), ('truncate'), ('begin')) k(kind)
+    CROSS JOIN LATERAL (SELECT format(CASE k.kind WHEN 'begin' THEN '!leadscore_%s_%s' ELSE 'leadscore_%s_%s' END, s.source_id, k.kind) AS name) n
+    WHERE s.attached AND (k.kind <> 'truncate' OR p.suffix = '') AND (k.kind <> 'begin' OR s.parts ? 'score' OR s.parts ? 'category' OR s.parts ? 'scorecards') AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
+      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = p.relation AND t.tgname = n.name || p.suffix)
     ORDER BY s.source_id, p.suffix, n.name;
 
     RETURN QUERY
@@ -103,8 +106,20 @@ BEGIN
                                ('leadscore_reached_row_moved', false), ('leadscore_reached_moved', false)) n(name, always)
     WHERE s.attached AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source)
       AND (n.always OR leadscore._may_come_later(s, t.step))
+      AND coalesce(leadscore._leads_to(s, t.step), t.relation) = t.relation
       AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.relation AND g.tgname = n.name)
     ORDER BY s.source_id, t.step, n.name;
+
+    RETURN QUERY
+    SELECT 'error', format('rows of %s reach %s, which is not followed', s.source, k.relation),
+           'A foreign key that led to another table leads there now, as where a table was rebuilt.',
+           CASE WHEN leadscore._is_whole(s) THEN format('SELECT leadscore.reattach(%L);', s.source::text)
+                ELSE format('SELECT leadscore.detach(%L, kind => %L, label => %L);', s.source::text, s.person_kind, s.label) END
+    FROM leadscore.source s
+    JOIN leadscore.source_step t ON t.source_id = s.source_id
+    CROSS JOIN LATERAL (SELECT leadscore._leads_to(s, t.step) AS relation) k
+    WHERE s.attached AND EXISTS (SELECT FROM pg_class c WHERE c.oid = s.source) AND k.relation <> t.relation
+    ORDER BY s.source_id, t.step;
 
     -- Shards have triggers of names of their own.
     IF NOT leadscore._is_clustered() THEN
@@ -117,11 +132,13 @@ BEGIN
         JOIN pg_class c ON c.oid = t.tgrelid
         JOIN pg_proc f ON f.oid = t.tgfoid
         WHERE f.pronamespace = 'leadscore'::regnamespace AND c.relnamespace <> 'leadscore'::regnamespace
-          AND NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgname LIKE 'leadscore\_%'
+          AND NOT t.tgisinternal AND t.tgparentid = 0 AND ltrim(t.tgname, '!') LIKE 'leadscore\_%'
+          -- reattach() is for these.
+          AND NOT EXISTS (SELECT FROM leadscore.source s WHERE s.attached AND s.name = leadscore._name_of(t.tgrelid) AND s.source <> t.tgrelid)
           AND NOT EXISTS (SELECT FROM leadscore.source s
                           LEFT JOIN leadscore.source_step x ON x.source_id = s.source_id
                           WHERE s.attached AND t.tgrelid IN (s.source, x.relation)
-                            AND (t.tgname LIKE 'leadscore\_' || s.source_id || '\_%'
+                            AND (ltrim(t.tgname, '!') LIKE 'leadscore\_' || s.source_id || '\_%'
                                  OR (t.tgname LIKE 'leadscore\_reached%' AND t.tgrelid = x.relation)))
         GROUP BY t.tgrelid
         ORDER BY t.tgrelid::regclass::text;
@@ -138,18 +155,29 @@ BEGIN
     -- What jsonb cannot hold is no attribute.
     RETURN QUERY
     SELECT 'note', format('%s activities of %s lack attribute %L', count(*), s.source, s.label),
-           'Their rows hold a value there that jsonb cannot: \u0000, half of a character, or a number beyond numeric.',
+           'Their rows hold a value there that jsonb cannot: \u0000, half of a character, a number beyond numeric, or a text that is too long.',
            format('SELECT source_key FROM leadscore.activity WHERE source_id = %s AND NOT attributes ? %L;', s.source_id, s.label)
     -- Which columns can hold such values is asked of each once, not of each activity that a policy hides or shows.
     FROM (SELECT s.source_id, s.source, l.label
           FROM leadscore.source s
           CROSS JOIN LATERAL (SELECT e.value ->> 'label' AS label, s.parts -> 'columns' -> (e.value ->> 'at')::int AS place
                               FROM jsonb_array_elements(coalesce(s.parts -> 'attributes', '[]')) e) l
-          WHERE s.attached AND s.role = 'activity' AND (l.place ->> 1)::int >= 0 AND leadscore._holds_json(s, l.place)
+          WHERE s.attached AND s.role = 'activity' AND (l.place ->> 1)::int >= 0 AND leadscore._may_lack(s, l.place)
           OFFSET 0) s
     JOIN leadscore.activity a ON a.source_id = s.source_id AND NOT a.attributes ? s.label
     GROUP BY s.source_id, s.source, s.label
     ORDER BY s.source_id, s.label;
+    RETURN QUERY
+    SELECT 'note', format('%s persons of %s lack attribute %L', count(*), s.source, l.label),
+           'Their rows hold a value there that jsonb cannot: \u0000, half of a character, a number beyond numeric, or a text that is too long.',
+           format('SELECT external_id FROM leadscore.person WHERE source_id = %s AND NOT attributes ? %L;', s.source_id, l.label)
+    FROM leadscore.source s
+    CROSS JOIN LATERAL (SELECT e.value ->> 'label' AS label, s.parts -> 'columns' -> (e.value ->> 'at')::int AS place
+                        FROM jsonb_array_elements(coalesce(s.parts -> 'attributes', '[]')) e) l
+    JOIN leadscore.person p ON p.source_id = s.source_id AND NOT p.attributes ? l.label
+    WHERE s.attached AND s.role = 'person' AND (l.place ->> 1)::int >= 0
+    GROUP BY s.source_id, s.source, l.label
+    ORDER BY s.source_id, l.label;
 
     RETURN QUERY
     SELECT 'error', format('trigger %I on %s is deferrable', t.tgname, t.tgrelid::regclass),
@@ -163,7 +191,11 @@ BEGIN
     RETURN QUERY
     SELECT 'error', CASE cardinality(k.names) WHEN 1 THEN format('column %s of %s, by which its rows are found, is no longer unique', k.shown, s.source)
                                               ELSE format('columns %s of %s, by which its rows are found, are no longer unique', k.shown, s.source) END,
-           'Rows with the same value are taken for one.', format('ALTER TABLE %s ADD UNIQUE (%s);', s.source, k.shown)
+           'Rows with the same value are taken for one.',
+           format('ALTER TABLE %s ADD UNIQUE (%s);', s.source, concat_ws(', ', k.shown, (
+               SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
+               FROM pg_partitioned_table p JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = ANY (p.partattrs)
+               WHERE p.partrelid = s.source AND a.attname <> ALL (k.names))))
     FROM leadscore.source s
     CROSS JOIN LATERAL (
         SELECT array_agg(b.columns ->> (s.parts -> 'columns' -> e.value::int ->> 1)::int ORDER BY e.nth) AS names,
@@ -198,8 +230,10 @@ BEGIN
     -- What waits.
     RETURN QUERY
     SELECT 'warning', format('activity type %L is not known', w.activity_type),
-           format('%s rows of %s wait for it.', count(*), (SELECT s.source FROM leadscore.source s WHERE s.source_id = w.source_id)),
-           format('INSERT INTO leadscore.activity_type (activity_type) VALUES (%L);', w.activity_type)
+           format(CASE w.activity_type WHEN '' THEN '%s rows of %s wait for a type that has a name.' ELSE '%s rows of %s wait for it.' END,
+                  count(*), (SELECT s.source FROM leadscore.source s WHERE s.source_id = w.source_id)),
+           CASE w.activity_type WHEN '' THEN format('SELECT source_key FROM leadscore.waiting WHERE source_id = %s AND activity_type = '''';', w.source_id)
+                ELSE format('INSERT INTO leadscore.activity_type (activity_type) VALUES (%L);', w.activity_type) END
     FROM leadscore.waiting w
     WHERE NOT EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = w.activity_type)
     GROUP BY w.activity_type, w.source_id
@@ -262,11 +296,15 @@ BEGIN
                   CASE WHEN c.scorecard <> 'main' THEN format(' on scorecard %L', c.scorecard) END,
                   ' of tenant ' || quote_literal(c.tenant)),
            format('A score below %s has no category.', min(c.min_score)),
-           format('INSERT INTO leadscore.category (%sperson_kind, name) VALUES (%s%L, ''cold'');',
-                  concat(CASE WHEN c.tenant IS NOT NULL THEN 'tenant, ' END, CASE WHEN c.scorecard <> 'main' THEN 'scorecard, ' END),
-                  concat(quote_literal(c.tenant) || ', ', CASE WHEN c.scorecard <> 'main' THEN quote_literal(c.scorecard) || ', ' END),
-                  c.person_kind)
+           CASE WHEN bool_or(c.name = 'cold')
+                THEN format('UPDATE leadscore.category SET min_score = NULL WHERE category_id = %s;', min(c.category_id) FILTER (WHERE c.min_score = m.lowest))
+                ELSE format('INSERT INTO leadscore.category (%sperson_kind, name) VALUES (%s%L, ''cold'');',
+                            concat(CASE WHEN c.tenant IS NOT NULL THEN 'tenant, ' END, CASE WHEN c.scorecard <> 'main' THEN 'scorecard, ' END),
+                            concat(quote_literal(c.tenant) || ', ', CASE WHEN c.scorecard <> 'main' THEN quote_literal(c.scorecard) || ', ' END),
+                            c.person_kind) END
     FROM leadscore.category c
+    CROSS JOIN LATERAL (SELECT min(x.min_score) AS lowest FROM leadscore.category x
+                        WHERE (x.tenant, x.scorecard, x.person_kind) IS NOT DISTINCT FROM (c.tenant, c.scorecard, c.person_kind)) m
     GROUP BY c.tenant, c.scorecard, c.person_kind
     HAVING bool_and(c.min_score IS NOT NULL)
     ORDER BY c.tenant NULLS FIRST, c.scorecard, c.person_kind;
@@ -289,7 +327,7 @@ COMMENT ON FUNCTION leadscore.doctor() IS 'What keeps scores from being right or
 -- Apart, since it can only be run where pg_cron is installed.
 CREATE FUNCTION leadscore._doctor_cron()
 RETURNS TABLE (severity text, finding text, detail text, remedy text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET standard_conforming_strings = on AS $$
 #variable_conflict use_column
 DECLARE
     zone text := (SELECT s.time_zone FROM leadscore.settings s);

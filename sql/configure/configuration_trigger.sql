@@ -180,6 +180,8 @@ BEGIN
     PERFORM leadscore._begin();
     IF EXISTS (SELECT FROM new_rows n WHERE NOT EXISTS (SELECT FROM old_rows o WHERE o.time_zone = n.time_zone)) THEN
         PERFORM leadscore._note_edited('{"(,,)"}');
+        -- Rows may come before it changes back.
+        UPDATE leadscore.source x SET read_in = '' WHERE x.time_zone IS NULL AND x.parts ? 'moment' AND x.read_in <> '';
     END IF;
     PERFORM leadscore._forget_configuration();
     RETURN NULL;
@@ -253,7 +255,7 @@ COMMENT ON FUNCTION leadscore._check_rule(text, boolean) IS 'Raises an error whe
 -- Why a filter cannot be one; NULL if it can. A predicate is true, false or unknown whatever it looks at; any other path
 -- gives values, of which an object without keys has none.
 CREATE FUNCTION leadscore._no_predicate(path jsonpath) RETURNS text
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
 DECLARE
     variable text;
 BEGIN
@@ -586,7 +588,7 @@ COMMENT ON FUNCTION leadscore._check_outbox(text, interval) IS 'Refuses a channe
 
 -- Known are the activity types that there are or would be; NULL: they may follow.
 CREATE FUNCTION leadscore._check_settings(settings leadscore.settings, known_types text[]) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
 DECLARE
     unknown text := (SELECT p.part[1] FROM regexp_matches(settings.person_url, '\{[^}]*\}?', 'g') p(part)
                      WHERE p.part[1] NOT IN ('{person_id}', '{tenant}', '{kind}', '{external_id}') LIMIT 1);

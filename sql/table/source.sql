@@ -25,7 +25,7 @@ SELECT pg_catalog.pg_extension_config_dump('leadscore.source_source_id_seq', '')
 COMMENT ON TABLE leadscore.source IS 'Tables of the application that were attached; written by attach_person(), attach_activity() and detach()';
 COMMENT ON COLUMN leadscore.source.source_id IS 'Identity; part of the names of the triggers on the table';
 COMMENT ON COLUMN leadscore.source.source IS 'The table';
-COMMENT ON COLUMN leadscore.source.name IS 'What the table was called when it was attached, by which one that takes its place is known';
+COMMENT ON COLUMN leadscore.source.name IS 'What the table was called when it was attached, or a run found it renamed, by which one that takes its place is known';
 COMMENT ON COLUMN leadscore.source.owner IS 'Whose it was then';
 COMMENT ON COLUMN leadscore.source.role IS 'person: its rows are persons; activity: its rows are activities';
 COMMENT ON COLUMN leadscore.source.attached IS 'False after detach(): what came from it is kept, and is recognised when it is attached again';
@@ -33,7 +33,7 @@ COMMENT ON COLUMN leadscore.source.person_kind IS 'The kind of the persons';
 COMMENT ON COLUMN leadscore.source.label IS 'Tells several attachments of one table for one kind apart';
 COMMENT ON COLUMN leadscore.source.activity_type IS 'The type of the activities when it is the same for all rows';
 COMMENT ON COLUMN leadscore.source.time_zone IS 'The zone of its columns without a time zone; NULL: that of the settings';
-COMMENT ON COLUMN leadscore.source.read_in IS 'The zone in which such columns were read last; NULL: it has none';
+COMMENT ON COLUMN leadscore.source.read_in IS 'The zone in which such columns were read last, and a hash of names in the types of all; NULL: it has neither';
 COMMENT ON COLUMN leadscore.source.parts IS 'Which part the columns in the lists of the triggers leadscore_N_columns and leadscore_N_K_columns play, by position from 0';
 COMMENT ON COLUMN leadscore.source.recorded_at IS 'When it was attached';
 

@@ -264,8 +264,15 @@ pub fn is_shortened(key: &str) -> bool {
     })
 }
 
-/// Whether jsonb can hold what json can: it has no null character, no half of a character, and no number beyond numeric.
+/// So many bytes of attributes are kept of a row at most, and of one of them: jsonb holds a quarter of a gigabyte.
+const LONGEST: usize = (1 << 28) - 1;
+
+/// Whether jsonb can hold what json can: it has no null character, no half of a character, and no number beyond numeric, and it is
+/// not too long.
 fn is_storable(json: &str) -> bool {
+    if json.len() > LONGEST {
+        return false;
+    }
     let bytes = json.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
@@ -313,7 +320,7 @@ fn is_numeric(number: &str) -> bool {
     let (digits, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
     let (whole, part) = digits.trim_start_matches('-').split_once('.').unwrap_or((digits, ""));
     let Ok(exponent) = exponent.parse::<i64>() else { return false };
-    whole.len() as i64 + exponent <= 131_000 && part.len() as i64 - exponent <= 16_000
+    whole.len() as i64 + exponent <= 131_072 && part.len() as i64 - exponent <= 16_383
 }
 
 /// The values of a key of so many columns.
@@ -362,7 +369,7 @@ impl Cell {
         if self.is_json && !matches!(self.text.as_str(), "NaN" | "Infinity" | "-Infinity") {
             is_storable(&self.text).then(|| self.text.clone())
         } else {
-            Some(Value::from(self.text.as_str()).to_string())
+            (self.text.len() <= LONGEST).then(|| Value::from(self.text.as_str()).to_string())
         }
     }
 
@@ -420,9 +427,12 @@ pub fn image(source: &Source, cells: &[Option<Cell>]) -> Option<Image> {
         moment: cell(parts.moment).and_then(|cell| cell.moment),
         attributes: (!parts.attributes.is_empty()).then(|| {
             // One that jsonb cannot hold is left out: the application's row stays what it is.
+            let mut rest = LONGEST;
             let member = |a: &Attribute| {
                 let value = cell(Some(a.at)).map_or(Some("null".into()), Cell::json_text)?;
-                Some(format!("{}:{value}", Value::from(a.label.as_str())))
+                let member = format!("{}:{value}", Value::from(a.label.as_str()));
+                rest = rest.checked_sub(member.len())?;
+                Some(member)
             };
             format!("{{{}}}", parts.attributes.iter().filter_map(member).collect::<Vec<_>>().join(","))
         }),

@@ -110,7 +110,7 @@ CREATE TABLE known (id int PRIMARY KEY, since date);
 INSERT INTO known VALUES (1, '-infinity');
 SELECT leadscore.attach_person('known', 'known', since => 'since');
 \echo :LAST_ERROR_SQLSTATE
-SELECT (SELECT count(*) FROM leadscore.source), (SELECT count(*) FROM leadscore.person), (SELECT count(*) FROM leadscore.activity), (SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'leadscore%');
+SELECT (SELECT count(*) FROM leadscore.source), (SELECT count(*) FROM leadscore.person), (SELECT count(*) FROM leadscore.activity), (SELECT count(*) FROM pg_trigger WHERE tgname LIKE '%leadscore%');
 DELETE FROM call;
 DELETE FROM known;
 SELECT leadscore.attach_person('candidate', 'candidate', status => 'state', score => 'score', category => 'category');

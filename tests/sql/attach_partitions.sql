@@ -104,7 +104,7 @@ SET ROLE regress_application;
 SELECT leadscore.detach('call', keep => false);
 SELECT leadscore.detach('candidate', keep => false);
 -- The adjustment and the visit went with their person.
-SELECT (SELECT count(*) FROM leadscore.person), (SELECT count(*) FROM leadscore.activity), (SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'leadscore%');
+SELECT (SELECT count(*) FROM leadscore.person), (SELECT count(*) FROM leadscore.activity), (SELECT count(*) FROM pg_trigger WHERE tgname LIKE '%leadscore%');
 :verify
 -- Where a key is taken on trust, rows that have the same one are refused, whether they wait, come later or are persons.
 CREATE TABLE mail (id int, part int, candidate_id int, day date, PRIMARY KEY (id, part)) PARTITION BY LIST (part);

@@ -14,8 +14,8 @@ SELECT leadscore.attach_activity('call', 'call', person => 'candidate_id', perso
 RESET ROLE;
 SELECT replace(replace(pg_get_triggerdef(t.oid), ' company ', ' ' || r.name || ' '), 'app.company', 'app.' || r.name)
 FROM pg_trigger t, (VALUES ('candidate'), ('call')) r(name)
-WHERE t.tgrelid = 'app.company'::regclass AND t.tgname LIKE 'leadscore%' AND t.tgname NOT LIKE '%columns' \gexec
-SELECT tgrelid::regclass, count(*) FROM pg_trigger WHERE tgname LIKE 'leadscore%' GROUP BY 1 ORDER BY 1::text;
+WHERE t.tgrelid = 'app.company'::regclass AND t.tgname LIKE '%leadscore%' AND t.tgname NOT LIKE '%columns' \gexec
+SELECT tgrelid::regclass, count(*) FROM pg_trigger WHERE tgname LIKE '%leadscore%' GROUP BY 1 ORDER BY 1::text;
 SET ROLE regress_application;
 BEGIN;
 INSERT INTO candidate VALUES (1), (2);
@@ -32,7 +32,7 @@ SELECT item FROM leadscore.verify();
 :findings;
 SELECT remedy FROM leadscore.doctor() WHERE finding LIKE '%of no attached table' \gexec
 :findings;
-SELECT tgrelid::regclass, count(*) FROM pg_trigger WHERE tgname LIKE 'leadscore%' GROUP BY 1 ORDER BY 1::text;
+SELECT tgrelid::regclass, count(*) FROM pg_trigger WHERE tgname LIKE '%leadscore%' GROUP BY 1 ORDER BY 1::text;
 -- Triggers of a number that is nobody's, and of a table that is attached no more.
 SELECT leadscore.detach('app.call');
 CREATE TRIGGER leadscore_9_row AFTER INSERT ON app.candidate FOR EACH ROW EXECUTE FUNCTION leadscore._source_row_changed('9');

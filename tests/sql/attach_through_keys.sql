@@ -101,7 +101,7 @@ UPDATE "Application" SET who = 3;
 -- Detached: nothing of leadscore stays on the tables in between.
 SELECT leadscore.detach('interview');
 SELECT leadscore.detach('attendee', kind => 'company');
-SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname LIKE 'leadscore%' AND tgrelid IN ('"Application"'::regclass, 'event'::regclass, 'stage'::regclass) ORDER BY 1, 2;
+SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname LIKE '%leadscore%' AND tgrelid IN ('"Application"'::regclass, 'event'::regclass, 'stage'::regclass) ORDER BY 1, 2;
 SELECT leadscore.detach('attendee', kind => 'nobody');
 -- What cannot be.
 SELECT leadscore.attach_activity('interview', 'call', person => 'held_on.candidate_id', person_kind => 'candidate');
