@@ -1842,11 +1842,13 @@ AS 'MODULE_PATHNAME', $function$reached_changed_wrapper$function$;
 CREATE OR REPLACE FUNCTION leadscore._source_is_left(of_source integer)
  RETURNS boolean
  LANGUAGE c
+ STRICT
 AS 'MODULE_PATHNAME', $function$source_is_left_wrapper$function$;
 
 CREATE OR REPLACE FUNCTION leadscore._all_depart(of_source integer)
  RETURNS void
  LANGUAGE c
+ STRICT
 AS 'MODULE_PATHNAME', $function$all_depart_wrapper$function$;
 
 CREATE OR REPLACE FUNCTION leadscore._source_truncated()
@@ -8477,17 +8479,12 @@ REVOKE EXECUTE ON FUNCTION leadscore._check_reference(regclass,text[],leadscore.
 COMMENT ON FUNCTION leadscore._put_triggers(integer) IS 'Puts leadscore''s triggers on an attached table';
 REVOKE EXECUTE ON FUNCTION leadscore._put_triggers(integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._is_deferrable(leadscore.source,integer) IS 'Whether the foreign key of a step is deferrable';
-REVOKE EXECUTE ON FUNCTION leadscore._is_deferrable(leadscore.source,integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._has_loose_keys(regclass) IS 'Whether a foreign key to a table lets rows refer to none that is there';
-REVOKE EXECUTE ON FUNCTION leadscore._has_loose_keys(regclass) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._leads_to(leadscore.source,integer) IS 'The table to which the foreign key of a step leads now; NULL: there is none';
-REVOKE EXECUTE ON FUNCTION leadscore._leads_to(leadscore.source,integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._follow_keys(leadscore.source) IS 'Follows the foreign keys of an attached table to where they lead now';
 REVOKE EXECUTE ON FUNCTION leadscore._follow_keys(leadscore.source) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._has_key(leadscore.source,integer) IS 'Whether the columns of a step are a foreign key';
-REVOKE EXECUTE ON FUNCTION leadscore._has_key(leadscore.source,integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._may_come_later(leadscore.source,integer) IS 'Whether rows may refer to one that is not there, and comes by itself';
-REVOKE EXECUTE ON FUNCTION leadscore._may_come_later(leadscore.source,integer) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._put_reached_triggers(regclass,text,boolean) IS 'Puts leadscore''s triggers on a table that an attached one reaches';
 REVOKE EXECUTE ON FUNCTION leadscore._put_reached_triggers(regclass,text,boolean) FROM PUBLIC;
 COMMENT ON FUNCTION leadscore._drop_triggers(integer) IS 'Takes leadscore''s triggers off an attached table';

@@ -512,7 +512,6 @@ BEGIN ATOMIC
                                                (s).source));
 END;
 COMMENT ON FUNCTION leadscore._is_deferrable(leadscore.source, int) IS 'Whether the foreign key of a step is deferrable';
-REVOKE ALL ON FUNCTION leadscore._is_deferrable(leadscore.source, int) FROM PUBLIC;
 
 -- Whether rows can be committed that refer to a row that is not there: a foreign key was not validated, or is not enforced
 -- (which PostgreSQL knows from version 18 on).
@@ -524,7 +523,6 @@ BEGIN ATOMIC
                      AND NOT (c.convalidated AND coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true)));
 END;
 COMMENT ON FUNCTION leadscore._has_loose_keys(regclass) IS 'Whether a foreign key to a table lets rows refer to none that is there';
-REVOKE ALL ON FUNCTION leadscore._has_loose_keys(regclass) FROM PUBLIC;
 
 -- The table to which the foreign key of a step leads now, which may have been dropped since, or made anew where a table was
 -- rebuilt: NULL, or another one. Of a distributed table the keys are those of its shards.
@@ -559,7 +557,6 @@ BEGIN
             ORDER BY c.confrelid <> known.relation, c.oid LIMIT 1);
 END $$;
 COMMENT ON FUNCTION leadscore._leads_to(leadscore.source, int) IS 'The table to which the foreign key of a step leads now; NULL: there is none';
-REVOKE ALL ON FUNCTION leadscore._leads_to(leadscore.source, int) FROM PUBLIC;
 
 -- Where a table in between was rebuilt, the one that took its place is followed from then on.
 CREATE FUNCTION leadscore._follow_keys(s leadscore.source) RETURNS void
@@ -595,7 +592,6 @@ BEGIN ATOMIC
                    WHERE t.source_id = (s).source_id AND t.step = _has_key.step AND t.relation = leadscore._leads_to(s, t.step));
 END;
 COMMENT ON FUNCTION leadscore._has_key(leadscore.source, int) IS 'Whether the columns of a step are a foreign key';
-REVOKE ALL ON FUNCTION leadscore._has_key(leadscore.source, int) FROM PUBLIC;
 
 CREATE FUNCTION leadscore._may_come_later(s leadscore.source, step int) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -604,7 +600,6 @@ BEGIN ATOMIC
         OR leadscore._has_loose_keys((SELECT t.relation FROM leadscore.source_step t WHERE t.source_id = (s).source_id AND t.step = _may_come_later.step));
 END;
 COMMENT ON FUNCTION leadscore._may_come_later(leadscore.source, int) IS 'Whether rows may refer to one that is not there, and comes by itself';
-REVOKE ALL ON FUNCTION leadscore._may_come_later(leadscore.source, int) FROM PUBLIC;
 
 -- One set of triggers serves all attached tables that reach a table.
 CREATE FUNCTION leadscore._put_reached_triggers(relation regclass, suffix text, with_moves boolean) RETURNS void

@@ -290,12 +290,12 @@ COMMENT ON FUNCTION leadscore._reached_changed() IS 'Trigger on tables that atta
 REVOKE ALL ON FUNCTION leadscore._reached_changed() FROM PUBLIC;
 
 CREATE FUNCTION leadscore._source_is_left(of_source int) RETURNS boolean
-LANGUAGE c AS 'MODULE_PATHNAME', 'source_is_left_wrapper';
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'source_is_left_wrapper';
 COMMENT ON FUNCTION leadscore._source_is_left(int) IS 'Whether anything is there by now that came from an attached table; a serialization failure where the transaction has one snapshot';
 REVOKE ALL ON FUNCTION leadscore._source_is_left(int) FROM PUBLIC;
 
 CREATE FUNCTION leadscore._all_depart(of_source int) RETURNS void
-LANGUAGE c AS 'MODULE_PATHNAME', 'all_depart_wrapper';
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'all_depart_wrapper';
 COMMENT ON FUNCTION leadscore._all_depart(int) IS 'Has all persons of an attached table go at commit';
 REVOKE ALL ON FUNCTION leadscore._all_depart(int) FROM PUBLIC;
 
