@@ -282,8 +282,8 @@ fn carry_out(mut writer: Writer, steps: Vec<Step>) -> Vec<usize> {
             }
         }
     }
-    // The later of two at one instant is the one with the higher number. Those of one person beside each other are written faster.
-    added.sort_by(|a, b| (a.person_id, a.occurred_at, a.source_key).cmp(&(b.person_id, b.occurred_at, b.source_key)));
+    // The later of two at one instant is the one with the higher number.
+    added.sort_by(|a, b| (a.occurred_at, a.source_key).cmp(&(b.occurred_at, b.source_key)));
     let ids = if added.is_empty() { Some(Vec::new()) } else { config.tables.insert_activities(added.iter()) };
     let ids = ids.unwrap_or_else(|| error!("leadscore: an activity cannot be stored"));
     let changed = derived.ids();
@@ -375,8 +375,9 @@ fn lock(config: &Config, mut ids: Vec<i64>) -> Option<Locked<'_>> {
     }
     ids.sort_unstable();
     ids.dedup();
-    let mut writer = Writer::open(config, ids.iter().copied());
-    writer.lock_all(ids).then_some(Locked(Some(writer)))
+    let writer = Writer::open(config, ids.iter().copied());
+    let are_there = ids.into_iter().all(|person_id| writer.find_and_lock(person_id).is_some());
+    are_there.then_some(Locked(Some(writer)))
 }
 
 /// Inserts an activity; `false` where it is not its person's by now, who is not scored then.

@@ -8,7 +8,7 @@ use pgrx::JsonB;
 use pgrx::PgSqlErrorCode as Code;
 use schemars::JsonSchema;
 use scoring::calendar::Interval;
-use scoring::rule::Rule;
+use scoring::rule::{Rule, without_place};
 use scoring::scorecard::{self, Scorecards};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -170,6 +170,14 @@ fn in_words(message: &str) -> String {
     message.replace("expected a sequence", "expected an array").replace("`rule_id`, `tenant`, ", "")
 }
 
+/// The path to the field at which a document could not be read.
+fn field(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+    match error.path().to_string().as_str() {
+        "." => "the document".into(),
+        path => path.into(),
+    }
+}
+
 /// Serde takes an array for a struct, field by field; a document that is written so is a mistake.
 fn only_objects(config: &Value) -> Result<(), Refusal> {
     let need = |path: String, value: &Value| match value {
@@ -242,10 +250,8 @@ fn only_sections_of_tenants(document: &Document, tenant: &str) -> Result<(), Ref
 pub fn check(config: Value) -> Result<Document, Refusal> {
     only_objects(&config)?;
     only_rules_of_documents(&config)?;
-    let document: Document = serde_path_to_error::deserialize(config).map_err(|e| {
-        let path = e.path().to_string();
-        refuse(if path == "." { "the document".into() } else { path }, format!("{}.", in_words(&e.inner().to_string())))
-    })?;
+    let document: Document =
+        serde_path_to_error::deserialize(config).map_err(|e| refuse(field(&e), in_words(&without_place(e.inner()))))?;
     fn unique<'n, K: std::hash::Hash + Eq>(section: &str, names: impl Iterator<Item = (K, &'n str)>) -> Result<(), Refusal> {
         let mut seen = HashSet::new();
         for (i, (key, name)) in names.enumerate() {
@@ -329,10 +335,10 @@ pub fn checked_config(config: Option<&str>, tenant: Option<&str>) -> JsonText {
     let text = config.unwrap_or("null");
     // Text of a jsonb value: what is no JSON to serde is nested too deeply, or a number beyond all of its types.
     let parsed = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text)).map_err(|e| {
-        let words = e.inner().to_string();
-        let what = words.rfind(" at line ").map_or(words.as_str(), |end| &words[..end]);
-        let is_at_field = e.path().iter().len() > 0 && !what.starts_with("recursion limit");
-        refuse(if is_at_field { e.path().to_string() } else { "the document".into() }, format!("{}.", in_words(what)))
+        let what = without_place(e.inner());
+        // As deep as that, the place tells nothing.
+        let field = if what.starts_with("recursion limit") { "the document".into() } else { field(&e) };
+        refuse(field, in_words(&what))
     });
     let document = parsed.and_then(check).or_raise();
     if let Some(tenant) = tenant {

@@ -57,8 +57,6 @@ pub struct Writer<'c> {
     persons: Persons<'c>,
     /// The only person to be written, if it was looked at already and nothing has been written since.
     looked_at: Cell<Option<(i64, FoundPerson)>>,
-    /// Where the rows of persons are who were locked together, in the order of their ids.
-    places: Vec<(i64, StoredAt)>,
     histories: Histories<'c>,
     /// Opened when the first of them is written.
     records: Option<Records<'c>>,
@@ -96,7 +94,6 @@ impl<'c> Writer<'c> {
             persons,
             // Of several, what is written of one may change another, by triggers of somebody else's.
             looked_at: Cell::new(if looked_at.len() == 1 { looked_at.pop() } else { None }),
-            places: Vec::new(),
             histories: config.tables.histories(),
             records: None,
             moved: Vec::new(),
@@ -126,14 +123,8 @@ impl<'c> Writer<'c> {
     pub fn look_at(&self, person_id: i64) -> Option<FoundPerson> {
         match self.looked_at.take() {
             Some((known, person)) if known == person_id => Some(person),
-            _ => self.at_place(person_id).or_else(|| self.persons.look_at(person_id)),
+            _ => self.persons.look_at(person_id),
         }
-    }
-
-    /// A person who was locked with others, unless its row was written since.
-    fn at_place(&self, person_id: i64) -> Option<FoundPerson> {
-        let nth = self.places.binary_search_by_key(&person_id, |(known, _)| *known).ok()?;
-        self.persons.look_at_version(person_id, self.places[nth].1)
     }
 
     /// The same; it is found without a search if the version at a place still is the latest one.
@@ -149,17 +140,6 @@ impl<'c> Writer<'c> {
     /// Finds a person and locks it. `None` when there is none.
     pub fn find_and_lock(&self, person_id: i64) -> Option<FoundPerson> {
         self.look_at(person_id).and_then(|seen| self.lock(person_id, seen))
-    }
-
-    /// Locks persons, who are given in the order of their ids; `false` where they are not all there.
-    pub fn lock_all(&mut self, ids: Vec<i64>) -> bool {
-        let mut places = Vec::with_capacity(ids.len());
-        for person_id in ids {
-            let Some(locked) = self.find_and_lock(person_id) else { return false };
-            places.push((person_id, self.persons.place(&locked)));
-        }
-        self.places = places;
-        true
     }
 
     /// A person who was found, as rules see it.

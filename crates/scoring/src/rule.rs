@@ -89,7 +89,8 @@ pub struct Rule {
 }
 
 /// What serde says, without the place in a text that nobody wrote.
-fn without_place(error: &serde_json::Error) -> String {
+/// What an error of reading JSON says, without its line and column, as a sentence.
+pub fn without_place(error: &serde_json::Error) -> String {
     let words = error.to_string();
     format!("{}.", words.rfind(" at line ").map_or(words.as_str(), |end| &words[..end]))
 }
