@@ -82,7 +82,7 @@ pub fn meet(about: pg_sys::Oid, part: u32, keys: &[u64], side: Side) {
     // take is the same.
     lock(about.to_u32(), part, if side == Side::Looks { FEW } else { ALL }, side);
     for key in new {
-        lock((key >> 32) as u32, key as u32, KEY, side);
+        lock_key(about, key, KEY, side);
         hold(about, part, Some(key), side);
     }
 }
@@ -114,7 +114,7 @@ pub fn meet_each_other(about: pg_sys::Oid, keys: Option<Vec<u64>>) {
     // Those with a few do not wait for each other here.
     lock(about.to_u32(), 0, ROWS, Side::Looks);
     for key in keys {
-        lock((key >> 32) as u32, key as u32, ROW, Side::Alone);
+        lock_key(about, key, ROW, Side::Alone);
         hold(about, 0, Some(key), Side::Alone);
     }
 }
@@ -132,6 +132,12 @@ const FEW: u16 = 0x6c74;
 const ALL: u16 = 0x6c75;
 const ROW: u16 = 0x6c76;
 const ROWS: u16 = 0x6c77;
+
+/// Equal keys of different tables are different ones.
+fn lock_key(about: pg_sys::Oid, of_table: u64, which: u16, side: Side) {
+    let number = key((about.to_u32(), of_table));
+    lock((number >> 32) as u32, number as u32, which, side);
+}
 
 fn lock(first: u32, second: u32, which: u16, side: Side) {
     // Those of the two sides conflict with each other, but not with themselves; the third conflicts with all.
