@@ -3284,7 +3284,7 @@ BEGIN ATOMIC
                  END) b(columns, types))
               JOIN pg_attribute a ON (((a.attrelid = (r.relation)::oid) AND (a.attname = (b.columns ->> ((_may_lack.place ->> 1))::integer)))))
               JOIN pg_type t ON ((t.oid = a.atttypid)))
-           WHERE ((leadscore._base_type((COALESCE(NULLIF(t.typelem, (0)::oid), a.atttypid))::regtype))::oid = ANY (('{json,numeric}'::regtype[])::oid[])))) AS "exists";
+           WHERE ((leadscore._base_type((COALESCE(NULLIF(t.typelem, (0)::oid), a.atttypid))::regtype))::oid = ('json'::regtype)::oid))) AS "exists";
 END;
 
 CREATE OR REPLACE FUNCTION leadscore._reattach(source regclass)
@@ -3631,9 +3631,8 @@ DECLARE
     strayed record;
     have    bigint[] := '{}';
 BEGIN
-    -- Persons before activities of attached rows, as who removes persons has them. Who is just removing one, or giving it another
-    -- key, is waited for, and what they did is seen.
-    PERFORM leadscore._lock_persons(ids);
+    -- Persons before activities of attached rows, as who removes persons has them.
+    PERFORM leadscore._lock_persons(ARRAY(SELECT r.person_id FROM leadscore.renumbered r WHERE r.person_id = ANY (ids)));
     FOR strayed IN
         WITH orphan AS (
             DELETE FROM leadscore.activity a
@@ -3828,18 +3827,27 @@ BEGIN
     -- Batches of two calls do not meet; who removes a person goes on.
     LOCK TABLE leadscore.pending IN SHARE UPDATE EXCLUSIVE MODE;
     PERFORM leadscore._need_current_snapshot();
-    SELECT array_agg(n.person_id) INTO ids
-    FROM (SELECT DISTINCT p.person_id FROM leadscore.pending p ORDER BY p.person_id LIMIT batch_size) n;
-    IF ids IS NULL THEN
+    IF NOT EXISTS (SELECT FROM leadscore.pending) THEN
         UPDATE leadscore.run r SET finished_at = clock_timestamp() WHERE r.finished_at IS NULL RETURNING * INTO run;
         IF FOUND THEN
             PERFORM leadscore._end_run(run);
         END IF;
         RETURN false;
     END IF;
+    -- Before the persons, as score_pending() takes them, and before they are read: what is registered on them meanwhile is pending anew.
+    WITH chosen AS MATERIALIZED (
+        SELECT DISTINCT p.person_id FROM leadscore.pending p ORDER BY p.person_id LIMIT batch_size
+    ), taken AS (
+        DELETE FROM leadscore.pending n USING chosen c WHERE n.person_id = c.person_id RETURNING n.person_id
+    )
+    SELECT array_agg(DISTINCT t.person_id) INTO ids FROM taken t;
+    -- score_pending() may have had all of them.
+    IF ids IS NULL THEN
+        RETURN true;
+    END IF;
+    PERFORM leadscore._lock_persons(ids);
     PERFORM leadscore._set_right(ids);
     part := leadscore._rescore(ids, in_run => true);
-    DELETE FROM leadscore.pending n WHERE n.person_id = ANY (ids);
     UPDATE leadscore.run r
     SET records_added = r.records_added + part.records_added, records_removed = r.records_removed + part.records_removed,
         persons_changed = r.persons_changed + part.persons_changed, categories_changed = r.categories_changed + part.categories_changed
@@ -3930,6 +3938,8 @@ BEGIN
     IF taken.ids IS NULL THEN
         RETURN elsewhere;
     END IF;
+    -- Who is just removing one of them, or giving it another key, is waited for, and what they did is seen.
+    PERFORM leadscore._lock_persons(taken.ids);
     brought := leadscore._set_right(taken.ids);
     -- Those to whom rows came are pending now; where there is a limit they are for the next call.
     IF brought <> '{}' AND most IS NULL THEN
@@ -4820,30 +4830,22 @@ BEGIN
 
     -- What jsonb cannot hold is no attribute.
     RETURN QUERY
-    SELECT 'note', format('%s activities of %s lack attribute %L', count(*), s.source, s.label),
+    SELECT 'note', format('%s %s of %s lack attribute %L', n.lack, s.them, s.source, s.label),
            'Their rows hold a value there that jsonb cannot: \u0000, half of a character, a number beyond numeric, or a text that is too long.',
-           format('SELECT source_key FROM leadscore.activity WHERE source_id = %s AND NOT attributes ? %L;', s.source_id, s.label)
-    -- Which columns can hold such values is asked of each once, not of each activity that a policy hides or shows.
-    FROM (SELECT s.source_id, s.source, l.label
+           format('SELECT %s FROM leadscore.%I WHERE source_id = %s AND NOT attributes ? %L;', s.key, s.role, s.source_id, s.label)
+    -- Which columns can hold such values is asked of each once, not of each row that a policy hides or shows.
+    FROM (SELECT s.source_id, s.source, s.role, l.label, r.them, r.key
           FROM leadscore.source s
+          JOIN (VALUES ('activity', 'activities', 'source_key'), ('person', 'persons', 'external_id')) r(role, them, key) USING (role)
           CROSS JOIN LATERAL (SELECT e.value ->> 'label' AS label, s.parts -> 'columns' -> (e.value ->> 'at')::int AS place
                               FROM jsonb_array_elements(coalesce(s.parts -> 'attributes', '[]')) e) l
-          WHERE s.attached AND s.role = 'activity' AND (l.place ->> 1)::int >= 0 AND leadscore._may_lack(s, l.place)
+          WHERE s.attached AND (l.place ->> 1)::int >= 0 AND leadscore._may_lack(s, l.place)
           OFFSET 0) s
-    JOIN leadscore.activity a ON a.source_id = s.source_id AND NOT a.attributes ? s.label
-    GROUP BY s.source_id, s.source, s.label
-    ORDER BY s.source_id, s.label;
-    RETURN QUERY
-    SELECT 'note', format('%s persons of %s lack attribute %L', count(*), s.source, l.label),
-           'Their rows hold a value there that jsonb cannot: \u0000, half of a character, a number beyond numeric, or a text that is too long.',
-           format('SELECT external_id FROM leadscore.person WHERE source_id = %s AND NOT attributes ? %L;', s.source_id, l.label)
-    FROM leadscore.source s
-    CROSS JOIN LATERAL (SELECT e.value ->> 'label' AS label, s.parts -> 'columns' -> (e.value ->> 'at')::int AS place
-                        FROM jsonb_array_elements(coalesce(s.parts -> 'attributes', '[]')) e) l
-    JOIN leadscore.person p ON p.source_id = s.source_id AND NOT p.attributes ? l.label
-    WHERE s.attached AND s.role = 'person' AND (l.place ->> 1)::int >= 0
-    GROUP BY s.source_id, s.source, l.label
-    ORDER BY s.source_id, l.label;
+    CROSS JOIN LATERAL (
+        SELECT CASE s.role WHEN 'person' THEN (SELECT count(*) FROM leadscore.person p WHERE p.source_id = s.source_id AND NOT p.attributes ? s.label)
+                           ELSE (SELECT count(*) FROM leadscore.activity a WHERE a.source_id = s.source_id AND NOT a.attributes ? s.label) END AS lack) n
+    WHERE n.lack > 0
+    ORDER BY s.role, s.source_id, s.label;
 
     RETURN QUERY
     SELECT 'error', format('trigger %I on %s is deferrable', t.tgname, t.tgrelid::regclass),
@@ -8524,7 +8526,7 @@ COMMENT ON FUNCTION leadscore._parts_left(leadscore.source,jsonb) IS 'What an at
 COMMENT ON FUNCTION leadscore._new_place(jsonb,integer) IS 'The place of a column in a list without those that are lost';
 COMMENT ON FUNCTION leadscore._present_names(leadscore.source) IS 'The columns that an attached table binds, by their names of today';
 COMMENT ON FUNCTION leadscore._is_whole(leadscore.source) IS 'Whether an attached table can be attached again as it was';
-COMMENT ON FUNCTION leadscore._may_lack(leadscore.source,jsonb) IS 'Whether an attached column can hold what jsonb cannot, but for what is too long';
+COMMENT ON FUNCTION leadscore._may_lack(leadscore.source,jsonb) IS 'Whether an attached column can hold json that jsonb cannot';
 COMMENT ON FUNCTION leadscore.reattach(regclass) IS 'Puts lost triggers of an attached table back, as it was attached, and brings what came from it in step; also where another table took its name';
 COMMENT ON FUNCTION leadscore._read_by(leadscore.source) IS 'What else than its rows tells what an attached table says: the zone of the settings, and names in its types';
 REVOKE EXECUTE ON FUNCTION leadscore._read_by(leadscore.source) FROM PUBLIC;

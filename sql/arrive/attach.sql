@@ -1358,7 +1358,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION leadscore._is_whole(leadscore.source) IS 'Whether an attached table can be attached again as it was';
 
--- Whether a bound column can hold what jsonb cannot: json and numbers, and lists of them. Others can only be too long.
+-- Whether a bound column can hold what jsonb cannot: json, and lists of it. Others can only be too long.
 CREATE FUNCTION leadscore._may_lack(s leadscore.source, place jsonb) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -1368,9 +1368,9 @@ BEGIN ATOMIC
                                                                                 ELSE format('leadscore_%s_%s_columns', (s).source_id, place ->> 0) END) b
                    JOIN pg_attribute a ON a.attrelid = r.relation AND a.attname = b.columns ->> (place ->> 1)::int
                    JOIN pg_type t ON t.oid = a.atttypid
-                   WHERE leadscore._base_type(coalesce(nullif(t.typelem, 0), a.atttypid)) = ANY ('{json,numeric}'::regtype[]));
+                   WHERE leadscore._base_type(coalesce(nullif(t.typelem, 0), a.atttypid)) = 'json'::regtype);
 END;
-COMMENT ON FUNCTION leadscore._may_lack(leadscore.source, jsonb) IS 'Whether an attached column can hold what jsonb cannot, but for what is too long';
+COMMENT ON FUNCTION leadscore._may_lack(leadscore.source, jsonb) IS 'Whether an attached column can hold json that jsonb cannot';
 
 -- Triggers that were lost come back, with the columns that are bound as they are called now; columns that are gone and can be done
 -- without are left out. A table that took the name of an attached one takes its place.

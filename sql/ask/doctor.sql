@@ -154,30 +154,22 @@ BEGIN
 
     -- What jsonb cannot hold is no attribute.
     RETURN QUERY
-    SELECT 'note', format('%s activities of %s lack attribute %L', count(*), s.source, s.label),
+    SELECT 'note', format('%s %s of %s lack attribute %L', n.lack, s.them, s.source, s.label),
            'Their rows hold a value there that jsonb cannot: \u0000, half of a character, a number beyond numeric, or a text that is too long.',
-           format('SELECT source_key FROM leadscore.activity WHERE source_id = %s AND NOT attributes ? %L;', s.source_id, s.label)
-    -- Which columns can hold such values is asked of each once, not of each activity that a policy hides or shows.
-    FROM (SELECT s.source_id, s.source, l.label
+           format('SELECT %s FROM leadscore.%I WHERE source_id = %s AND NOT attributes ? %L;', s.key, s.role, s.source_id, s.label)
+    -- Which columns can hold such values is asked of each once, not of each row that a policy hides or shows.
+    FROM (SELECT s.source_id, s.source, s.role, l.label, r.them, r.key
           FROM leadscore.source s
+          JOIN (VALUES ('activity', 'activities', 'source_key'), ('person', 'persons', 'external_id')) r(role, them, key) USING (role)
           CROSS JOIN LATERAL (SELECT e.value ->> 'label' AS label, s.parts -> 'columns' -> (e.value ->> 'at')::int AS place
                               FROM jsonb_array_elements(coalesce(s.parts -> 'attributes', '[]')) e) l
-          WHERE s.attached AND s.role = 'activity' AND (l.place ->> 1)::int >= 0 AND leadscore._may_lack(s, l.place)
+          WHERE s.attached AND (l.place ->> 1)::int >= 0 AND leadscore._may_lack(s, l.place)
           OFFSET 0) s
-    JOIN leadscore.activity a ON a.source_id = s.source_id AND NOT a.attributes ? s.label
-    GROUP BY s.source_id, s.source, s.label
-    ORDER BY s.source_id, s.label;
-    RETURN QUERY
-    SELECT 'note', format('%s persons of %s lack attribute %L', count(*), s.source, l.label),
-           'Their rows hold a value there that jsonb cannot: \u0000, half of a character, a number beyond numeric, or a text that is too long.',
-           format('SELECT external_id FROM leadscore.person WHERE source_id = %s AND NOT attributes ? %L;', s.source_id, l.label)
-    FROM leadscore.source s
-    CROSS JOIN LATERAL (SELECT e.value ->> 'label' AS label, s.parts -> 'columns' -> (e.value ->> 'at')::int AS place
-                        FROM jsonb_array_elements(coalesce(s.parts -> 'attributes', '[]')) e) l
-    JOIN leadscore.person p ON p.source_id = s.source_id AND NOT p.attributes ? l.label
-    WHERE s.attached AND s.role = 'person' AND (l.place ->> 1)::int >= 0
-    GROUP BY s.source_id, s.source, l.label
-    ORDER BY s.source_id, l.label;
+    CROSS JOIN LATERAL (
+        SELECT CASE s.role WHEN 'person' THEN (SELECT count(*) FROM leadscore.person p WHERE p.source_id = s.source_id AND NOT p.attributes ? s.label)
+                           ELSE (SELECT count(*) FROM leadscore.activity a WHERE a.source_id = s.source_id AND NOT a.attributes ? s.label) END AS lack) n
+    WHERE n.lack > 0
+    ORDER BY s.role, s.source_id, s.label;
 
     RETURN QUERY
     SELECT 'error', format('trigger %I on %s is deferrable', t.tgname, t.tgrelid::regclass),

@@ -28,9 +28,8 @@ DECLARE
     strayed record;
     have    bigint[] := '{}';
 BEGIN
-    -- Persons before activities of attached rows, as who removes persons has them. Who is just removing one, or giving it another
-    -- key, is waited for, and what they did is seen.
-    PERFORM leadscore._lock_persons(ids);
+    -- Persons before activities of attached rows, as who removes persons has them.
+    PERFORM leadscore._lock_persons(ARRAY(SELECT r.person_id FROM leadscore.renumbered r WHERE r.person_id = ANY (ids)));
     FOR strayed IN
         WITH orphan AS (
             DELETE FROM leadscore.activity a
@@ -232,18 +231,27 @@ BEGIN
     -- Batches of two calls do not meet; who removes a person goes on.
     LOCK TABLE leadscore.pending IN SHARE UPDATE EXCLUSIVE MODE;
     PERFORM leadscore._need_current_snapshot();
-    SELECT array_agg(n.person_id) INTO ids
-    FROM (SELECT DISTINCT p.person_id FROM leadscore.pending p ORDER BY p.person_id LIMIT batch_size) n;
-    IF ids IS NULL THEN
+    IF NOT EXISTS (SELECT FROM leadscore.pending) THEN
         UPDATE leadscore.run r SET finished_at = clock_timestamp() WHERE r.finished_at IS NULL RETURNING * INTO run;
         IF FOUND THEN
             PERFORM leadscore._end_run(run);
         END IF;
         RETURN false;
     END IF;
+    -- Before the persons, as score_pending() takes them, and before they are read: what is registered on them meanwhile is pending anew.
+    WITH chosen AS MATERIALIZED (
+        SELECT DISTINCT p.person_id FROM leadscore.pending p ORDER BY p.person_id LIMIT batch_size
+    ), taken AS (
+        DELETE FROM leadscore.pending n USING chosen c WHERE n.person_id = c.person_id RETURNING n.person_id
+    )
+    SELECT array_agg(DISTINCT t.person_id) INTO ids FROM taken t;
+    -- score_pending() may have had all of them.
+    IF ids IS NULL THEN
+        RETURN true;
+    END IF;
+    PERFORM leadscore._lock_persons(ids);
     PERFORM leadscore._set_right(ids);
     part := leadscore._rescore(ids, in_run => true);
-    DELETE FROM leadscore.pending n WHERE n.person_id = ANY (ids);
     UPDATE leadscore.run r
     SET records_added = r.records_added + part.records_added, records_removed = r.records_removed + part.records_removed,
         persons_changed = r.persons_changed + part.persons_changed, categories_changed = r.categories_changed + part.categories_changed
@@ -343,6 +351,8 @@ BEGIN
     IF taken.ids IS NULL THEN
         RETURN elsewhere;
     END IF;
+    -- Who is just removing one of them, or giving it another key, is waited for, and what they did is seen.
+    PERFORM leadscore._lock_persons(taken.ids);
     brought := leadscore._set_right(taken.ids);
     -- Those to whom rows came are pending now; where there is a limit they are for the next call.
     IF brought <> '{}' AND most IS NULL THEN
