@@ -55,7 +55,7 @@ fn lock_named(config: &Config, batches: &[(&Source, &[Row])]) {
         return;
     }
     pg::make_changes_visible();
-    let look_ups = config.tables.look_ups();
+    let look_ups = config.look_ups();
     let mut ids: Vec<i64> = Vec::new();
     for (source, (before_key, after)) in batches.iter().flat_map(|(source, rows)| rows.iter().map(move |row| (source, row))) {
         if let Some(key) = before_key {
@@ -171,10 +171,8 @@ pub fn take_activities(config: &Config, source: &Source, rows: &[Row]) -> bool {
         && (config.deferred || plan.directly)
     {
         // Whom it was planned for may have been waited for.
-        let is_still = || {
-            pg::completed_transactions() == committed
-                || person_of(&config.tables.look_ups(), source, image) == Some(new.person_id)
-        };
+        let is_still =
+            || pg::completed_transactions() == committed || person_of(&config.look_ups(), source, image) == Some(new.person_id);
         if !insert(config, new, is_still) {
             take_again(source, &rows[0]);
         }
@@ -240,8 +238,7 @@ fn is_done_by_statement(config: &Config, step: &Step) -> bool {
         Step::Insert(new) => {
             // Triggers of others may have brought it over meanwhile.
             pg::make_changes_visible();
-            let is_none =
-                config.tables.look_ups().activities_of(new.source_id, new.source_key).is_some_and(|found| found.is_empty());
+            let is_none = config.look_ups().activities_of(new.source_id, new.source_key).is_some_and(|found| found.is_empty());
             is_none && insert(config, new, || true)
         }
         Step::Update(activity, new) => update(activity, new),
@@ -304,7 +301,7 @@ fn carry_out(mut writer: Writer, steps: Vec<Step>) -> Vec<usize> {
 
 /// What is to be done for each of several rows; `None` where more has to be known of one.
 fn steps<'r>(config: &Config, source: &'r Source, rows: &'r [Row]) -> Option<Vec<Step<'r>>> {
-    let look_ups = config.tables.look_ups();
+    let look_ups = config.look_ups();
     rows.iter().map(|row| step(config, &look_ups, source, row)).collect()
 }
 

@@ -35,6 +35,14 @@ thread_local! {
     ) };
     /// A person that is just going is waited for, and then not found.
     static LOCK_PERSONS: Latest = const { Latest::new("SELECT leadscore._lock_persons($1)") };
+    /// Rows that are activities.
+    static ACTIVITIES: Latest = const { Latest::new(
+        "SELECT a.activity_id FROM leadscore.activity a WHERE a.source_id = $1 AND a.source_key = ANY ($2)",
+    ) };
+    /// One that is just coming to another person, or to wait, is waited for, and then not found.
+    static LOCK_ACTIVITIES: Latest = const { Latest::new(
+        "SELECT FROM leadscore.activity a WHERE a.source_id = $1 AND a.source_key = ANY ($2) ORDER BY a.activity_id FOR UPDATE",
+    ) };
     /// A new key that is there already and of no row in this call: of a row that is gone unseen, or that will change later.
     static RECHECK: Latest = const { Latest::new(
         "SELECT leadscore._recheck_at_commit($1, $3)
@@ -157,43 +165,54 @@ pub fn take_activities(source: &Source, rows: &[(Option<String>, Option<Image>)]
             meet::meet(types(), 0, &unknown, Side::Looks);
         }
     }
+    let config = config::for_reading();
     if pg::transaction_has_one_snapshot() {
-        let present = PRESENT
-            .with(|present| present.rows(&[kind(), DatumWithOid::from(persons.clone()), DatumWithOid::from(tenants.clone())]));
+        let present = || {
+            let args = [kind(), DatumWithOid::from(persons.clone()), DatumWithOid::from(tenants.clone())];
+            PRESENT.with(|present| present.rows(&args)).first().and_then(|row| row[0].clone())
+        };
         // One may have arrived while it was waited for.
         let known = KNOWN.with(|known| known.rows(&[DatumWithOid::from(activity_types.clone())]));
         let known: Vec<Option<String>> = known.into_iter().map(|mut row| row.swap_remove(0)).collect();
-        let present = present.first().and_then(|row| row[0].clone()).unwrap_or_else(|| "{}".into());
+        let present = Some(present).filter(|_| !config.deferred).and_then(|present| present()).unwrap_or_else(|| "{}".into());
         if UNSEEN.with(|unseen| unseen.run(&[DatumWithOid::from(present), DatumWithOid::from(known)])) > 0 {
             refuse_unseen();
         }
     }
     // Persons are derived by what the snapshot shows of their activities.
-    if pg::transaction_has_one_snapshot() {
-        let config = config::for_reading();
-        let look_ups = config.tables.look_ups();
+    if pg::transaction_has_one_snapshot() && !config.deferred {
+        let look_ups = config.look_ups();
         let is_shown = |key: &String| look_ups.activities_of(source.source_id, key).is_some();
-        if !config.deferred && !old_keys.iter().flatten().all(is_shown) {
+        if !old_keys.iter().flatten().all(is_shown) {
             pg::refuse_snapshot();
         }
     }
-    let persons_of_rows = || -> Vec<i64> {
-        let args = [number(), kind(), DatumWithOid::from(persons.clone()), DatumWithOid::from(tenants.clone()), keys().0];
-        let rows = PERSONS.with(|persons| persons.rows(&args));
+    // Persons, or deferred, where nobody else is waited for, the activities themselves.
+    let to_lock = || -> Vec<i64> {
+        let rows = if config.deferred {
+            ACTIVITIES.with(|activities| activities.rows(&[number(), keys().0]))
+        } else {
+            let args = [number(), kind(), DatumWithOid::from(persons.clone()), DatumWithOid::from(tenants.clone()), keys().0];
+            PERSONS.with(|persons| persons.rows(&args))
+        };
         rows.iter().filter_map(|row| row[0].as_deref()?.parse().ok()).collect()
+    };
+    let lock = |found: Vec<i64>| match config.deferred {
+        true => LOCK_ACTIVITIES.with(|lock| lock.run(&[number(), keys().0])),
+        false => LOCK_PERSONS.with(|lock| lock.run(&[DatumWithOid::from(found)])),
     };
     let mut locked: HashSet<i64> = HashSet::new();
     let mut released = Vec::new();
     let mut begins = true;
     loop {
         let committed = pg::completed_transactions();
-        let found = persons_of_rows();
-        let are_locked = found.iter().all(|person_id| locked.contains(person_id));
+        let found = to_lock();
+        let are_locked = found.iter().all(|id| locked.contains(id));
         if are_locked && !begins {
             break;
         }
         locked.extend(&found);
-        LOCK_PERSONS.with(|lock| lock.run(&[DatumWithOid::from(found)]));
+        lock(found);
         if begins {
             RECHECK.with(|recheck| recheck.run(&[number(), keys().0, keys().1]));
         }

@@ -6,6 +6,7 @@ use crate::arrive::source::{Role, Source};
 use crate::cluster;
 use crate::configure::rulebook::Rulebook;
 use crate::error::{OrRaise, Refusal};
+use crate::pg::source::LookUps;
 use crate::pg::tables::Tables;
 use crate::pg::{self, TimeZone};
 use elsa::FrozenMap;
@@ -70,6 +71,12 @@ impl Config {
     /// Whether scores go back into any attached table.
     pub fn writes_back(&self) -> bool {
         self.sources.iter().any(|source| source.writes_back())
+    }
+
+    /// Look-ups by what rows of attached tables tell. Deferred, persons who arrived after the snapshot of the transaction are
+    /// as good as others, since nothing is derived by it.
+    pub fn look_ups(&self) -> LookUps<'_> {
+        self.tables.look_ups(!self.deferred)
     }
 
     /// The attached tables, each as the shards of it that this node has, or as itself.

@@ -170,6 +170,11 @@ impl Persons<'_> {
         self.find(person_id, &Snapshot::current())
     }
 
+    /// A person as all that is committed by now shows it, not locked.
+    pub fn look_at_latest(&self, person_id: i64) -> Option<FoundPerson> {
+        self.find(person_id, &Snapshot::latest())
+    }
+
     /// A person as of now, not locked, if the version at a place is the one.
     pub fn look_at_version(&self, person_id: i64, at: StoredAt) -> Option<FoundPerson> {
         if at.0.ip_posid == 0 {

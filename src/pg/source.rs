@@ -712,21 +712,23 @@ pub struct LookUps<'t> {
     persons: OnceCell<Lookup>,
     activities: OnceCell<Lookup>,
     waiting: OnceCell<Table>,
+    /// Whether persons have to be in the snapshot of the transaction.
+    shown: bool,
 }
 
 impl Tables {
-    pub fn look_ups(&self) -> LookUps<'_> {
-        LookUps { tables: self, persons: OnceCell::new(), activities: OnceCell::new(), waiting: OnceCell::new() }
+    pub fn look_ups(&self, shown: bool) -> LookUps<'_> {
+        LookUps { tables: self, persons: OnceCell::new(), activities: OnceCell::new(), waiting: OnceCell::new(), shown }
     }
 }
 
 impl LookUps<'_> {
-    /// The person with this key of the application's own, of a tenant or of none. Where a transaction keeps one snapshot, one
-    /// that it does not show is a serialization failure.
+    /// The person with this key of the application's own, of a tenant or of none. Where a transaction keeps one snapshot, and
+    /// persons have to be in it, one that it does not show is a serialization failure.
     pub fn person_of_tenant(&self, kind: &str, external_id: &str, tenant: Option<&str>) -> Option<i64> {
         // SAFETY: registered, and released by Drop or by an abort.
         let own = || unsafe { Snapshot(pg_sys::RegisterSnapshot(pg_sys::GetTransactionSnapshot())) };
-        let own = super::transaction_has_one_snapshot().then(own);
+        let own = (self.shown && super::transaction_has_one_snapshot()).then(own);
         let (found, is_shown) = self.person_by(kind, external_id, tenant, &Snapshot::latest(), own.as_ref())?;
         if let Some(own) = &own
             && !is_shown

@@ -140,11 +140,13 @@ fn update_few(config: &Config, changes: Vec<(ActivityRow, ActivityRow)>) {
         if !config.live {
             run("SELECT leadscore._go_live()", &[]);
         }
-        if config.deferred {
+        let missing = if config.deferred {
             config.tables.insert_pending(&persons.sorted());
-            return;
-        }
-        let missing = rescore::rescore(config, persons);
+            let is_missing = |person_id: &i64| !config.tables.is_there_by_now(*person_id);
+            changes.iter().map(|(_, new)| new.person_id).filter(is_missing).collect()
+        } else {
+            rescore::rescore(config, persons)
+        };
         if let Some((_, new)) = changes.iter().find(|(_, new)| missing.contains(&new.person_id)) {
             refuse_unseen(&config.tables, new.person_id);
             refuse(new.person_id, &new.activity_type, new.occurred_at);
@@ -351,7 +353,8 @@ fn score_rows(config: &Config, batch: &mut Batch, admit: impl Fn(i64, Option<Fou
     if config.deferred {
         let known = config.tables.persons_to_read();
         let mut persons: Vec<_> = by_person().map(|rows| (rows[0].person_id, rows.iter().map(|row| row.day).max())).collect();
-        persons.retain(|(person_id, _)| admit(*person_id, known.look_at(*person_id)).is_some());
+        // Nothing is derived by the snapshot of the transaction, so that it need not show them.
+        persons.retain(|(person_id, _)| admit(*person_id, known.look_at_latest(*person_id)).is_some());
         config.tables.insert_pending(&persons);
         batch.rows.clear();
         return;
@@ -494,11 +497,13 @@ const FIRST_UNACCEPTABLE_CHANGE: &str = "SELECT leadscore._refuse_activity(n.per
     WHERE n.person_id = ANY ($1)
       AND (NOT isfinite(n.occurred_at) OR n.occurred_at NOT BETWEEN '0001-01-01 UTC' AND '9999-12-31 UTC'
            OR NOT EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = n.activity_type)
-           OR NOT EXISTS (SELECT FROM leadscore.person p WHERE p.person_id = n.person_id))";
+           OR n.person_id = ANY ($2))";
 
 fn update_many(config: &Config, old: &ChangedRows, new: &ChangedRows) {
-    let refuse_any = |client: &mut pgrx::spi::SpiClient, ids: &[i64]| {
-        client.update(FIRST_UNACCEPTABLE_CHANGE, None, &[DatumWithOid::from(ids.to_vec())]).map(|_| ())
+    let refuse_any = |client: &mut pgrx::spi::SpiClient, ids: &[i64], missing: Vec<i64>| {
+        client
+            .update(FIRST_UNACCEPTABLE_CHANGE, None, &[DatumWithOid::from(ids.to_vec()), DatumWithOid::from(missing)])
+            .map(|_| ())
     };
     let changed = pg::in_own_settings(|| {
         Spi::connect_mut(|client| -> Result<_, pgrx::spi::Error> {
@@ -506,7 +511,9 @@ fn update_many(config: &Config, old: &ChangedRows, new: &ChangedRows) {
             let changed = client.update(CHANGED, Some(1), &[])?.first();
             let (ids, days) = (pg::value_of::<Vec<i64>>(&changed, 1)?, pg::value_of::<Vec<Option<Date>>>(&changed, 2)?);
             if let Some(ids) = &ids {
-                refuse_any(client, ids)?;
+                let known = config.tables.persons_to_read();
+                let missing = ids.iter().copied().filter(|person_id| known.look_at_latest(*person_id).is_none());
+                refuse_any(client, ids, missing.collect())?;
             }
             Ok(ids.zip(days))
         })
@@ -523,15 +530,18 @@ fn update_many(config: &Config, old: &ChangedRows, new: &ChangedRows) {
         config.tables.insert_pending(&persons.sorted());
         return;
     }
-    rescore::rescore(config, persons);
+    let missing = rescore::rescore(config, persons);
     // A person that was just going is gone by now.
-    pg::in_own_settings(|| {
-        Spi::connect_mut(|client| {
-            new.register();
-            refuse_any(client, &ids)
+    if !missing.is_empty() {
+        missing.iter().for_each(|person_id| refuse_unseen(&config.tables, *person_id));
+        pg::in_own_settings(|| {
+            Spi::connect_mut(|client| {
+                new.register();
+                refuse_any(client, &ids, missing)
+            })
         })
-    })
-    .unwrap_or_else(|e| error!("leadscore: {e}"));
+        .unwrap_or_else(|e| error!("leadscore: {e}"));
+    }
 }
 
 const PERSONS: &str = "SELECT array_agg(DISTINCT o.person_id) FROM old_row o
