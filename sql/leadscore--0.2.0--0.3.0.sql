@@ -1734,6 +1734,13 @@ DECLARE
 BEGIN
     source := leadscore._source_in_sight(of_source);
 
+    -- Persons are written in the order of their ids, everywhere; their rows are had already.
+    IF array_length(old_keys, 1) > 1 AND array_remove(old_keys, NULL) <> '{}' THEN
+        PERFORM FROM leadscore.person p
+        WHERE p.kind = source.person_kind AND p.external_id = ANY (old_keys) AND p.source_id = of_source
+        ORDER BY p.person_id FOR NO KEY UPDATE;
+    END IF;
+
     IF array_position(new_keys, NULL) IS NOT NULL THEN
         -- A row may come back until the commit, whatever the transaction says of constraints.
         SET CONSTRAINTS leadscore.remove_departed DEFERRED;

@@ -63,6 +63,14 @@ impl For {
     }
 }
 
+/// Whether what is reached in a step can change a person's score, rather than only its name or owner.
+pub fn scores(source: &Source, step: usize) -> bool {
+    let parts = &source.parts;
+    let is_told = |at: usize| Some(at) == parts.name || Some(at) == parts.owner;
+    let is_of = |of: usize| of == step || (of > 0 && is_led_to(source, step, of));
+    parts.columns.iter().enumerate().any(|(at, (of, _))| is_of(*of) && !is_told(at))
+}
+
 /// Whether a step leads to a later one.
 fn is_led_to(source: &Source, from: usize, step: usize) -> bool {
     let parent = |step: usize| source.parts.steps[step - 1].parent;
@@ -176,8 +184,14 @@ pub fn reach(
 
 /// The rows that reach a row with this key in a step, read with what they reach; found by the indexes of the foreign keys on the
 /// way. `Err` where there are many, or it takes a query.
-pub fn rows_that_reach(source: &Source, step: usize, key: &[String], zone: TimeZone) -> Result<Vec<Vec<Option<Cell>>>, ()> {
-    follow_back(source, step, key, zone, MOST_BETWEEN, &|nth, by, key| {
+pub fn rows_that_reach(
+    source: &Source,
+    step: usize,
+    key: &[String],
+    zone: TimeZone,
+    whom: For,
+) -> Result<Vec<Vec<Option<Cell>>>, ()> {
+    follow_back(source, step, key, (zone, whom), MOST_BETWEEN, &|nth, by, key| {
         rows::find_rows(source.at_step(nth), by, key, zone, leads_on(source, nth))
     })
 }
@@ -186,8 +200,8 @@ pub fn rows_that_reach(source: &Source, step: usize, key: &[String], zone: TimeZ
 const MOST_BETWEEN: usize = 16;
 
 /// The same of any number of rows, and where the tables have several owners: each of them is read as its own owner.
-pub fn all_that_reach(source: &Source, step: usize, key: &[String], zone: TimeZone) -> Vec<Vec<Option<Cell>>> {
-    let found = follow_back(source, step, key, zone, usize::MAX, &|nth, by, key| {
+pub fn all_that_reach(source: &Source, step: usize, key: &[String], zone: TimeZone, whom: For) -> Vec<Vec<Option<Cell>>> {
+    let found = follow_back(source, step, key, (zone, whom), usize::MAX, &|nth, by, key| {
         let table = source.at_step(nth);
         let few = rows::find_rows(table, by, key, zone, leads_on(source, nth));
         Ok(few.unwrap_or_else(|()| query_rows(source, nth, table, by, key, zone)))
@@ -225,11 +239,10 @@ fn follow_back(
     source: &Source,
     step: usize,
     key: &[String],
-    zone: TimeZone,
+    (zone, whom): (TimeZone, For),
     most_between: usize,
     find: Find,
 ) -> Result<Vec<Vec<Option<Cell>>>, ()> {
-    let whom = For::Reached(step);
     let (mut step, mut keys) = (step, vec![key.to_vec()]);
     loop {
         let part = &source.parts.steps[step - 1];

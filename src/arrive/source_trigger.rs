@@ -2,7 +2,7 @@
 //! activities.
 
 use crate::arrive::progress::Progress;
-use crate::arrive::reach::{self, Lookups};
+use crate::arrive::reach::{self, For, Lookups};
 use crate::arrive::source::{self, Cell as Value, Image, Role, Source, image, values_of_key};
 use crate::arrive::{take_few, waiting};
 use crate::configure::config::{self, Config};
@@ -396,6 +396,7 @@ fn bring_reached(config: &Config) {
     // Of several changes of a key the one that stays is not a mere INSERT.
     changes.sort_by(|a, b| (order(a), &a.key, a.is_new).cmp(&(order(b), &b.key, b.is_new)));
     changes.dedup_by(|a, b| order(a) == order(b) && a.key == b.key);
+    have_rows_first(config, &changes);
     let mut met = HashSet::new();
     let mut groups: Vec<Vec<&ReachedChange>> = Vec::new();
     for changes in changes.chunk_by(|a, b| order(a) == order(b)) {
@@ -412,14 +413,17 @@ fn bring_reached(config: &Config) {
     let mut activities: Vec<(Rc<Source>, Vec<take_few::Row>)> = Vec::new();
     for (changes, rows) in groups.iter().zip(rows_alone(config, &groups)) {
         let source = &changes[0].source;
-        let rows = rows.unwrap_or_else(|| rows_reached(config, changes));
+        let rows = rows.unwrap_or_else(|| rows_reached(config, changes, For::Reached(changes[0].step)));
         if rows.is_empty() {
             continue;
         }
         reach::note_read();
         rows.iter().filter_map(|(_, image)| image.as_ref()).for_each(|image| check_moment(source, image));
         match activities.last_mut() {
-            _ if source.role == Role::Person => store_all(config, source, rows, noted),
+            _ if source.role == Role::Person => {
+                take_few::have_persons(config, source, &rows, reach::scores(source, changes[0].step));
+                store_all(config, source, rows, noted);
+            }
             Some((latest, known)) if latest.is_same(source) => known.extend(rows),
             _ => activities.push((source.clone(), rows)),
         }
@@ -432,13 +436,36 @@ fn bring_reached(config: &Config) {
     store_together(config, activities.into_iter().map(|(source, rows)| (source, each_once(rows))).collect(), noted);
 }
 
+/// Whoever changes the row of a person has that row before looking up what it reaches. So those who change what only rows of
+/// persons reach, and write scores back to them, have these rows before they are met. Where rows of activities reach it, too, it is
+/// looked up before their persons are known, and they are met first.
+fn have_rows_first(config: &Config, changes: &[ReachedChange]) {
+    let is_met_first = |change: &ReachedChange| {
+        let table = change.source.at_step(change.step).relation;
+        let reaches =
+            |source: &&Rc<Source>| source.role == Role::Activity && source.steps.iter().any(|step| step.relation == table);
+        config.sources.iter().any(|source| reaches(&source))
+    };
+    let writes_back = |change: &ReachedChange| {
+        let source = &change.source;
+        source.role == Role::Person && source.writes_back() && reach::scores(source, change.step)
+    };
+    let to_have: Vec<&ReachedChange> =
+        changes.iter().filter(|change| !change.is_new && writes_back(change) && !is_met_first(change)).collect();
+    let is_beside = |a: &&ReachedChange, b: &&ReachedChange| a.source.is_same(&b.source) && a.step == b.step;
+    for changes in to_have.chunk_by(is_beside).flat_map(|changes| changes.chunks(1_000)) {
+        let rows = rows_reached(config, changes, For::All);
+        write_back::lock_rows(&changes[0].source, rows.into_iter().filter_map(|(key, _)| key).collect());
+    }
+}
+
 /// The rows that reach changed ones, for each of these lists in which all are of one step, as they are by now, which nobody else
 /// brings over for what they reach before this transaction ends; `None` where they are yet to be read.
 fn rows_alone(config: &Config, groups: &[Vec<&ReachedChange>]) -> Vec<Option<Vec<take_few::Row>>> {
     let committed = pg::completed_transactions();
     let (mut rows, mut count) = (Vec::with_capacity(groups.len()), 0);
     for changes in groups {
-        let found = (count <= BATCH).then(|| rows_reached(config, changes));
+        let found = (count <= BATCH).then(|| rows_reached(config, changes, For::Reached(changes[0].step)));
         count += found.as_ref().map_or(0, Vec::len);
         rows.push(found);
     }
@@ -469,12 +496,14 @@ fn each_once(mut rows: Vec<take_few::Row>) -> Vec<take_few::Row> {
 }
 
 /// The rows that reach changed ones in a step, as they are by now.
-fn rows_reached(config: &Config, changes: &[&ReachedChange]) -> Vec<take_few::Row> {
+fn rows_reached(config: &Config, changes: &[&ReachedChange], whom: For) -> Vec<take_few::Row> {
     let (source, step) = (&*changes[0].source, changes[0].step);
-    few_that_reach(config, source, step, changes).unwrap_or_else(|()| {
-        reach::meet_all_led_to(source, step);
+    few_that_reach(config, changes, whom).unwrap_or_else(|()| {
+        if whom != For::All {
+            reach::meet_all_led_to(source, step);
+        }
         let Some(owner) = reach::one_owner(source) else {
-            let of_key = |change: &&ReachedChange| reach::all_that_reach(source, step, &change.key, zone(config, source));
+            let of_key = |change: &&ReachedChange| reach::all_that_reach(source, step, &change.key, zone(config, source), whom);
             return changes.iter().flat_map(of_key).filter_map(|cells| row_of(source, &cells)).collect();
         };
         let mut rows = Vec::new();
@@ -495,14 +524,15 @@ fn row_of(source: &Source, cells: &[Option<Value>]) -> Option<take_few::Row> {
 }
 
 /// A few rows that reach changed ones, without a query; `Err` where it takes one.
-fn few_that_reach(config: &Config, source: &Source, step: usize, changes: &[&ReachedChange]) -> Result<Vec<take_few::Row>, ()> {
+fn few_that_reach(config: &Config, changes: &[&ReachedChange], whom: For) -> Result<Vec<take_few::Row>, ()> {
+    let (source, step) = (&*changes[0].source, changes[0].step);
     if changes.len() > pg::plans::FEW {
         return Err(());
     }
     pg::make_changes_visible();
     let mut rows = Vec::new();
     for change in changes {
-        let found = reach::rows_that_reach(source, step, &change.key, zone(config, source))?;
+        let found = reach::rows_that_reach(source, step, &change.key, zone(config, source), whom)?;
         rows.extend(found.iter().filter_map(|cells| row_of(source, cells)));
     }
     Ok(rows)
@@ -578,7 +608,7 @@ fn rows_now(config: &Config, source: &Source, changes: Vec<Change>) -> Vec<take_
         // Who changes what the row no longer reaches must not read it as it was.
         for (own, held) in left {
             pg::make_changes_visible();
-            reach::reach(source, own, held, zone, reach::For::Row, &mut lookups);
+            reach::reach(source, own, held, zone, For::Row, &mut lookups);
         }
         match after {
             Now::Is(after) => rows.push((before_key, after)),
@@ -621,7 +651,7 @@ fn image_now(
     lookups: &mut Lookups,
 ) -> Option<Image> {
     pg::make_changes_visible();
-    let image = image(source, &reach::reach(source, own, held, zone, reach::For::Row, lookups));
+    let image = image(source, &reach::reach(source, own, held, zone, For::Row, lookups));
     image.iter().for_each(|image| check_moment(source, image));
     image
 }

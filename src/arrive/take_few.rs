@@ -377,6 +377,25 @@ fn lock(config: &Config, mut ids: Vec<i64>) -> Option<Locked<'_>> {
     are_there.then_some(Locked(Some(writer)))
 }
 
+/// Locks the persons whose rows these are, in the order of their ids; where that can change their scores, the rows to which these
+/// are written back before them.
+pub fn have_persons(config: &Config, source: &Source, rows: &[Row], scores: bool) {
+    pg::make_changes_visible();
+    let look_ups = config.look_ups();
+    let images = rows.iter().filter_map(|(_, image)| image.as_ref());
+    let person_of = |image: &Image| look_ups.person_of_tenant(&source.person_kind, &image.key, image.tenant.as_deref());
+    let mut ids: Vec<i64> = images.filter_map(person_of).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    if scores {
+        let writer = Writer::open(config, ids.iter().copied());
+        ids.into_iter().for_each(|person_id| drop(writer.find_and_lock(person_id)));
+    } else {
+        let persons = config.tables.persons();
+        ids.into_iter().for_each(|person_id| drop(persons.look_at(person_id).and_then(|seen| persons.lock(person_id, seen))));
+    }
+}
+
 /// Inserts an activity; `false` where it is not its person's by now, who is not scored then.
 fn insert(config: &Config, new: &NewActivity, is_still: impl Fn() -> bool) -> bool {
     if let Some(activity_id) = config.tables.insert_activities(iter::once(new)).and_then(|ids| ids.first().copied()) {

@@ -512,8 +512,8 @@ pub fn lock_sources_of(config: &Config, persons: &Persons, ids: Vec<i64>) -> Vec
     looked_at.unwrap_or_default()
 }
 
-/// Locks the rows of an attached table that have these keys.
-fn lock_rows(source: &Source, mut keys: Vec<String>) {
+/// Locks the rows of an attached table that have these keys, in their order.
+pub fn lock_rows(source: &Source, mut keys: Vec<String>) {
     let row = |key: &String| LockedRow { relation: source.table.relation, key: key.clone() };
     LOCKED.with_borrow(|locked| {
         keys.retain(|key| {
