@@ -100,6 +100,12 @@ pub fn meet_each_other(source: &Source, keys: Option<Vec<&str>>) {
 pub struct Lookups(Vec<Option<(Vec<String>, Option<rows::FoundRow>)>>);
 
 impl Lookups {
+    /// Whether anything was not there that would lead on: who changes what is behind it is not met.
+    pub fn breaks_off(&self, source: &Source) -> bool {
+        let leads_on = |step: usize| source.parts.steps.iter().any(|part| part.parent == step);
+        self.0.iter().enumerate().any(|(step, latest)| matches!(latest, Some((_, None))) && leads_on(step))
+    }
+
     fn of(&mut self, step: usize) -> &mut Option<(Vec<String>, Option<rows::FoundRow>)> {
         if self.0.len() <= step {
             self.0.resize_with(step + 1, || None);

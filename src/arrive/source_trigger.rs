@@ -603,18 +603,26 @@ fn notes() -> u64 {
 fn rows_now(config: &Config, source: &Source, changes: Vec<Change>) -> Vec<take_few::Row> {
     let zone = zone(config, source);
     let mut lookups = Lookups::default();
-    let (mut rows, mut passing) = (Vec::new(), Vec::new());
+    let (mut rows, mut passing, mut torn) = (Vec::new(), Vec::new(), Vec::new());
     for Change { before_key, after, left, places, .. } in fold(changes) {
         // Who changes what the row no longer reaches must not read it as it was.
         for (own, held) in left {
             pg::make_changes_visible();
             reach::reach(source, own, held, zone, For::Row, &mut lookups);
+            if lookups.breaks_off(source) {
+                torn.extend(before_key.clone());
+            }
         }
         match after {
             Now::Is(after) => rows.push((before_key, after)),
             Now::Reaches(own, held) => rows.push((before_key, image_now(source, own, held, zone, &mut lookups))),
             Now::Passing(given) => passing.push((before_key, given, places.1)),
         }
+    }
+    // What the row reached is gone, too, as by a cascade. Whoever changes what is behind it has met nobody by then, but has the
+    // rows that it leads to.
+    if !torn.is_empty() {
+        reach::meet_each_other(source, Some(torn.iter().map(String::as_str).collect()));
     }
     let (mut by_key, mut made) = (Vec::new(), Vec::new());
     for (before_key, given, place) in passing {
