@@ -376,16 +376,19 @@ impl Cell {
     /// Whether it is one of the values of `only_when`: by JSON, or by text for a string.
     fn is(&self, value: &Value) -> bool {
         match value {
-            Value::String(wanted) if self.is_json && wanted.parse::<f64>().is_ok() => {
-                wanted.parse::<f64>() == self.text.parse::<f64>()
-            }
+            Value::String(wanted) if self.is_json => *wanted == self.text || is_same_number(wanted, &self.text),
             Value::String(wanted) => *wanted == self.text,
-            Value::Number(wanted) => match self.json() {
-                Value::Number(own) => wanted.as_f64() == own.as_f64(),
-                _ => false,
-            },
+            Value::Number(wanted) => self.is_json && is_same_number(&wanted.to_string(), &self.text),
             other => *other == self.json(),
         }
+    }
+}
+
+/// Whether two texts are of one number: exactly, as long as no floating-point number has to tell.
+fn is_same_number(a: &str, b: &str) -> bool {
+    match (a.parse::<i128>(), b.parse::<i128>()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => a.parse::<f64>().is_ok_and(|a| b.parse() == Ok(a)),
     }
 }
 

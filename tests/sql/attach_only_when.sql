@@ -43,6 +43,11 @@ END $$;
 SELECT id, state, stage, padded, answered, tries, amount, day FROM call ORDER BY id;
 SELECT c, counted(c) FROM unnest(ARRAY['{"state": ["done", "late"]}', '{"state": ["done", "late"], "stage": "done"}', '{"state": null}', '{"state": ["done", null]}', '{"stage": ["done", "late"]}',
     '{"padded": "done"}', '{"answered": true}', '{"answered": [false]}', '{"tries": 3}', '{"tries": [3, 4]}', '{"tries": "3"}', '{"amount": 3}', '{"amount": 3.0}', '{"amount": "3.00"}', '{"day": "2026-02-04"}', '{"state": []}', '{}', NULL]::jsonb[]) c;
+-- Numbers to the last digit, and none.
+UPDATE call SET amount = 'NaN' WHERE id = 5;
+INSERT INTO call (id, candidate_id, amount) VALUES (9007199254740992, 1, 1), (9007199254740993, 1, 1);
+SELECT c, counted(c) FROM unnest(ARRAY['{"id": 9007199254740993}', '{"id": "9007199254740992"}', '{"amount": "NaN"}', '{"amount": "Infinity"}', '{"amount": "1.0"}', '{"amount": 1e0}']::jsonb[]) c;
+DELETE FROM call WHERE id > 10;
 -- The column of a condition is a bound one like any other.
 SELECT leadscore.attach_activity('call', 'call', person => 'candidate_id', person_kind => 'candidate', only_when => '{"state": "done", "answered": true}');
 UPDATE call SET answered = NOT answered;
