@@ -142,31 +142,31 @@ pub fn take_activities(source: &Source, rows: &[(Option<String>, Option<Image>)]
     let kind = || DatumWithOid::from(source.person_kind.as_str());
     let keys = || (DatumWithOid::from(old_keys.clone()), DatumWithOid::from(new_keys.clone()));
 
-    let unmet = UNMET.with(|unmet| {
-        unmet.rows(&[
+    // From here on whoever arrives waits until these rows are seen to wait; who has arrived by now is seen below. Says whether
+    // anybody or any type is new to it.
+    let meet_unmet = || -> bool {
+        let args = [
             kind(),
             keys().1,
             DatumWithOid::from(persons.clone()),
             DatumWithOid::from(tenants.clone()),
             DatumWithOid::from(activity_types.clone()),
-        ])
-    });
-    if !unmet.is_empty() {
-        // From here on whoever arrives waits until these rows are seen to wait; who has arrived by now is seen below.
-        let absent: Vec<u64> = unmet
-            .iter()
-            .filter_map(|row| row[1].as_deref().map(|key| person_key(&source.person_kind, row[0].as_deref(), key)))
-            .collect();
-        let unknown: Vec<u64> = unmet.iter().filter_map(|row| row[2].as_deref().map(meet::key)).collect();
-        if !absent.is_empty() {
-            meet::meet(waiting(), source.part(), &absent, Side::Looks);
-        }
-        if !unknown.is_empty() {
-            meet::meet(types(), 0, &unknown, Side::Looks);
-        }
-    }
+        ];
+        let unmet = UNMET.with(|unmet| unmet.rows(&args));
+        let key =
+            |row: &Vec<Option<String>>| row[1].as_deref().map(|key| person_key(&source.person_kind, row[0].as_deref(), key));
+        let absent = unmet.iter().filter_map(key);
+        let unknown = unmet.iter().filter_map(|row| row[2].as_deref().map(meet::key));
+        let is_new = |about, part, key: &u64| !meet::holds(about, part, Some(*key), Side::Looks);
+        let absent: Vec<u64> = absent.filter(|key| is_new(waiting(), source.part(), key)).collect();
+        let unknown: Vec<u64> = unknown.filter(|key| is_new(types(), 0, key)).collect();
+        meet::meet(waiting(), source.part(), &absent, Side::Looks);
+        meet::meet(types(), 0, &unknown, Side::Looks);
+        !absent.is_empty() || !unknown.is_empty()
+    };
     let config = config::for_reading();
-    if pg::transaction_has_one_snapshot() {
+    // Persons are derived by what the one snapshot of the transaction shows of them and their activities; deferred they are not.
+    let refuse_what_is_not_shown = || {
         let present = || {
             let args = [kind(), DatumWithOid::from(persons.clone()), DatumWithOid::from(tenants.clone())];
             PRESENT.with(|present| present.rows(&args)).first().and_then(|row| row[0].clone())
@@ -178,15 +178,12 @@ pub fn take_activities(source: &Source, rows: &[(Option<String>, Option<Image>)]
         if UNSEEN.with(|unseen| unseen.run(&[DatumWithOid::from(present), DatumWithOid::from(known)])) > 0 {
             refuse_unseen();
         }
-    }
-    // Persons are derived by what the snapshot shows of their activities.
-    if pg::transaction_has_one_snapshot() && !config.deferred {
         let look_ups = config.look_ups();
         let is_shown = |key: &String| look_ups.activities_of(source.source_id, key).is_some();
-        if !old_keys.iter().flatten().all(is_shown) {
+        if !config.deferred && !old_keys.iter().flatten().all(is_shown) {
             pg::refuse_snapshot();
         }
-    }
+    };
     // Persons, or deferred, where nobody else is waited for, the activities themselves.
     let to_lock = || -> Vec<i64> {
         let rows = if config.deferred {
@@ -206,9 +203,14 @@ pub fn take_activities(source: &Source, rows: &[(Option<String>, Option<Image>)]
     let mut begins = true;
     loop {
         let committed = pg::completed_transactions();
+        // Whose person was just going, and has been waited for, waits for another.
+        let meets = meet_unmet();
+        if begins && pg::transaction_has_one_snapshot() {
+            refuse_what_is_not_shown();
+        }
         let found = to_lock();
         let are_locked = found.iter().all(|id| locked.contains(id));
-        if are_locked && !begins {
+        if are_locked && !begins && !meets {
             break;
         }
         locked.extend(&found);
@@ -243,6 +245,10 @@ pub fn take_activities(source: &Source, rows: &[(Option<String>, Option<Image>)]
             DatumWithOid::from(held_moments),
         ])
     });
+    // Persons who are not locked may have gone in between, and others come whom the rows then wait for.
+    if config.deferred && meet_unmet() {
+        admit(None);
+    }
 }
 
 /// `_admit_waiting(bigint[])`: rows that wait for these persons, who have arrived, or for anybody or any type that is known
