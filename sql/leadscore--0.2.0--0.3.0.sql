@@ -3922,7 +3922,8 @@ CREATE OR REPLACE FUNCTION leadscore.score_pending(most integer DEFAULT NULL::in
 AS $function$
 DECLARE
     taken     record;
-    further   record;
+    ids       bigint[] := '{}';
+    days      date[] := '{}';
     brought   bigint[];
     elsewhere bigint := 0;
 BEGIN
@@ -3945,17 +3946,19 @@ BEGIN
     IF taken.ids IS NULL THEN
         RETURN elsewhere;
     END IF;
-    -- Who is just removing one of them, or giving it another key, is waited for, and what they did is seen.
-    PERFORM leadscore._lock_persons(taken.ids);
-    brought := leadscore._set_right(taken.ids);
-    -- Those to whom rows came are pending now; where there is a limit they are for the next call.
-    IF brought <> '{}' AND most IS NULL THEN
-        further := leadscore._take_pending(NULL, brought);
-        taken.ids := taken.ids || further.ids;
-        taken.days := taken.days || further.days;
-    END IF;
-    PERFORM leadscore._rescore(taken.ids, taken.days);
-    RETURN (SELECT count(DISTINCT i) FROM unnest(taken.ids) i) + elsewhere;
+    LOOP
+        -- Who is just removing one of them, or giving it another key, is waited for, and what they did is seen.
+        PERFORM leadscore._lock_persons(taken.ids);
+        brought := leadscore._set_right(taken.ids);
+        ids := ids || taken.ids;
+        days := days || taken.days;
+        -- Those to whom rows came are pending now, and may be going themselves; where there is a limit they are for the next call.
+        EXIT WHEN brought = '{}' OR most IS NOT NULL;
+        taken := leadscore._take_pending(NULL, brought);
+        EXIT WHEN taken.ids IS NULL;
+    END LOOP;
+    PERFORM leadscore._rescore(ids, days);
+    RETURN (SELECT count(DISTINCT i) FROM unnest(ids) i) + elsewhere;
 END $function$;
 
 CREATE OR REPLACE FUNCTION leadscore._person_line(source leadscore.source, name text, status text, owner text, since timestamp with time zone, attributes jsonb, active boolean)
@@ -4945,8 +4948,7 @@ BEGIN
     ORDER BY r.name, v.status;
     RETURN QUERY
     SELECT 'note', format('rule %L is for kind %L, of which there is no person', r.name, v.kind),
-           'It may be a misspelling, or persons have kinds of other names.',
-           format('SELECT DISTINCT kind FROM leadscore.person; then UPDATE leadscore.rule SET person_kinds = array_replace(person_kinds, %L, …);', v.kind)
+           'It may be a misspelling, or persons have kinds of other names.', 'SELECT DISTINCT kind FROM leadscore.person;'
     FROM leadscore.rule r CROSS JOIN unnest(r.person_kinds) v(kind)
     WHERE r.enabled AND NOT v.kind = ANY (known_kinds)
     ORDER BY r.name, v.kind;
@@ -4954,8 +4956,8 @@ BEGIN
         -- Among the newest activities: to look through all of them would take as long as there are many.
         RETURN QUERY
         SELECT 'note', format('no rule takes activity type %L', t.activity_type),
-               'There are activities of it among the newest 10,000, and they give no points.',
-               format('UPDATE leadscore.rule SET activity_types = activity_types || %L WHERE name = …;', ARRAY[t.activity_type])
+               'There are activities of it among the newest 10,000, and they give no points. A rule of its own can, or one that there is, by its activity_types.',
+               format('INSERT INTO leadscore.rule (name, activity_types, points) VALUES (%L, %L, 1);', t.activity_type, ARRAY[t.activity_type])
         FROM leadscore.activity_type t
         JOIN (SELECT DISTINCT a.activity_type
               FROM (SELECT n.activity_type FROM leadscore.activity n ORDER BY n.activity_id DESC LIMIT 10000) a) a
@@ -4984,12 +4986,12 @@ BEGIN
     HAVING bool_and(c.min_score IS NOT NULL)
     ORDER BY c.tenant NULLS FIRST, c.scorecard, c.person_kind;
     IF EXISTS (SELECT FROM leadscore.person) AND NOT EXISTS (SELECT FROM leadscore.category) THEN
-        RETURN QUERY SELECT 'note', 'there are no categories', 'Persons have a score but are neither hot nor cold.',
-            'SELECT leadscore.load_preset(''recruitment''); or INSERT INTO leadscore.category …';
+        RETURN QUERY SELECT 'note', 'there are no categories', 'Persons have a score but are neither hot nor cold. A preset has some, or insert your own into leadscore.category.',
+            'SELECT leadscore.load_preset(''recruitment'');';
     END IF;
     IF NOT EXISTS (SELECT FROM leadscore.rule r WHERE r.enabled) THEN
-        RETURN QUERY SELECT 'note', 'there are no rules', 'Every score is 0.',
-            'SELECT leadscore.load_preset(''recruitment''); or INSERT INTO leadscore.rule …';
+        RETURN QUERY SELECT 'note', 'there are no rules', 'Every score is 0. A preset has some, or insert your own into leadscore.rule.',
+            'SELECT leadscore.load_preset(''recruitment'');';
     END IF;
     RETURN QUERY SELECT * FROM leadscore._doctor_dump();
     RETURN QUERY SELECT * FROM leadscore._doctor_merged();

@@ -736,6 +736,7 @@ pub struct ActivityRow {
     pub activity_type: String,
     pub occurred_at: pg_sys::TimestampTz,
     pub attributes: Option<Jsonb>,
+    pub is_attached: bool,
 }
 
 impl ActivityRow {
@@ -795,6 +796,7 @@ impl<'a> ChangedRows<'a> {
                 activity_type: row.activity_type.to_owned(),
                 occurred_at: row.occurred_at,
                 attributes: row.attributes.copy(),
+                is_attached: row.is_attached,
             });
         });
         rows

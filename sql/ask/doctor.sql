@@ -262,8 +262,7 @@ BEGIN
     ORDER BY r.name, v.status;
     RETURN QUERY
     SELECT 'note', format('rule %L is for kind %L, of which there is no person', r.name, v.kind),
-           'It may be a misspelling, or persons have kinds of other names.',
-           format('SELECT DISTINCT kind FROM leadscore.person; then UPDATE leadscore.rule SET person_kinds = array_replace(person_kinds, %L, …);', v.kind)
+           'It may be a misspelling, or persons have kinds of other names.', 'SELECT DISTINCT kind FROM leadscore.person;'
     FROM leadscore.rule r CROSS JOIN unnest(r.person_kinds) v(kind)
     WHERE r.enabled AND NOT v.kind = ANY (known_kinds)
     ORDER BY r.name, v.kind;
@@ -271,8 +270,8 @@ BEGIN
         -- Among the newest activities: to look through all of them would take as long as there are many.
         RETURN QUERY
         SELECT 'note', format('no rule takes activity type %L', t.activity_type),
-               'There are activities of it among the newest 10,000, and they give no points.',
-               format('UPDATE leadscore.rule SET activity_types = activity_types || %L WHERE name = …;', ARRAY[t.activity_type])
+               'There are activities of it among the newest 10,000, and they give no points. A rule of its own can, or one that there is, by its activity_types.',
+               format('INSERT INTO leadscore.rule (name, activity_types, points) VALUES (%L, %L, 1);', t.activity_type, ARRAY[t.activity_type])
         FROM leadscore.activity_type t
         JOIN (SELECT DISTINCT a.activity_type
               FROM (SELECT n.activity_type FROM leadscore.activity n ORDER BY n.activity_id DESC LIMIT 10000) a) a
@@ -301,12 +300,12 @@ BEGIN
     HAVING bool_and(c.min_score IS NOT NULL)
     ORDER BY c.tenant NULLS FIRST, c.scorecard, c.person_kind;
     IF EXISTS (SELECT FROM leadscore.person) AND NOT EXISTS (SELECT FROM leadscore.category) THEN
-        RETURN QUERY SELECT 'note', 'there are no categories', 'Persons have a score but are neither hot nor cold.',
-            'SELECT leadscore.load_preset(''recruitment''); or INSERT INTO leadscore.category …';
+        RETURN QUERY SELECT 'note', 'there are no categories', 'Persons have a score but are neither hot nor cold. A preset has some, or insert your own into leadscore.category.',
+            'SELECT leadscore.load_preset(''recruitment'');';
     END IF;
     IF NOT EXISTS (SELECT FROM leadscore.rule r WHERE r.enabled) THEN
-        RETURN QUERY SELECT 'note', 'there are no rules', 'Every score is 0.',
-            'SELECT leadscore.load_preset(''recruitment''); or INSERT INTO leadscore.rule …';
+        RETURN QUERY SELECT 'note', 'there are no rules', 'Every score is 0. A preset has some, or insert your own into leadscore.rule.',
+            'SELECT leadscore.load_preset(''recruitment'');';
     END IF;
     RETURN QUERY SELECT * FROM leadscore._doctor_dump();
     RETURN QUERY SELECT * FROM leadscore._doctor_merged();

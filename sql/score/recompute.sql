@@ -328,7 +328,8 @@ CREATE FUNCTION leadscore.score_pending(most int DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     taken     record;
-    further   record;
+    ids       bigint[] := '{}';
+    days      date[] := '{}';
     brought   bigint[];
     elsewhere bigint := 0;
 BEGIN
@@ -351,17 +352,19 @@ BEGIN
     IF taken.ids IS NULL THEN
         RETURN elsewhere;
     END IF;
-    -- Who is just removing one of them, or giving it another key, is waited for, and what they did is seen.
-    PERFORM leadscore._lock_persons(taken.ids);
-    brought := leadscore._set_right(taken.ids);
-    -- Those to whom rows came are pending now; where there is a limit they are for the next call.
-    IF brought <> '{}' AND most IS NULL THEN
-        further := leadscore._take_pending(NULL, brought);
-        taken.ids := taken.ids || further.ids;
-        taken.days := taken.days || further.days;
-    END IF;
-    PERFORM leadscore._rescore(taken.ids, taken.days);
-    RETURN (SELECT count(DISTINCT i) FROM unnest(taken.ids) i) + elsewhere;
+    LOOP
+        -- Who is just removing one of them, or giving it another key, is waited for, and what they did is seen.
+        PERFORM leadscore._lock_persons(taken.ids);
+        brought := leadscore._set_right(taken.ids);
+        ids := ids || taken.ids;
+        days := days || taken.days;
+        -- Those to whom rows came are pending now, and may be going themselves; where there is a limit they are for the next call.
+        EXIT WHEN brought = '{}' OR most IS NOT NULL;
+        taken := leadscore._take_pending(NULL, brought);
+        EXIT WHEN taken.ids IS NULL;
+    END LOOP;
+    PERFORM leadscore._rescore(ids, days);
+    RETURN (SELECT count(DISTINCT i) FROM unnest(ids) i) + elsewhere;
 END $$;
 COMMENT ON FUNCTION leadscore.score_pending(int) IS 'Scores persons that are pending in deferred mode, at most so many, and returns how many';
 -- It writes anybody's score: the owner says who may.

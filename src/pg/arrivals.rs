@@ -177,6 +177,7 @@ impl Arrivals {
                         activity_type: value(row.0, 3).unwrap_or_default(),
                         attributes: Attributes::of(row.0, 4),
                         recorded_at: super::now(),
+                        is_attached: true,
                     },
                     slot: row.0,
                 });

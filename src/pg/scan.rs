@@ -55,6 +55,8 @@ pub struct ActivityRow<'s> {
     pub occurred_at: i64,
     pub attributes: Attributes,
     pub recorded_at: i64,
+    /// Whether it came from an attached table.
+    pub is_attached: bool,
 }
 
 /// A jsonb value, or none, as it stands in a row.
@@ -106,6 +108,7 @@ impl ActivityColumns {
                 occurred_at: value(slot, self.occurred_at).unwrap_or_default(),
                 attributes: Attributes::of(slot, self.attributes),
                 recorded_at: value(slot, self.recorded_at).unwrap_or_default(),
+                is_attached: value::<i32>(slot, self.source_id).is_some(),
             }
         }
     }

@@ -142,8 +142,9 @@ fn update_few(config: &Config, changes: Vec<(ActivityRow, ActivityRow)>) {
         }
         let missing = if config.deferred {
             config.tables.insert_pending(&persons.sorted());
-            let is_missing = |person_id: &i64| !config.tables.is_there_by_now(*person_id);
-            changes.iter().map(|(_, new)| new.person_id).filter(is_missing).collect()
+            // Rows of attached tables are brought to whoever has their key by then.
+            let is_missing = |row: &&ActivityRow| !row.is_attached && !config.tables.is_there_by_now(row.person_id);
+            changes.iter().map(|(_, new)| new).filter(is_missing).map(|row| row.person_id).collect()
         } else {
             rescore::rescore(config, persons)
         };
@@ -231,9 +232,37 @@ fn progress(inserted: &ChangedRows) -> Option<(Progress, i64)> {
     Some((Progress::on(table), inserted.count()))
 }
 
+/// Marks the persons of new activities as pending.
+fn defer(config: &Config, inserted: &ChangedRows) {
+    let mut days = LocalDays::of(config.time_zone);
+    let mut persons: HashMap<i64, (Day, bool)> = HashMap::new();
+    inserted.each(&config.tables, |row| {
+        let day = days.day(row.occurred_at).filter(|_| pg::is_within_calendar(row.occurred_at));
+        let Some(day) = day.filter(|_| config.knows_type(row.activity_type)) else {
+            refuse(row.person_id, row.activity_type, row.occurred_at)
+        };
+        let person = persons.entry(row.person_id).or_insert((day, true));
+        *person = (day.max(person.0), row.is_attached && person.1);
+    });
+    // Those of attached tables alone are brought to whoever has their key by then. The others need not be in the snapshot of the
+    // transaction, by which nothing is derived.
+    let known = config.tables.persons_to_read();
+    for (person_id, _) in persons.iter().filter(|(_, (_, are_attached))| !are_attached) {
+        if known.look_at_latest(*person_id).is_none() {
+            refuse_of(inserted, &config.tables, *person_id);
+        }
+    }
+    let mut pending: Vec<(i64, Option<Day>)> = persons.into_iter().map(|(person_id, (day, _))| (person_id, Some(day))).collect();
+    pending.sort_unstable();
+    config.tables.insert_pending(&pending);
+}
+
 fn score(config: &Config, inserted: &ChangedRows) {
+    if config.deferred {
+        return defer(config, inserted);
+    }
     // Locking persons batch by batch would not be in the one order.
-    if inserted.count() > BATCH && !config.deferred {
+    if inserted.count() > BATCH {
         lock_all(inserted);
     }
     let mut batch = Batch::new(config);
@@ -497,7 +526,7 @@ const FIRST_UNACCEPTABLE_CHANGE: &str = "SELECT leadscore._refuse_activity(n.per
     WHERE n.person_id = ANY ($1)
       AND (NOT isfinite(n.occurred_at) OR n.occurred_at NOT BETWEEN '0001-01-01 UTC' AND '9999-12-31 UTC'
            OR NOT EXISTS (SELECT FROM leadscore.activity_type t WHERE t.activity_type = n.activity_type)
-           OR n.person_id = ANY ($2))";
+           OR (n.person_id = ANY ($2) AND (n.source_id IS NULL OR $3)))";
 
 fn update_many(config: &Config, old: &ChangedRows, new: &ChangedRows) {
     let refuse_any = |client: &mut pgrx::spi::SpiClient, ids: &[i64], missing: Vec<i64>| {

@@ -32,6 +32,11 @@ SET ROLE regress_application;
 DELETE FROM leadscore.activity WHERE person_id = 4;
 UPDATE leadscore.activity SET person_id = 4 WHERE person_id = 3;
 :persons
+-- Persons have to be there all the same, for one row as for many.
+INSERT INTO leadscore.activity (person_id, activity_type) VALUES (99, 'call');
+INSERT INTO leadscore.activity (person_id, activity_type) SELECT 1 + 98 * (n % 2), 'call' FROM generate_series(1, 100) n;
+UPDATE leadscore.activity SET person_id = 99 WHERE person_id = 4;
+INSERT INTO leadscore.activity (person_id, activity_type) VALUES (1, 'unknown');
 RESET ROLE;
 SELECT pending FROM leadscore.status WHERE pending > 0 LIMIT 1;
 SELECT FROM leadscore_recompute();
