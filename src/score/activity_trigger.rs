@@ -531,7 +531,11 @@ const FIRST_UNACCEPTABLE_CHANGE: &str = "SELECT leadscore._refuse_activity(n.per
 fn update_many(config: &Config, old: &ChangedRows, new: &ChangedRows) {
     let refuse_any = |client: &mut pgrx::spi::SpiClient, ids: &[i64], missing: Vec<i64>| {
         client
-            .update(FIRST_UNACCEPTABLE_CHANGE, None, &[DatumWithOid::from(ids.to_vec()), DatumWithOid::from(missing)])
+            .update(
+                FIRST_UNACCEPTABLE_CHANGE,
+                None,
+                &[DatumWithOid::from(ids.to_vec()), DatumWithOid::from(missing), DatumWithOid::from(!config.deferred)],
+            )
             .map(|_| ())
     };
     let changed = pg::in_own_settings(|| {
