@@ -88,7 +88,7 @@ test-assert:
 	find_postgres
 	PROFILE=dev tools/install
 	echo "test-assert: left out are pg_cron, which this server has not, and what does not reach the library: rust licenses pgspot pgxn"
-	tests/run $(or $(SUITES),regress isolation property stress fuzz memory backtraces two_phase standby dump replication upgrade docs pixel)
+	tests/run $(or $(SUITES),regress isolation property stress reach fuzz memory backtraces two_phase standby dump replication upgrade docs pixel)
 
 upgrade-script: install
 	@$(ENVIRONMENT)
