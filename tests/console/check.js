@@ -93,7 +93,11 @@ async function enter(page, name, password = passwords[name]) {
     await page.fill('[name=password]', password);
     await page.click('main form button');
 }
-const text = async (page, selector) => (await page.locator(selector).allInnerTexts()).map((one) => one.replace(/\s+/g, ' ').trim());
+// What stands in a line of its own is told by the styles.
+const text = async (page, selector) => {
+    await page.waitForLoadState();
+    return (await page.locator(selector).allInnerTexts()).map((one) => one.replace(/\s+/g, ' ').trim());
+};
 const status = async (page, wanted) => { await page.locator('[role=status]', { hasText: wanted }).waitFor(); return true; };
 const kept = (page) => status(page, 'Kept among your edits');
 const edits = () => sql("SELECT coalesce(string_agg(concat_ws(':', account, section, name), ', ' ORDER BY account, section, name), 'none') FROM console.edit e");
