@@ -440,18 +440,17 @@ fn bring_reached(config: &Config) {
 /// persons reach, and write scores back to them, have these rows before they are met. Where rows of activities reach it, too, it is
 /// looked up before their persons are known, and they are met first.
 fn have_rows_first(config: &Config, changes: &[ReachedChange]) {
-    let is_met_first = |change: &ReachedChange| {
-        let table = change.source.at_step(change.step).relation;
-        let reaches =
-            |source: &&Rc<Source>| source.role == Role::Activity && source.steps.iter().any(|step| step.relation == table);
-        config.sources.iter().any(|source| reaches(&source))
-    };
-    let writes_back = |change: &ReachedChange| {
+    let activities = || config.sources.iter().filter(|source| source.role == Role::Activity);
+    let activities_reach = |table: u32| activities().any(|source| source.steps.iter().any(|step| step.relation == table));
+    let is_to_have = |change: &&ReachedChange| {
         let source = &change.source;
-        source.role == Role::Person && source.writes_back() && reach::scores(source, change.step)
+        source.role == Role::Person
+            && !change.is_new
+            && source.writes_back()
+            && reach::scores(source, change.step)
+            && !activities_reach(source.at_step(change.step).relation)
     };
-    let to_have: Vec<&ReachedChange> =
-        changes.iter().filter(|change| !change.is_new && writes_back(change) && !is_met_first(change)).collect();
+    let to_have: Vec<&ReachedChange> = changes.iter().filter(is_to_have).collect();
     let is_beside = |a: &&ReachedChange, b: &&ReachedChange| a.source.is_same(&b.source) && a.step == b.step;
     for changes in to_have.chunk_by(is_beside).flat_map(|changes| changes.chunks(1_000)) {
         let rows = rows_reached(config, changes, For::All);

@@ -366,15 +366,22 @@ struct Locked<'c>(Option<Writer<'c>>);
 
 /// Locks persons; `None` where they are not all there. Persons are locked before their activities, in the order of their ids, and
 /// the rows that they came from before them. Deferred, nobody is waited for: `score_pending()` sees who went meanwhile.
-fn lock(config: &Config, mut ids: Vec<i64>) -> Option<Locked<'_>> {
+fn lock(config: &Config, ids: Vec<i64>) -> Option<Locked<'_>> {
     if config.deferred || ids.is_empty() {
         return Some(Locked(None));
     }
+    let (writer, are_there) = lock_all(config, ids);
+    are_there.then_some(Locked(Some(writer)))
+}
+
+/// Locks the rows to which scores of these persons are written back, and then the persons, in the order of their ids; says whether
+/// they are all there.
+fn lock_all(config: &Config, mut ids: Vec<i64>) -> (Writer<'_>, bool) {
     ids.sort_unstable();
     ids.dedup();
     let writer = Writer::open(config, ids.iter().copied());
-    let are_there = ids.into_iter().all(|person_id| writer.find_and_lock(person_id).is_some());
-    are_there.then_some(Locked(Some(writer)))
+    let missing = ids.into_iter().filter(|person_id| writer.find_and_lock(*person_id).is_none()).count();
+    (writer, missing == 0)
 }
 
 /// Locks the persons whose rows these are, in the order of their ids; where that can change their scores, the rows to which these
@@ -385,12 +392,10 @@ pub fn have_persons(config: &Config, source: &Source, rows: &[Row], scores: bool
     let images = rows.iter().filter_map(|(_, image)| image.as_ref());
     let person_of = |image: &Image| look_ups.person_of_tenant(&source.person_kind, &image.key, image.tenant.as_deref());
     let mut ids: Vec<i64> = images.filter_map(person_of).collect();
-    ids.sort_unstable();
-    ids.dedup();
     if scores {
-        let writer = Writer::open(config, ids.iter().copied());
-        ids.into_iter().for_each(|person_id| drop(writer.find_and_lock(person_id)));
+        lock_all(config, ids);
     } else {
+        ids.sort_unstable();
         let persons = config.tables.persons();
         ids.into_iter().for_each(|person_id| drop(persons.look_at(person_id).and_then(|seen| persons.lock(person_id, seen))));
     }

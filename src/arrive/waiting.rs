@@ -171,10 +171,10 @@ pub fn take_activities(source: &Source, rows: &[(Option<String>, Option<Image>)]
             let args = [kind(), DatumWithOid::from(persons.clone()), DatumWithOid::from(tenants.clone())];
             PRESENT.with(|present| present.rows(&args)).first().and_then(|row| row[0].clone())
         };
+        let present = if config.deferred { None } else { present() }.unwrap_or_else(|| "{}".into());
         // One may have arrived while it was waited for.
         let known = KNOWN.with(|known| known.rows(&[DatumWithOid::from(activity_types.clone())]));
         let known: Vec<Option<String>> = known.into_iter().map(|mut row| row.swap_remove(0)).collect();
-        let present = Some(present).filter(|_| !config.deferred).and_then(|present| present()).unwrap_or_else(|| "{}".into());
         if UNSEEN.with(|unseen| unseen.run(&[DatumWithOid::from(present), DatumWithOid::from(known)])) > 0 {
             refuse_unseen();
         }

@@ -545,8 +545,9 @@ fn update_many(config: &Config, old: &ChangedRows, new: &ChangedRows) {
             let (ids, days) = (pg::value_of::<Vec<i64>>(&changed, 1)?, pg::value_of::<Vec<Option<Date>>>(&changed, 2)?);
             if let Some(ids) = &ids {
                 let known = config.tables.persons_to_read();
-                let missing = ids.iter().copied().filter(|person_id| known.look_at_latest(*person_id).is_none());
-                refuse_any(client, ids, missing.collect())?;
+                // At once they are looked for when they are derived.
+                let is_missing = |person_id: &i64| config.deferred && known.look_at_latest(*person_id).is_none();
+                refuse_any(client, ids, ids.iter().copied().filter(is_missing).collect())?;
             }
             Ok(ids.zip(days))
         })

@@ -88,7 +88,6 @@ pub struct Rule {
     pub card: u16,
 }
 
-/// What serde says, without the place in a text that nobody wrote.
 /// What an error of reading JSON says, without its line and column, as a sentence.
 pub fn without_place(error: &serde_json::Error) -> String {
     let words = error.to_string();
